@@ -1,0 +1,54 @@
+# Set-up and jobs. Every target makes what it needs; a second call installs nothing.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+# uv sets up about 200 pinned packages in under a minute; pip alone takes several
+UV_VERSION := 0.13.9
+READY := .venv/.ready
+export DAGSTER_DISABLE_TELEMETRY := 1
+
+.PHONY: setup demo test lint types unit dev bench docs lock clean-demo help
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+
+setup: $(READY) ## make .venv with the pinned packages
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; sys.exit(0 if sys.version_info >= (3, 11) else "found Python " + v + ", needed 3.11 or newer; install one and run make PYTHON=python3.12")'
+	@test -x $(UV) || { $(PYTHON) -m venv .venv || { echo "found no venv module, needed it for .venv; install python3-venv"; exit 1; }; }
+	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps uv==$(UV_VERSION) -e .
+	@touch $@
+
+demo: setup ## licensed phantom deliveries through every asset to an evaluated model and an audit report
+	$(BIN)/larmor demo
+
+test: lint types unit ## lint, types and all tests
+
+lint: setup ## style, security, and the rooms' import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: setup ## static types
+	$(BIN)/mypy
+
+unit: setup ## all tests
+	$(BIN)/pytest
+
+dev: setup ## Dagster UI on the local lake
+	$(BIN)/larmor dev
+
+bench: setup ## measured claims, side by side with the peers
+	$(BIN)/python -m benchmarks
+
+docs: setup ## check that the documentation's commands and links hold
+	$(BIN)/pytest tests/docs -q
+
+lock: ## requirements.lock from pyproject.toml (versions and hashes only)
+	$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
+
+clean-demo: ## remove the demo's lake
+	rm -rf larmor-data

@@ -1,0 +1,60 @@
+"""The assets `curated/instances` and `audit/decisions`: one pass over a delivery's DICOM makes both."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from assets.metadata import described, reported
+from assets.partitions import DELIVERIES
+from assets.resources import LakeResource
+from schemas.tables import DECISIONS, INSTANCES
+
+
+@dg.multi_asset(
+    name="deidentified",
+    specs=[
+        dg.AssetSpec(
+            ["curated", "instances"],
+            deps=[["restricted", "received"], ["restricted", "vault"]],
+            description="De-identified DICOM instances, whole files, packed by series.",
+            kinds={"deltalake", "python"},
+            owners=["team:data-engineering"],
+            metadata=described(INSTANCES),
+        ),
+        dg.AssetSpec(
+            ["audit", "decisions"],
+            deps=[["restricted", "received"], ["restricted", "vault"]],
+            description="Every de-identification rule that acted, on what kind of value, how often; never a value.",
+            kinds={"deltalake", "python"},
+            owners=["team:compliance"],
+            metadata=described(DECISIONS),
+        ),
+    ],
+    group_name="deidentify",
+    partitions_def=DELIVERIES,
+    pool="cpu",
+)
+def deidentified(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[dg.MaterializeResult]:
+    """Allow-list de-identification of headers and kept text; what cannot be judged goes to quarantine."""
+    from stages.instances import deidentify
+
+    for outcome in deidentify(lake.open(), context.partition_key, context.log.info):
+        yield dg.MaterializeResult(asset_key=outcome.table.split("/"), metadata=reported(outcome))
+
+
+@dg.asset_check(asset=["curated", "instances"], blocking=True, partitions_def=DELIVERIES)
+def no_residue(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    """An independent scan of the output bytes finds no identifier that the vault knows."""
+    from stages.residual import scan
+
+    residue = scan(lake.open(), context.partition_key)
+    return dg.AssetCheckResult(passed=not residue.findings, metadata=residue.facts())
+
+
+@dg.asset_check(asset=["curated", "instances"], blocking=True, partitions_def=DELIVERIES)
+def reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    """Files received are kept, duplicates, or in quarantine: none is lost."""
+    from stages.reconcile import balance
+
+    sheet = balance(lake.open(), context.partition_key)
+    return dg.AssetCheckResult(passed=sheet.balanced, metadata=sheet.facts())

@@ -1,0 +1,96 @@
+"""The assets `models/pretrained` and `models/finetuned`: what the catalogue says, and which job each starts."""
+
+import dagster as dg
+from pydantic import Field
+
+from assets.partitions import RELEASES
+from assets.resources import LakeResource
+from assets.training import overrides, trained
+
+_RETRY = dg.RetryPolicy(max_retries=1, delay=5)
+"""A lost process resumes from its last saved step; a second loss has a reason that a person must see."""
+
+
+class Pretraining(dg.Config):
+    """How to pre-train."""
+
+    preset: str = "tiny"
+    """Preset: tiny, small, base or large."""
+    ranks: int = 2
+    """Processes: one a GPU; on a CPU two show that it is distributed."""
+    overrides: dict[str, str] = Field(default_factory=dict)
+    """Values that differ from the preset, as text, for example `steps: "200"`."""
+
+
+class Finetuning(dg.Config):
+    """How to fine-tune."""
+
+    preset: str = "tiny"
+    """Preset: tiny, small, base or large."""
+    task: str = "segmentation"
+    """What the model learns; it names the model."""
+    labels: int = 4
+    """Labelled subjects to use; 0: all."""
+    scratch: bool = True
+    """Whether to train the same network from scratch too, to compare with."""
+    overrides: dict[str, str] = Field(default_factory=dict)
+    """Values that differ from the preset, as text."""
+
+
+def pretrained_name(release: str, preset: str) -> str:
+    """Name of the model pre-trained on a release."""
+    return f"{release}-{preset}"
+
+
+def finetuned_name(release: str, preset: str, task: str, *, scratch: bool) -> str:
+    """Name of a fine-tuned model."""
+    return f"{release}-{preset}-{task}{'-scratch' if scratch else ''}"
+
+
+@dg.asset(
+    key=["models", "pretrained"],
+    deps=[["curated", "release"]],
+    partitions_def=RELEASES,
+    group_name="train",
+    kinds={"pytorch", "python"},
+    owners=["team:data-science"],
+    pool="gpu",
+    retry_policy=_RETRY,
+)
+def pretrained(context: dg.AssetExecutionContext, lake: LakeResource, config: Pretraining) -> dg.MaterializeResult:
+    """A 3D vision transformer pre-trained by masked reconstruction on a release's training subjects."""
+    job = {
+        "kind": "pretrain",
+        "release": context.partition_key,
+        "name": pretrained_name(context.partition_key, config.preset),
+        "preset": config.preset,
+        "config": overrides(config.overrides),
+    }
+    return dg.MaterializeResult(metadata=trained(context, lake, job, config.ranks))
+
+
+@dg.asset(
+    key=["models", "finetuned"],
+    deps=[["curated", "release"], ["models", "pretrained"]],
+    partitions_def=RELEASES,
+    group_name="train",
+    kinds={"pytorch", "python"},
+    owners=["team:data-science"],
+    pool="gpu",
+    retry_policy=_RETRY,
+)
+def finetuned(context: dg.AssetExecutionContext, lake: LakeResource, config: Finetuning) -> dg.MaterializeResult:
+    """A model of one task, grown from the pre-trained weights on a few labels, and the same from scratch."""
+    metadata = {}
+    for scratch in (False, True) if config.scratch else (False,):
+        job = {
+            "kind": "finetune",
+            "release": context.partition_key,
+            "name": finetuned_name(context.partition_key, config.preset, config.task, scratch=scratch),
+            "preset": config.preset,
+            "parent": None if scratch else pretrained_name(context.partition_key, config.preset),
+            "config": overrides(config.overrides) | {"labels": config.labels, "scratch": scratch},
+        }
+        told = trained(context, lake, job, ranks=1)
+        metadata |= {f"scratch_{name}" if scratch else name: value for name, value in told.items()}
+    return dg.MaterializeResult(metadata=metadata)

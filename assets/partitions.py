@@ -1,0 +1,12 @@
+"""The units that assets are materialized by: a delivery, a release.
+
+Belongs here: partition definitions. Keys are added by the sensors in `orchestration.sensors` and by the command line.
+"""
+
+import dagster as dg
+
+DELIVERIES = dg.DynamicPartitionsDefinition(name="deliveries")
+"""One key a delivery, its name; thousands of them."""
+
+RELEASES = dg.DynamicPartitionsDefinition(name="releases")
+"""One key a release, its name; models and evaluations hang on it."""

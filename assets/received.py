@@ -1,0 +1,39 @@
+"""The asset `restricted/received`: what the catalogue says of it, and what a materialization reports."""
+
+import dagster as dg
+
+from assets.metadata import described, reported
+from assets.partitions import DELIVERIES
+from assets.resources import LakeResource
+from schemas.tables import RECEIVED
+
+
+@dg.asset(
+    key=["restricted", "received"],
+    deps=[["landing", "delivery"]],
+    partitions_def=DELIVERIES,
+    group_name="intake",
+    kinds={"deltalake", "python"},
+    owners=["team:data-engineering"],
+    tags={"phi": "yes"},
+    pool="cpu",
+    metadata=described(RECEIVED),
+)
+def received(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+    """Every file of a delivery: registered, hashed, deduplicated, its licence in force; the rest in quarantine."""
+    from stages.received import receive
+
+    return dg.MaterializeResult(metadata=reported(receive(lake.open(), context.partition_key, context.log.info)))
+
+
+@dg.asset_check(asset=received, partitions_def=DELIVERIES)
+def complete(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    """The delivery has as many files as its licensor says."""
+    from stages.reconcile import completeness
+
+    found, expected = completeness(lake.open(), context.partition_key)
+    return dg.AssetCheckResult(
+        passed=expected in (None, found),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"found": found, "expected": "not stated" if expected is None else expected},
+    )

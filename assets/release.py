@@ -1,0 +1,33 @@
+"""The asset `curated/release`: what the catalogue says of it, and what a materialization reports."""
+
+import dagster as dg
+
+from assets.metadata import page
+from assets.partitions import RELEASES
+from assets.resources import LakeResource
+
+
+@dg.asset(
+    key=["curated", "release"],
+    deps=[
+        dg.AssetDep(["curated", table], partition_mapping=dg.AllPartitionMapping())
+        for table in ("volumes", "series", "labels", "reports")
+    ],
+    partitions_def=RELEASES,
+    group_name="release",
+    kinds={"deltalake", "python"},
+    owners=["team:data-science"],
+)
+def release(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+    """A frozen cohort: pinned table versions, splits by subject, a sealed test set, terms, a data card."""
+    from lake.releases import CARD
+    from schemas.release import ReleaseSpec
+    from stages.release import freeze, spec_path
+
+    opened = lake.open()
+    spec = ReleaseSpec.read(spec_path(opened, context.partition_key))
+    frozen = freeze(opened, spec, context.log.info)
+    folder = opened.settings.folder("curated") / "releases" / frozen.name
+    counts = {f"{split}_{what}": n for split, found in frozen.manifest.counts.items() for what, n in found.items()}
+    facts = {"manifest_sha256": frozen.sha256, "licences": ", ".join(frozen.manifest.licences)}
+    return dg.MaterializeResult(metadata={**facts, **counts, "data_card": page(folder / CARD)})

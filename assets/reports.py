@@ -1,0 +1,34 @@
+"""The asset `curated/reports`: what the catalogue says of it, and what a materialization reports."""
+
+import dagster as dg
+
+from assets.metadata import described, reported
+from assets.partitions import DELIVERIES
+from assets.resources import LakeResource
+from schemas.tables import REPORTS
+
+
+@dg.asset(
+    key=["curated", "reports"],
+    deps=[["restricted", "received"], ["curated", "series"], ["restricted", "vault"]],
+    partitions_def=DELIVERIES,
+    group_name="curate",
+    kinds={"deltalake", "python"},
+    owners=["team:data-engineering"],
+    pool="cpu",
+    metadata=described(REPORTS),
+)
+def reports(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+    """De-identified report text of a delivery, and a caption for each study made from its metadata."""
+    from stages.reports import write_reports
+
+    return dg.MaterializeResult(metadata=reported(write_reports(lake.open(), context.partition_key, context.log.info)))
+
+
+@dg.asset_check(asset=reports, blocking=True, partitions_def=DELIVERIES)
+def no_residue_in_text(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    """An independent scan of the text finds no identifier that the vault knows."""
+    from stages.residual import scan_reports
+
+    residue = scan_reports(lake.open(), context.partition_key)
+    return dg.AssetCheckResult(passed=not residue.findings, metadata=residue.facts())

@@ -1,0 +1,46 @@
+"""What model assets share: a training started as a process of its own, heard through Dagster Pipes.
+
+Belongs here: from a job to a materialization. The training itself is `training`, its process `assets.training_process`.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from assets.resources import LakeResource
+
+
+def overrides(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Configuration values written as text, read as YAML would: `"50"` is a number, `"true"` a truth value."""
+    return {name: yaml.safe_load(text) for name, text in texts.items()}
+
+
+def trained(
+    context: dg.AssetExecutionContext, lake: LakeResource, job: Mapping[str, Any], ranks: int
+) -> Mapping[str, Any]:
+    """Run a training or evaluation job in processes of its own and give what it reported as metadata.
+
+    Args:
+        context: the asset's context, whose log gets the progress.
+        lake: the lake, whose root the job is given.
+        job: what to do (`training.run`).
+        ranks: processes.
+
+    Raises:
+        dagster_pipes.DagsterPipesError: if the process failed; its own message stands in the log.
+    """
+    from training.launch import command
+
+    root = lake.open().settings.root
+    with tempfile.TemporaryDirectory(prefix="larmor-job-") as folder:
+        path = Path(folder) / "job.yaml"
+        path.write_text(yaml.safe_dump({"root": str(root), **job}), encoding="utf-8")
+        arguments, environment = command(path, ranks, module="assets.training_process")
+        client = dg.PipesSubprocessClient(env=environment)
+        run = client.run(command=arguments, context=context.op_execution_context)
+    metadata: Mapping[str, Any] = run.get_materialize_result().metadata or {}
+    return metadata

@@ -1,0 +1,351 @@
+"""What one DICOM instance says of itself, as far as grouping, geometry, classification and normalization need it.
+
+Belongs here: which elements are read, under which names and units. The bytes are `imaging.elements`, decoding is
+`imaging.values`, diffusion weighting in vendors' dialects is `imaging.diffusion`. Positions and directions are DICOM's
+LPS millimetres. Nothing here names the patient.
+"""
+
+from dataclasses import dataclass
+
+from imaging.diffusion import DIFFUSION_PRIVATE, DIFFUSION_TAGS, GE_ACQUISITION, PrivateElements, weighting
+from imaging.elements import Elements, read_elements
+from imaging.errors import ImagingError
+from imaging.values import CHARACTER_SET, Values, invalid
+from schemas.reasons import Reason
+
+MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
+ENHANCED_MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4.1"
+LEGACY_CONVERTED_MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4.4"
+
+Vector = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """One instance.
+
+    Text is empty, a tuple is empty and a number is None where the element is absent or empty.
+    """
+
+    study_uid: str = ""
+    """Study Instance UID (0020,000D)."""
+    series_uid: str = ""
+    """Series Instance UID (0020,000E)."""
+    sop_uid: str = ""
+    """SOP Instance UID (0008,0018)."""
+    sop_class: str = ""
+    """SOP Class UID (0008,0016)."""
+    transfer_syntax: str = ""
+    """Transfer Syntax UID (0002,0010)."""
+    modality: str = ""
+    """Modality (0008,0060)."""
+    manufacturer: str = ""
+    """Manufacturer (0008,0070)."""
+    model: str = ""
+    """Manufacturer's Model Name (0008,1090)."""
+    field_strength: float | None = None
+    """Magnetic Field Strength (0018,0087), tesla."""
+    image_type: tuple[str, ...] = ()
+    """Image Type (0008,0008), upper case."""
+    component: str = ""
+    """Complex Image Component (0008,9208), or GE's raw data type in the same words; upper case."""
+    series_description: str = ""
+    """Series Description (0008,103E)."""
+    protocol_name: str = ""
+    """Protocol Name (0018,1030)."""
+    sequence_name: str = ""
+    """Sequence Name (0018,0024), or GE's Internal Pulse Sequence Name."""
+    scanning_sequence: tuple[str, ...] = ()
+    """Scanning Sequence (0018,0020): SE, IR, GR, EP, RM."""
+    sequence_variant: tuple[str, ...] = ()
+    """Sequence Variant (0018,0021): SK, MTC, SS, TRSS, SP, MP, OSP."""
+    scan_options: tuple[str, ...] = ()
+    """Scan Options (0018,0022)."""
+    acquisition_type: str = ""
+    """MR Acquisition Type (0018,0023): 2D or 3D."""
+    angio: str = ""
+    """Angio Flag (0018,0025): Y or N."""
+    contrast_agent: bool = False
+    """Whether Contrast/Bolus Agent (0018,0010) has a value; the text is not kept."""
+    body_part: str = ""
+    """Body Part Examined (0018,0015), upper case."""
+    repetition_time: float | None = None
+    """Repetition Time (0018,0080), ms."""
+    echo_time: float | None = None
+    """Echo Time (0018,0081), ms."""
+    inversion_time: float | None = None
+    """Inversion Time (0018,0082), ms."""
+    flip_angle: float | None = None
+    """Flip Angle (0018,1314), degrees."""
+    echo_train: int | None = None
+    """Echo Train Length (0018,0091)."""
+    echo_number: int | None = None
+    """Echo Number (0018,0086)."""
+    series_number: int | None = None
+    """Series Number (0020,0011)."""
+    acquisition_number: int | None = None
+    """Acquisition Number (0020,0012)."""
+    instance_number: int | None = None
+    """Instance Number (0020,0013)."""
+    temporal_position: int | None = None
+    """Temporal Position Identifier (0020,0100)."""
+    temporal_positions: int | None = None
+    """Number of Temporal Positions (0020,0105)."""
+    acquisition_time: float | None = None
+    """Acquisition Time (0008,0032), seconds since midnight."""
+    content_time: float | None = None
+    """Content Time (0008,0033), seconds since midnight."""
+    trigger_time: float | None = None
+    """Trigger Time (0018,1060), ms."""
+    position: Vector = ()
+    """Image Position (Patient) (0020,0032), 3 numbers, LPS mm."""
+    orientation: Vector = ()
+    """Image Orientation (Patient) (0020,0037), 6 numbers: direction of a row, then of a column, LPS."""
+    pixel_spacing: Vector = ()
+    """Pixel Spacing (0028,0030): between rows, between columns, mm."""
+    slice_thickness: float | None = None
+    """Slice Thickness (0018,0050), mm."""
+    slice_spacing: float | None = None
+    """Spacing Between Slices (0018,0088), mm."""
+    rows: int = 0
+    """Rows (0028,0010)."""
+    columns: int = 0
+    """Columns (0028,0011)."""
+    frames: int = 1
+    """Number of Frames (0028,0008), 1 where absent."""
+    mosaic: int = 0
+    """Slices tiled into the one frame of a Siemens mosaic; 0: not a mosaic."""
+    bits_allocated: int = 0
+    """Bits Allocated (0028,0100)."""
+    bits_stored: int = 0
+    """Bits Stored (0028,0101)."""
+    high_bit: int = 0
+    """High Bit (0028,0102)."""
+    signed: bool = False
+    """Pixel Representation (0028,0103) is 1, two's complement."""
+    samples: int = 1
+    """Samples per Pixel (0028,0002)."""
+    photometric: str = ""
+    """Photometric Interpretation (0028,0004)."""
+    slope: float = 1.0
+    """value = stored * slope + intercept; see `rescale` for where it comes from."""
+    intercept: float = 0.0
+    """value = stored * slope + intercept."""
+    b_value: float | None = None
+    """Diffusion weighting, s/mm2."""
+    gradient: Vector = ()
+    """Unit direction of the diffusion gradient, LPS; empty: none, or not directional."""
+    sex: str = ""
+    """Patient's Sex (0010,0040): M, F or O."""
+    age: int | None = None
+    """Patient's Age (0010,1010), whole years."""
+    pixel_tag: int = 0
+    """Tag of the pixel data element; 0: the instance has none."""
+    pixel_offset: int = 0
+    """Where the pixel data start, in the file or, for a deflated one, in its unpacked data set."""
+    pixel_length: int = 0
+    """Length of the pixel data in bytes; 0xFFFFFFFF: encapsulated."""
+
+    @property
+    def vendor(self) -> str:
+        """ge, siemens, philips, canon, uih, or other."""
+        name = self.manufacturer.upper()
+        return next((vendor for word, vendor in _VENDORS.items() if name.startswith(word)), "other")
+
+
+_VENDORS = {"GE": "ge", "SIEMENS": "siemens", "PHILIPS": "philips", "CANON": "canon", "TOSHIBA": "canon", "UIH": "uih"}
+
+_SIEMENS = ("SIEMENS MR HEADER", 0x0019)
+_PHILIPS_SCALE = ("PHILIPS MR IMAGING DD 001", 0x2005)
+_GE_PARAMETERS = ("GEMS_PARM_01", 0x0043)
+_GE_COMPONENTS = {0: "MAGNITUDE", 1: "PHASE", 2: "REAL", 3: "IMAGINARY"}
+
+_STANDARD = frozenset(
+    {0x0020000D, 0x0020000E, 0x00080018, 0x00080016, 0x00080060, 0x00080070, 0x00081090, 0x00180087, 0x00080008}
+    | {0x00089208, 0x0008103E, 0x00181030, 0x00180024, 0x00180020, 0x00180021, 0x00180022, 0x00180023, 0x00180025}
+    | {0x00180010, 0x00180015, 0x00180080, 0x00180081, 0x00180082, 0x00181314, 0x00180091, 0x00180086, 0x00200011}
+    | {0x00200012, 0x00200013, 0x00200100, 0x00200105, 0x00080032, 0x00080033, 0x00181060, 0x00200032, 0x00200037}
+    | {0x00280030, 0x00180050, 0x00180088, 0x00280010, 0x00280011, 0x00280008, 0x00280100, 0x00280101, 0x00280102}
+    | {0x00280103, 0x00280002, 0x00280004, 0x00281052, 0x00281053, 0x00100040, 0x00101010, CHARACTER_SET}
+    | DIFFUSION_TAGS
+)
+_PRIVATE: dict[int, frozenset[int]] = {
+    group: DIFFUSION_PRIVATE.get(group, frozenset()) | extra
+    for group, extra in {
+        0x0019: frozenset({0x0A, 0x9E}),
+        0x0043: frozenset({0x2F}),
+        0x2001: frozenset[int](),
+        0x2005: frozenset({0x0E}),
+        0x0065: frozenset[int](),
+    }.items()
+}
+"""Low bytes of the private elements that are read, by group; the block is found by its creator."""
+
+
+def wanted(tag: int) -> bool:
+    """Whether `read_header` reads this element; private creators of the groups it looks into count as read."""
+    if tag in _STANDARD:
+        return True
+    low = _PRIVATE.get(tag >> 16)
+    return low is not None and (tag & 0xFFFF <= 0xFF or tag & 0xFF in low)
+
+
+def read_header(data: bytes) -> Header:
+    """The header of a DICOM file.
+
+    Args:
+        data: the whole file; pixel data may be missing from a copy that holds the header alone.
+
+    Raises:
+        ImagingError: UNREADABLE or TRUNCATED where the bytes are no whole DICOM file; HEADER_INVALID where an element
+            that is read cannot be decoded or is not finite. The message names the element and quotes no value.
+    """
+    return header_of(read_elements(data, wanted))
+
+
+def header_of(elements: Elements) -> Header:
+    """The header that these elements make.
+
+    Raises:
+        ImagingError: HEADER_INVALID as `read_header`.
+    """
+    values = Values(elements.values, elements.layout.little)
+    private = PrivateElements(values, elements.values)
+    manufacturer = values.text(0x00080070)
+    b_value, gradient = weighting(values, private)
+    slope, intercept = rescale(values, private)
+    frames = values.integer(0x00280008)
+    image_type = values.words(0x00080008)
+    stored = values.short(0x00280101) or 0
+    high_bit = values.short(0x00280102)
+    return Header(
+        study_uid=values.text(0x0020000D),
+        series_uid=values.text(0x0020000E),
+        sop_uid=values.text(0x00080018),
+        sop_class=values.text(0x00080016),
+        transfer_syntax=elements.transfer_syntax,
+        modality=values.text(0x00080060),
+        manufacturer=manufacturer,
+        model=values.text(0x00081090),
+        field_strength=values.number(0x00180087),
+        image_type=image_type,
+        component=_component(values, private),
+        series_description=values.text(0x0008103E),
+        protocol_name=values.text(0x00181030),
+        sequence_name=values.text(0x00180024) or values.text(private.tag(GE_ACQUISITION, 0x9E)),
+        scanning_sequence=values.words(0x00180020),
+        sequence_variant=values.words(0x00180021),
+        scan_options=values.words(0x00180022),
+        acquisition_type=values.text(0x00180023),
+        angio=values.text(0x00180025),
+        contrast_agent=bool(values.raw(0x00180010)),
+        body_part=values.text(0x00180015).upper(),
+        repetition_time=values.number(0x00180080),
+        echo_time=values.number(0x00180081),
+        inversion_time=values.number(0x00180082),
+        flip_angle=values.number(0x00181314),
+        echo_train=values.integer(0x00180091),
+        echo_number=values.integer(0x00180086),
+        series_number=values.integer(0x00200011),
+        acquisition_number=values.integer(0x00200012),
+        instance_number=values.integer(0x00200013),
+        temporal_position=values.integer(0x00200100),
+        temporal_positions=values.integer(0x00200105),
+        acquisition_time=values.seconds(0x00080032),
+        content_time=values.seconds(0x00080033),
+        trigger_time=values.number(0x00181060),
+        position=values.numbers(0x00200032, 3),
+        orientation=values.numbers(0x00200037, 6),
+        pixel_spacing=_spacing(values),
+        slice_thickness=values.number(0x00180050),
+        slice_spacing=values.number(0x00180088),
+        rows=values.short(0x00280010) or 0,
+        columns=values.short(0x00280011) or 0,
+        frames=1 if frames is None else frames,
+        mosaic=_mosaic(values, private, image_type),
+        bits_allocated=values.short(0x00280100) or 0,
+        bits_stored=stored,
+        high_bit=stored - 1 if high_bit is None else high_bit,
+        signed=values.short(0x00280103) == 1,
+        samples=values.short(0x00280002) or 1,
+        photometric=values.text(0x00280004),
+        slope=slope,
+        intercept=intercept,
+        b_value=b_value,
+        gradient=gradient,
+        sex=values.text(0x00100040).upper(),
+        age=values.years(0x00101010),
+        pixel_tag=elements.pixel_tag,
+        pixel_offset=elements.pixel_offset,
+        pixel_length=elements.pixel_length,
+    )
+
+
+def rescale(values: Values, private: PrivateElements) -> tuple[float, float]:
+    """Slope and intercept from stored to real values.
+
+    Philips writes a display scale into Rescale Slope (0028,1053) that differs between series and scans of one
+    subject; the floating point value that the scanner measured is (stored * RS + RI) / (RS * SS) with the Scale Slope
+    SS (2005,xx0E). Where SS is there, that one is used, as dcm2niix does, so that intensities can be compared.
+
+    Raises:
+        ImagingError: HEADER_INVALID where Rescale Slope is zero.
+
+    Source: DICOM PS3.3 C.11.1; Chenevert et al., Translational Oncology 7:65, 2014 (Philips).
+    """
+    slope, intercept = values.number(0x00281053), values.number(0x00281052) or 0.0
+    if slope == 0:
+        raise invalid(0x00281053, "zero", "a slope that keeps values apart")
+    slope = 1.0 if slope is None else slope
+    scale = private.small_float(_PHILIPS_SCALE, 0x0E)
+    if not scale:
+        return slope, intercept
+    return 1.0 / scale, intercept / (slope * scale)
+
+
+def _component(values: Values, private: PrivateElements) -> str:
+    stated = values.text(0x00089208).upper()
+    if stated:
+        return stated
+    coded = values.short(private.tag(_GE_PARAMETERS, 0x2F))
+    return "" if coded is None else _GE_COMPONENTS.get(coded, "")
+
+
+def _spacing(values: Values) -> Vector:
+    spacing = values.numbers(0x00280030)
+    if spacing and (len(spacing) != 2 or min(spacing) <= 0):
+        raise invalid(0x00280030, "other than two positive numbers", "spacing between rows and between columns")
+    return spacing
+
+
+def _mosaic(values: Values, private: PrivateElements, image_type: tuple[str, ...]) -> int:
+    if "MOSAIC" not in image_type:
+        return 0
+    count = values.short(private.tag(_SIEMENS, 0x0A))
+    return 1 if count is None else count
+
+
+def require_image(header: Header) -> None:
+    """Refuse what is no MR image that this room can read.
+
+    Raises:
+        ImagingError: NOT_AN_IMAGE, NOT_MR, UNSUPPORTED (colour, mosaic, multi-frame, floating point pixels), or
+            PIXELS_INVALID (an empty matrix, impossible bits).
+    """
+    if not header.pixel_tag:
+        raise ImagingError(Reason.NOT_AN_IMAGE, "found no pixel data, needed an image")
+    if header.modality != "MR":
+        raise ImagingError(Reason.NOT_MR, "found another modality, needed MR")
+    if header.samples != 1 or header.photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        raise ImagingError(Reason.UNSUPPORTED, "found colour or palette pixels, needed grey ones")
+    if header.mosaic:
+        raise ImagingError(Reason.UNSUPPORTED, "found a Siemens mosaic, needed one slice an instance")
+    if header.frames != 1 or header.sop_class in (ENHANCED_MR_IMAGE, LEGACY_CONVERTED_MR_IMAGE):
+        raise ImagingError(Reason.UNSUPPORTED, "found a multi-frame instance, needed one slice an instance")
+    if header.pixel_tag != 0x7FE00010:
+        raise ImagingError(Reason.UNSUPPORTED, "found floating point pixel data, needed integers")
+    if not (header.rows and header.columns):
+        raise ImagingError(Reason.PIXELS_INVALID, "found an image without rows or columns, needed both")
+    fits = 0 < header.bits_stored <= header.high_bit + 1 <= header.bits_allocated
+    if header.bits_allocated not in (8, 16, 32) or not fits:
+        raise ImagingError(Reason.PIXELS_INVALID, "found impossible bits, needed stored <= allocated, of 8, 16 or 32")

@@ -1,0 +1,160 @@
+"""NIfTI in and out, without loss of a voxel and without free text.
+
+Belongs here: NIfTI-1 single files. Free-text header fields (description, intent name, auxiliary file, extensions) are
+neither read nor written, because people put names and dates into them. BIDS sidecars are not this module's business.
+"""
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.errors import ImagingError
+from imaging.geometry import canonical
+from imaging.volume import Volume
+from schemas.reasons import Reason
+
+DESCRIPTION = b"Larmor"
+GZIP_MAGIC = b"\x1f\x8b"
+MAX_UNPACKED = 1 << 33
+"""Largest NIfTI that is unpacked, so that a small file cannot fill the memory."""
+
+_MILLIMETRES = {"mm": 1.0, "meter": 1000.0, "micron": 1e-3, "unknown": 1.0}
+_SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
+_SCANNER = 1
+"""NIfTI's code for scanner coordinates."""
+
+
+def read(source: bytes | Path) -> Volume:
+    """A NIfTI image as a volume in RAS+ axes.
+
+    Args:
+        source: the file's bytes, or where it is; `.nii` or gzipped.
+
+    Returns:
+        The volume: stored voxels permuted and flipped only, slope and intercept as the header states, millimetres. A
+        4D image is of kind dynamic, with times where the header states step and unit.
+
+    Raises:
+        ImagingError: UNREADABLE or TRUNCATED where the bytes are no whole NIfTI-1 or -2 file, HEADER_INVALID where
+            the header contradicts itself or gives no orientation, UNSUPPORTED for colour, complex or more than four
+            axes.
+    """
+    image = _open(_unpacked(source.read_bytes() if isinstance(source, Path) else source))
+    header: Any = image.header  # nibabel carries no types here
+    if not (int(header["sform_code"]) or int(header["qform_code"])):
+        raise ImagingError(Reason.HEADER_INVALID, "found neither sform nor qform in the NIfTI header, needed one")
+    shape = _shape(image.shape)
+    space, time = header.get_xyzt_units()
+    if space not in _MILLIMETRES:
+        raise ImagingError(Reason.HEADER_INVALID, "found a unit of length that NIfTI does not know, needed mm")
+    affine = np.diag([_MILLIMETRES[space]] * 3 + [1.0]) @ np.asarray(image.affine, dtype=np.float64)
+    moved = canonical(affine, shape)
+    stored = _stored(image).reshape(shape)
+    slope, intercept = header.get_slope_inter()
+    return Volume(
+        array=np.ascontiguousarray(moved.apply(stored)),
+        affine=moved.affine,
+        slope=1.0 if slope is None else float(slope),
+        intercept=0.0 if intercept is None else float(intercept),
+        kind="static" if len(shape) == 3 else "dynamic",
+        times=_times(header, shape, time),
+    )
+
+
+def write(volume: Volume, path: Path | None = None) -> bytes:
+    """A volume as NIfTI-1.
+
+    Args:
+        volume: the volume; its voxels are written as stored, with slope and intercept in the header.
+        path: where to write it; a name that ends in `.gz` is gzipped. None: nowhere.
+
+    Returns:
+        The bytes of the file, the same for the same volume.
+
+    Raises:
+        ImagingError: UNSUPPORTED where an axis has more voxels than NIfTI-1 can state.
+    """
+    if max(volume.shape) > np.iinfo(np.int16).max:
+        raise ImagingError(Reason.UNSUPPORTED, f"found {max(volume.shape)} voxels along an axis, NIfTI-1 states 32767")
+    make: Any = nib.Nifti1Image
+    image = make(volume.array, volume.affine, dtype=volume.array.dtype)
+    header = image.header
+    image.set_sform(volume.affine, code=_SCANNER)
+    image.set_qform(volume.affine, code=_SCANNER)
+    header.set_slope_inter(volume.slope, volume.intercept)
+    header.set_xyzt_units("mm", "sec")
+    header["descrip"] = DESCRIPTION
+    if volume.times is not None and volume.steps > 1:
+        header["pixdim"][4] = volume.times[-1] / (volume.steps - 1)
+    data: bytes = _with_scaling(image.to_bytes(), volume)
+    if path is None:
+        return data
+    if path.name.endswith(".gz"):
+        data = gzip.compress(data, mtime=0)
+    path.write_bytes(data)
+    return data
+
+
+def _with_scaling(data: bytes, volume: Volume) -> bytes:
+    """Slope and intercept put into the header's fields: nibabel would rescale the voxels to state them."""
+    field = np.array([volume.slope, volume.intercept], dtype="<f4" if data[:4] == b"\x5c\x01\x00\x00" else ">f4")
+    return data[:112] + field.tobytes() + data[120:]
+
+
+def _unpacked(data: bytes) -> bytes:
+    if not data.startswith(GZIP_MAGIC):
+        return data
+    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        unpacked = inflater.decompress(data, MAX_UNPACKED)
+    except zlib.error:
+        raise ImagingError(Reason.UNREADABLE, "found gzip data that do not unpack, needed a valid file") from None
+    if inflater.unconsumed_tail:
+        raise ImagingError(Reason.UNSUPPORTED, f"found more than {MAX_UNPACKED} bytes unpacked, needed fewer")
+    if not inflater.eof:
+        raise ImagingError(Reason.TRUNCATED, "found the end of the file inside gzip data, needed all of them")
+    return unpacked
+
+
+def _open(data: bytes) -> Any:
+    for kind in (nib.Nifti1Image, nib.Nifti2Image):
+        try:
+            return kind.from_bytes(data)
+        except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError):
+            continue
+        except (ValueError, OSError, EOFError, TypeError, KeyError):
+            break
+    raise ImagingError(Reason.UNREADABLE, "found no NIfTI-1 or NIfTI-2 header, needed one single-file image")
+
+
+def _shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    shape = shape + (1,) * (3 - len(shape))
+    if len(shape) > 4:
+        raise ImagingError(Reason.UNSUPPORTED, f"found {len(shape)} axes, needed three or four")
+    if min(shape) < 1:
+        raise ImagingError(Reason.HEADER_INVALID, "found an axis without voxels, needed at least one")
+    return shape
+
+
+def _stored(image: Any) -> NDArray[np.generic]:
+    if image.get_data_dtype().kind not in "iuf":
+        raise ImagingError(Reason.UNSUPPORTED, "found colour or complex voxels, needed integers or real numbers")
+    try:
+        stored: NDArray[np.generic] = np.asarray(image.dataobj.get_unscaled())
+    except (ValueError, OSError, EOFError):
+        raise ImagingError(Reason.TRUNCATED, "found fewer voxels than the header states, needed all of them") from None
+    return stored.astype(stored.dtype.newbyteorder("="), copy=False)
+
+
+def _times(header: Any, shape: tuple[int, ...], unit: str) -> NDArray[np.float64] | None:
+    if len(shape) == 3 or unit not in _SECONDS:
+        return None
+    step = float(header["pixdim"][4]) * _SECONDS[unit]
+    return np.arange(shape[3], dtype=np.float64) * step if np.isfinite(step) and step > 0 else None

@@ -1,0 +1,55 @@
+"""The deliveries of the demonstration: small, but with one of everything.
+
+Belongs here: which deliveries those are.
+"""
+
+from pathlib import Path
+
+from imaging.phantom.config import Part, PhantomConfig, PhantomSummary
+from imaging.phantom.delivery import generate, recalled
+from imaging.phantom.vocabulary import BodyPart
+
+SPLIT_SUBJECT = 4
+"""Subject of the first delivery whose first series ends in the second."""
+
+_FOUR_HEADS_AND_A_KNEE = (BodyPart.HEAD,) * 2 + (BodyPart.KNEE,) + (BodyPart.HEAD,) * 2
+
+
+def demo_configs(
+    seed: int = 0, licence: str = "phantom-licence", licensor: str = "Phantom Imaging Consortium"
+) -> tuple[PhantomConfig, ...]:
+    """Three deliveries of five subjects: twelve heads and three knees, on scanners of three vendors."""
+    shared = {
+        "seed": seed,
+        "licence": licence,
+        "licensor": licensor,
+        "subjects": 5,
+        "body_parts": _FOUR_HEADS_AND_A_KNEE,
+        "matrix": 72,
+        "slices": 20,
+        "labelled": 0.8,
+    }
+    split = {"split_subject": SPLIT_SUBJECT}
+    return (
+        PhantomConfig("phantom-a", first_subject=0, part=Part.FIRST, checksums=True, **split, **shared),
+        PhantomConfig("phantom-b", first_subject=5, part=Part.REST, **split, **shared),
+        PhantomConfig("phantom-c", first_subject=10, **shared),
+    )
+
+
+def demo_deliveries(
+    root: Path, seed: int = 0, licence: str = "phantom-licence", licensor: str = "Phantom Imaging Consortium"
+) -> list[PhantomSummary]:
+    """Make the demonstration's deliveries in `<root>/landing/<name>/`, answer keys in `<name>.answers/` beside them.
+
+    A delivery that is there already, made from the same configuration, is left as it is.
+
+    Raises:
+        ValueError: if a delivery of that name is there that was made from another configuration.
+    """
+    landing = root / "landing"
+    made = []
+    for config in demo_configs(seed, licence, licensor):
+        folder, answers = landing / config.name, landing / f"{config.name}.answers"
+        made.append(recalled(folder, answers, config) or generate(folder, answers, config))
+    return made

@@ -1,0 +1,104 @@
+"""One subject's part of a delivery: files, report, labels, truth.
+
+Belongs here: from a study to everything that is delivered of it. Writing it to a folder is
+`imaging.phantom.delivery`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from imaging.phantom.acquire import acquire
+from imaging.phantom.answers import AnswerKey, Kind, Planter
+from imaging.phantom.config import Part, PhantomConfig
+from imaging.phantom.dialects import SCANNERS
+from imaging.phantom.faults import Damage, Fault, Outcome, damage_series, strays
+from imaging.phantom.images import images
+from imaging.phantom.reports import report
+from imaging.phantom.scan import Scan
+from imaging.phantom.seeds import chosen, stream
+from imaging.phantom.study import Study, study
+from imaging.phantom.truth import facts, tissue_map
+
+SPLIT_SERIES = 0
+"""Which series of the split subject comes in two deliveries."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a delivery holds of one subject.
+
+    Attributes:
+        files: path to content of everything DICOM or stray.
+        reports: Study Instance UID to text.
+        labels: Series Instance UID to NIfTI label map.
+        truths: Series Instance UID to NIfTI tissue map.
+        facts: Series Instance UID to what is true of the series.
+        damages: what went wrong.
+    """
+
+    files: dict[PurePosixPath, bytes] = field(default_factory=dict)
+    reports: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, bytes] = field(default_factory=dict)
+    truths: dict[str, bytes] = field(default_factory=dict)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    damages: list[Damage] = field(default_factory=list)
+
+
+Maker = Callable[[PhantomConfig, int, list[Fault], AnswerKey], Material]
+"""What makes a subject's material."""
+
+
+def whole(config: PhantomConfig, ordinal: int, faults: list[Fault], key: AnswerKey) -> Material:
+    """Everything of a subject; of the split subject, its split series only in part."""
+    examined, plant, material = study(config, ordinal, SCANNERS), Planter(key, ordinal), Material()
+    for scan in examined.scans:
+        depth = scan.grid.shape[2]
+        split = ordinal == config.split_subject and config.part is Part.FIRST and scan.index == SPLIT_SERIES
+        _add_series(examined, scan, range(depth // 2 if split else depth), faults, plant, material)
+    first = next(iter(material.files))
+    others = Outcome(material.files, material.damages)
+    strays(examined, faults, first.parent, plant, others)
+    material.reports[examined.uid] = report(examined, plant)
+    plant.text(Kind.UID, examined.uid, "reports.csv")
+    return material
+
+
+def remainder(config: PhantomConfig, ordinal: int, faults: list[Fault], key: AnswerKey) -> Material:
+    """The rest of the split series of a subject that another delivery holds; no faults, report or labels."""
+    examined, plant, material = study(config, ordinal, SCANNERS), Planter(key, ordinal), Material()
+    scan = examined.scans[SPLIT_SERIES]
+    depth = scan.grid.shape[2]
+    _add_series(examined, scan, range(depth // 2, depth), [], plant, material, labelled=False)
+    return material
+
+
+def _add_series(
+    examined: Study,
+    scan: Scan,
+    slab: range,
+    faults: list[Fault],
+    plant: Planter,
+    material: Material,
+    labelled: bool = True,
+) -> None:
+    config, ordinal = examined.config, examined.ordinal
+    noise = stream(config.seed, "noise", ordinal, config.visit, scan.index)
+    acquired = acquire(examined.body, scan, examined.scanner.field_t, config.noise, noise)
+    made = [image for image in images(examined, scan, acquired, plant) if image.shot.index in slab]
+    outcome = Outcome()
+    damage_series(examined, scan, made, faults, outcome)
+    material.files.update(outcome.files)
+    material.damages.extend(outcome.damages)
+    series = examined.series_uid(scan)
+    missing = sorted({index for damage in outcome.damages for index in damage.slices})
+    copies = sum(len(d.paths) for d in outcome.damages if d.fault is Fault.EXACT_DUPLICATES)
+    instances = len(made) - len(missing)
+    truth = tissue_map(acquired.truth[slab.start : slab.stop], scan.grid.slab(slab.start, slab.stop))
+    material.truths[series] = truth
+    material.facts[series] = facts(examined, scan, acquired, slab, missing, instances, copies)
+    wanted = labelled and scan.contrast in config.label_contrasts
+    if wanted and chosen(config.seed, "labelled", ordinal, config.labelled):
+        material.labels[series] = truth
+        plant.text(Kind.UID, series, "labels.csv")

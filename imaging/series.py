@@ -1,0 +1,272 @@
+"""From the headers of a series to the volumes it holds: which slice goes where, and what goes nowhere.
+
+Belongs here: splitting a series into stacks, and stacks into volumes. Steps of a fourth axis are `imaging.steps`,
+slice order and affine `imaging.geometry`, voxels `imaging.normalize`. Nothing is interpolated and nothing is dropped
+silently: each instance is in exactly one volume, or among the rejected with a reason.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.errors import ImagingError
+from imaging.geometry import LINE_TOLERANCE_MM, POSITION_TOLERANCE_MM, directions, stack
+from imaging.header import Header, require_image
+from imaging.parts import part_of
+from imaging.steps import Labels, steps_of, times_of, weightings
+from schemas.reasons import Reason
+
+ORIENTATION_TOLERANCE = 1e-3
+"""Direction cosines this close are one orientation, about 0.06 degrees."""
+SPACING_TOLERANCE = 1e-3
+"""Pixel spacings this close, relatively, are one spacing."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An instance that no volume can use.
+
+    Attributes:
+        index: place of its header in what `plan` was given.
+        reason: why, of the closed list.
+        message: what was found and what was needed; no values of the file.
+    """
+
+    index: int
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class VolumePlan:
+    """Which instance fills which slice of one volume.
+
+    Attributes:
+        instances: (steps, depth) index of the instance in each place; -1: no instance, a missing slice.
+        affine: (4, 4) from voxel index (column, row, slice) to RAS+ millimetres.
+        rows: rows of a slice.
+        columns: columns of a slice.
+        slopes: (steps, depth) slope of each slice; 1 where missing.
+        intercepts: (steps, depth) intercept of each slice; 0 where missing.
+        kind: static, diffusion or dynamic.
+        part: magnitude, phase, real, imaginary, or unknown.
+        bvals: (steps,) s/mm2; None: no slice is diffusion weighted.
+        gradients: (steps, 3) unit directions in LPS, zeros where there is none; None as `bvals`.
+        times: (steps,) start of each step from the first, s; None: not stated, or not dynamic.
+        tilt: degrees between stacking direction and slice normal.
+    """
+
+    instances: NDArray[np.int64]
+    affine: NDArray[np.float64]
+    rows: int
+    columns: int
+    slopes: NDArray[np.float64]
+    intercepts: NDArray[np.float64]
+    kind: str
+    part: str
+    bvals: NDArray[np.float64] | None = None
+    gradients: NDArray[np.float64] | None = None
+    times: NDArray[np.float64] | None = None
+    tilt: float = 0.0
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """Indices of the instances it is made of, sorted."""
+        return tuple(int(i) for i in np.unique(self.instances) if i >= 0)
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Places along the stack that no instance fills, in any step."""
+        return tuple(int(k) for k in np.flatnonzero((self.instances < 0).all(axis=0)))
+
+
+@dataclass(frozen=True)
+class SeriesPlan:
+    """What a series gives.
+
+    Attributes:
+        volumes: in order of their first instance number.
+        rejected: in order of their index.
+    """
+
+    volumes: tuple[VolumePlan, ...]
+    rejected: tuple[Rejected, ...]
+
+
+def plan(headers: Sequence[Header]) -> SeriesPlan:
+    """Sort the instances of a series (or of several) into volumes.
+
+    A stack is what agrees in series, matrix, orientation, pixel spacing, echo, part of the complex image, image type
+    and photometric interpretation. Within a stack, slices that share a position become steps of a fourth axis. A step
+    that lacks slices which others have is rejected; a slice that lacks in every step is a missing slice.
+
+    Args:
+        headers: n headers, in any order.
+
+    Returns:
+        Volumes and rejected instances; every index is in exactly one of them.
+    """
+    volumes: list[tuple[tuple[float, int], VolumePlan]] = []
+    rejected: list[Rejected] = []
+    usable = _usable(headers, rejected)
+    for members in _stacks(headers, usable).values():
+        try:
+            volume, left_out = _volume(headers, np.array(members))
+        except ImagingError as error:
+            rejected.extend(Rejected(i, error.reason, str(error)) for i in members)
+            continue
+        rejected.extend(left_out)
+        numbers = [headers[i].instance_number for i in volume.members]
+        first = min((n for n in numbers if n is not None), default=0)
+        volumes.append(((first, volume.members[0]), volume))
+    ordered = tuple(volume for _, volume in sorted(volumes, key=lambda pair: pair[0]))
+    return SeriesPlan(ordered, tuple(sorted(rejected, key=lambda r: r.index)))
+
+
+def _usable(headers: Sequence[Header], rejected: list[Rejected]) -> list[int]:
+    usable: list[int] = []
+    seen: set[str] = set()
+    for i, header in enumerate(headers):
+        try:
+            require_image(header)
+            if not (header.position and header.orientation and header.pixel_spacing):
+                raise ImagingError(
+                    Reason.GEOMETRY_INCONSISTENT, "found no position, orientation or pixel spacing, needed all three"
+                )
+            directions(header.orientation)
+        except ImagingError as error:
+            rejected.append(Rejected(i, error.reason, str(error)))
+            continue
+        if header.sop_uid and header.sop_uid in seen:
+            message = "found a second instance with the same SOP Instance UID, needed one"
+            rejected.append(Rejected(i, Reason.CONFLICTING_DUPLICATE, message))
+            continue
+        seen.add(header.sop_uid)
+        usable.append(i)
+    return usable
+
+
+def _stacks(headers: Sequence[Header], usable: list[int]) -> dict[Hashable, list[int]]:
+    stacks: dict[Hashable, list[int]] = defaultdict(list)
+    planes = _Planes()
+    for i in usable:
+        header = headers[i]
+        echo_time = None if header.echo_time is None else round(header.echo_time, 2)
+        key = (
+            header.series_uid,
+            (header.rows, header.columns, header.photometric),
+            planes.of(header),
+            (header.echo_number, echo_time),
+            (header.image_type, header.component),
+        )
+        stacks[key].append(i)
+    return stacks
+
+
+class _Planes:
+    """Numbers the orientations and pixel spacings it meets; those within tolerance share a number."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[float, ...], int] = {}
+        self._distinct = np.empty((0, 8))
+
+    def of(self, header: Header) -> int:
+        plane = (*header.orientation, *header.pixel_spacing)
+        if plane not in self._known:
+            near = np.abs(self._distinct - plane) <= [ORIENTATION_TOLERANCE] * 6 + [
+                SPACING_TOLERANCE * spacing for spacing in header.pixel_spacing
+            ]
+            matches = np.flatnonzero(near.all(axis=1))
+            if not matches.size:
+                self._distinct = np.vstack([self._distinct, plane])
+                matches = np.array([len(self._distinct) - 1])
+            self._known[plane] = int(matches[0])
+        return self._known[plane]
+
+
+def _volume(headers: Sequence[Header], members: Labels) -> tuple[VolumePlan, list[Rejected]]:
+    """The volume of one stack, and the members it cannot use."""
+    chosen = [headers[i] for i in members]
+    positions = np.array([header.position for header in chosen])
+    places = _places(positions, chosen[0].orientation)
+    table, left_out = _table(chosen, places)
+    first = chosen[0]
+    spacing = (first.pixel_spacing[0], first.pixel_spacing[1])
+    grid = stack(positions[table[0]], first.orientation, spacing, first.slice_thickness or first.slice_spacing)
+    filled = np.full((len(table), grid.depth), -1, dtype=np.int64)
+    filled[:, grid.index] = table[:, grid.order]
+    rejected = [Rejected(int(members[i]), Reason.GEOMETRY_INCONSISTENT, message) for i, message in left_out]
+    steps = [[chosen[i] for i in row] for row in table]
+    b_values, directions_ = weightings([step[0] for step in steps])
+    weighted = bool((b_values > 0).any())
+    kind = "static" if len(table) == 1 else "diffusion" if weighted else "dynamic"
+    plan_ = VolumePlan(
+        instances=np.where(filled < 0, -1, members[filled]),
+        affine=grid.affine,
+        rows=first.rows,
+        columns=first.columns,
+        slopes=np.where(filled < 0, 1.0, np.array([header.slope for header in chosen])[filled]),
+        intercepts=np.where(filled < 0, 0.0, np.array([header.intercept for header in chosen])[filled]),
+        kind=kind,
+        part=part_of(first),
+        bvals=b_values if weighted else None,
+        gradients=directions_ if weighted else None,
+        times=times_of(steps) if kind == "dynamic" else None,
+        tilt=grid.tilt,
+    )
+    return plan_, rejected
+
+
+def _places(positions: NDArray[np.float64], orientation: tuple[float, ...]) -> Labels:
+    """(n,) index of each slice's position along the normal, from 0."""
+    distance = positions @ directions(orientation)[2]
+    order = np.argsort(distance, kind="stable")
+    fresh = np.concatenate([[False], np.diff(distance[order]) > POSITION_TOLERANCE_MM])
+    places = np.empty(len(positions), dtype=np.int64)
+    places[order] = np.cumsum(fresh)
+    starts = np.flatnonzero(np.concatenate([[True], fresh[1:]]))
+    ordered = positions[order]
+    spread = np.maximum.reduceat(ordered, starts) - np.minimum.reduceat(ordered, starts)
+    if spread.max() > LINE_TOLERANCE_MM:
+        raise ImagingError(
+            Reason.GEOMETRY_INCONSISTENT,
+            f"found slices of one plane shifted by up to {spread.max():.2f} mm, needed one place a slice",
+        )
+    return places
+
+
+def _table(chosen: list[Header], places: Labels) -> tuple[NDArray[np.int64], list[tuple[int, str]]]:
+    """(steps, positions) index into `chosen`, every place filled; and what was left out, with why."""
+    steps = steps_of(chosen, places)
+    if steps is None:
+        return _first_of_each(chosen, places)
+    table = np.full((int(steps.max()) + 1, int(places.max()) + 1), -1, dtype=np.int64)
+    table[steps, places] = np.arange(len(chosen))
+    present = table >= 0
+    pattern = np.ones(table.shape[1], dtype=bool)
+    if not present.all(axis=1).any():
+        patterns, counts = np.unique(present, axis=0, return_counts=True)
+        pattern = patterns[np.lexsort((patterns.sum(axis=1), counts))[-1]]
+    whole = present[:, pattern].all(axis=1)
+    kept = table[np.ix_(whole, pattern)]
+    message = "found a step of the fourth axis without all its slices, needed the same slices in every step"
+    return kept, [(int(i), message) for i in np.setdiff1d(np.arange(len(chosen)), kept)]
+
+
+def _first_of_each(chosen: list[Header], places: Labels) -> tuple[NDArray[np.int64], list[tuple[int, str]]]:
+    """A static stack in which a few positions repeat: the lowest instance number of each position stays."""
+    counts = np.bincount(places)
+    if np.count_nonzero(counts > 1) * 2 > counts.size:
+        raise ImagingError(
+            Reason.GEOMETRY_INCONSISTENT,
+            "found slices that share positions, and neither number, time nor weighting that tells steps apart, "
+            "needed one of them",
+        )
+    numbers = np.array([header.instance_number or 0 for header in chosen])
+    order = np.lexsort((numbers, places))
+    first = order[np.concatenate([[True], np.diff(places[order]) != 0])]
+    message = "found a second slice at the same position, needed one a position; the first is kept"
+    return first[None, :], [(int(i), message) for i in np.setdiff1d(np.arange(len(chosen)), first)]

@@ -1,0 +1,181 @@
+"""Numbers about a volume: intensity percentiles above the background, and a coarse map of where tissue is.
+
+Belongs here: statistics that the lake keeps beside each volume. Quality measures with a meaning of their own are
+another matter.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.volume import Volume
+
+PERCENTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)
+
+OCCUPANCY_BLOCK = 8
+"""Edge of an occupancy block in voxels: small enough to follow a head's outline, 1/4096 of the voxels as bits."""
+
+OCCUPANCY_SHARE = 1 / 64
+"""Share of a block's voxels above the background from which it holds tissue; single noisy voxels do not count."""
+
+DARK_SHARE = 0.3
+"""A background is believed where its mean is below this share of the mean above it; otherwise the volume has none
+(a crop inside tissue, a phase image), and all of it counts."""
+
+_BINS = 256
+_DENSE_RANGE = 1 << 20
+"""Integers over a range up to this are counted in a table, which is exact and fast; 8 MB of counts."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Numbers about a volume, as values (stored * slope + intercept).
+
+    Attributes:
+        threshold: voxels at or below it are background; below the lowest value where there is no background.
+        percentiles: at `PERCENTILES` percent of the voxels above the background.
+        mean: mean of the voxels above the background.
+        std: their standard deviation.
+        occupancy: which blocks hold tissue, one bit a block, C order over `occupancy_shape`, packed by numpy.packbits.
+        occupancy_shape: blocks along x, y, z.
+        occupancy_block: edge of a block in voxels.
+    """
+
+    threshold: float
+    percentiles: tuple[float, ...]
+    mean: float
+    std: float
+    occupancy: bytes
+    occupancy_shape: tuple[int, int, int]
+    occupancy_block: int = OCCUPANCY_BLOCK
+
+
+def statistics(volume: Volume) -> Statistics:
+    """Percentiles, mean, deviation and occupancy of a volume.
+
+    Percentiles are values that occur (inverse of the distribution function), exact for every integer type. Voxels that
+    are not finite are left out. Missing slices are not looked at.
+    """
+    array = _without(volume.array, volume.missing_slices, volume.missing_axis)
+    stored, counts = _distribution(array)
+    values = stored.astype(np.float64) * volume.slope + volume.intercept
+    if volume.slope < 0:
+        values, counts = values[::-1], counts[::-1]
+    threshold = background(values, counts)
+    above = values > threshold
+    values, counts = values[above], counts[above]
+    total = counts.sum()
+    cumulative = np.cumsum(counts)
+    ranks = np.maximum(np.ceil(np.array(PERCENTILES) / 100 * total), 1)
+    mean = float((values * counts).sum() / total)
+    variance = float((counts * (values - mean) ** 2).sum() / total)
+    blocks = occupancy(volume, threshold)
+    return Statistics(
+        threshold=threshold,
+        percentiles=tuple(float(v) for v in values[np.searchsorted(cumulative, ranks)]),
+        mean=mean,
+        std=float(np.sqrt(max(variance, 0.0))),
+        occupancy=np.packbits(blocks, axis=None).tobytes(),
+        occupancy_shape=(blocks.shape[0], blocks.shape[1], blocks.shape[2]),
+    )
+
+
+def background(values: Floats, counts: Floats) -> float:
+    """The value that separates background from tissue.
+
+    Otsu's threshold on the logarithm of the intensities, clipped at their 99.5th percentile: air, with its Rician
+    noise, is an order of magnitude darker than tissue, while tissues differ by a small factor. Where the darker class
+    is not dark (see `DARK_SHARE`), or values are negative, as in phase images, there is no background.
+
+    Args:
+        values: (n,) distinct values, rising.
+        counts: (n,) how often each occurs.
+
+    Returns:
+        The threshold; less than every value where there is no background.
+
+    Source: N. Otsu, IEEE Transactions on Systems, Man, and Cybernetics 9:62, 1979.
+    """
+    lowest = float(values[0])
+    none = float(np.nextafter(lowest, -np.inf))
+    if lowest < 0 or values.size < 2:
+        return none
+    top = values[min(np.searchsorted(np.cumsum(counts), 0.995 * counts.sum()), values.size - 1)]
+    shifted = np.log1p(np.minimum(values, top) / max(float(top), 1e-30) * 1000.0)
+    histogram, edges = np.histogram(shifted, _BINS, weights=counts)
+    cut = edges[_otsu(histogram) + 1]
+    dark = shifted < cut
+    if not dark.any() or dark.all():
+        return none
+    mean_dark = (values[dark] * counts[dark]).sum() / counts[dark].sum()
+    mean_bright = (values[~dark] * counts[~dark]).sum() / counts[~dark].sum()
+    return float(values[dark][-1]) if mean_dark < DARK_SHARE * mean_bright else none
+
+
+def occupancy(volume: Volume, threshold: float) -> NDArray[np.bool_]:
+    """Which blocks hold tissue in any step.
+
+    Args:
+        volume: the volume.
+        threshold: value at or below which a voxel is background.
+
+    Returns:
+        (ceil(x / 8), ceil(y / 8), ceil(z / 8)); blocks at the end may be smaller than 8 voxels.
+    """
+    tissue = _above(volume, threshold)
+    hits, sizes = tissue.astype(np.int16), [np.ones(n, np.int64) for n in tissue.shape]
+    for axis in range(3):
+        starts = np.arange(0, tissue.shape[axis], OCCUPANCY_BLOCK)
+        hits = np.add.reduceat(hits, starts, axis=axis)
+        sizes[axis] = np.add.reduceat(sizes[axis], starts)
+    voxels = sizes[0][:, None, None] * sizes[1][None, :, None] * sizes[2][None, None, :]
+    return np.asarray(hits >= np.maximum(np.ceil(voxels * OCCUPANCY_SHARE), 1))
+
+
+def _above(volume: Volume, threshold: float) -> NDArray[np.bool_]:
+    """(x, y, z) whether any step is above the threshold; missing slices are not."""
+    array: NDArray[Any] = volume.array
+    stored = (threshold - volume.intercept) / volume.slope
+    if array.ndim == 4:
+        array = array.max(axis=3) if volume.slope > 0 else array.min(axis=3)
+    tissue = array > stored if volume.slope > 0 else array < stored
+    for index in volume.missing_slices:
+        tissue[(slice(None),) * volume.missing_axis + (index,)] = False
+    return np.asarray(tissue)
+
+
+def _without(array: NDArray[Any], missing: tuple[int, ...], axis: int) -> NDArray[Any]:
+    return np.delete(array, missing, axis) if missing and len(missing) < array.shape[axis] else array
+
+
+def _distribution(array: NDArray[Any]) -> tuple[NDArray[Any], Floats]:
+    """Distinct stored values, rising, and how often each occurs."""
+    if array.dtype.kind == "f":
+        array = array[np.isfinite(array)]
+        if not array.size:
+            return np.zeros(1), np.ones(1)
+    else:
+        low, high = int(array.min()), int(array.max())
+        if high - low < _DENSE_RANGE:
+            table = np.bincount((array.astype(np.int64, copy=False) - low).ravel(), minlength=1)
+            present = np.flatnonzero(table)
+            return present + low, table[present].astype(np.float64)
+    values, counts = np.unique(array, return_counts=True)
+    return values, counts.astype(np.float64)
+
+
+def _otsu(histogram: Floats) -> int:
+    """The last bin of the lower class."""
+    weight = np.cumsum(histogram)
+    moment = np.cumsum(histogram * np.arange(histogram.size))
+    below, above = weight[:-1], weight[-1] - weight[:-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (moment[-1] * below / weight[-1] - moment[:-1]) ** 2 / (below * above)
+    between = np.nan_to_num(between, nan=-1.0, posinf=-1.0)
+    best = np.flatnonzero(between >= between.max() * (1 - 1e-12))
+    # the classes may be parted by an empty gap over which every cut is equally good: take its middle
+    return int(best[best.size // 2])

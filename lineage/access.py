@@ -1,0 +1,54 @@
+"""Accesses: who read or exported what, and for which purpose.
+
+Belongs here: recording one. Whether it is allowed is `lineage.terms`.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from lake.zones import Lake
+from lineage.events import EventType
+from lineage.ledger import append
+from lineage.principal import now, principal
+from schemas.tables import ACCESS
+
+
+class Access(StrEnum):
+    """Kinds of access."""
+
+    READ = "read"
+    EXPORT = "export"
+    PREDICT = "predict"
+    REPORT = "report"
+
+
+def accessed(lake: Lake, action: Access | str, what: str, rows: int, purpose: str, **facts: Any) -> int:
+    """Record an access, on the ledger and in `audit/access`; returns the event's sequence number.
+
+    Args:
+        lake: the lake.
+        action: kind of access.
+        what: a table (`<zone>/<table>`), a release or a checkpoint.
+        rows: how many rows or volumes.
+        purpose: what for.
+        facts: more that the event says, for example `release` and `split`.
+
+    Raises:
+        ValueError: if the action is none of `Access`.
+        lineage.events.EventError: if target or purpose are more than a name.
+    """
+    kind = Access(action)
+    said = {"action": str(kind), "target": what, "rows": rows, "purpose": purpose}
+    # the event comes first: a crash in between leaves an access without its row, never one without an event
+    sequence = append(lake, EventType.ACCESSED, said | facts)
+    row = {
+        "time": now(),
+        "principal": principal(lake),
+        "action": str(kind),
+        "subject_of_access": what,
+        "rows": rows,
+        "purpose": purpose,
+    }
+    table = lake.table(ACCESS)
+    table.append([table.write([row], {})])
+    return sequence

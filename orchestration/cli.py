@@ -1,0 +1,112 @@
+"""The command `larmor`: its verbs, and what happens to their errors.
+
+Belongs here: the list of verbs and the process boundary. A verb is a file of `orchestration.verbs`, imported only when
+it is asked for, so that help answers at once.
+"""
+
+import errno
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+VERBS = {
+    "demo": "Licensed phantoms through every asset to an evaluated model and an audit report.",
+    "ingest": "Make a folder or an archive a delivery.",
+    "run": "Materialize a delivery or a release, headless.",
+    "releases": "List releases, or freeze one from a specification.",
+    "train": "Pre-train or fine-tune a model on a release.",
+    "evaluate": "Evaluate models against each other, with intervals and a page.",
+    "predict": "Segment a NIfTI image with a fine-tuned model.",
+    "export": "Write a release as NIfTI files.",
+    "look": "A gallery page of volumes.",
+    "who-saw": "List the models that were trained on a subject.",
+    "exposures": "List what a model was trained on.",
+    "verify": "Prove the ledger, entry by entry.",
+    "withdraw": "Plan the withdrawal of a subject, a delivery or a licence.",
+    "tiers": "Show what the lake's tables hold and what storage classes would cost.",
+    "report": "Write the audit report.",
+    "doctor": "Check an installation and a lake.",
+    "dev": "Start the Dagster UI on this lake.",
+}
+"""Verb to the line that help shows; the module is `orchestration.verbs.<verb>`."""
+
+_ROOMS = ("schemas", "lake", "lineage", "imaging", "deid", "stages", "training", "assets", "orchestration")
+
+
+class _Verbs(click.Group):
+    """Knows its verbs without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All verbs, in the order of a day's work."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb, imported now."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"orchestration.verbs.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Help of all verbs from their lines alone."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--root", type=click.Path(path_type=Path, file_okay=False), help="Folder of the lake [LARMOR_ROOT].")
+@click.version_option(package_name="larmor", prog_name="larmor")
+@click.pass_context
+def cli(context: click.Context, root: Path | None) -> None:
+    """Larmor: an MRI data lake and foundation-model pipeline.
+
+    Each verb says what it did and what comes next; `larmor VERB --help` shows an example.
+    """
+    context.obj = root
+
+
+def main() -> None:
+    """Run the command; a user's mistake ends in one line and exit code 1, never in a traceback."""
+    try:
+        code = cli.main(standalone_mode=False, prog_name="larmor")
+    except click.exceptions.Abort:
+        sys.exit("larmor: stopped; what was finished is kept, the same command goes on from there")
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit("larmor: stopped; what was finished is kept, the same command goes on from there")
+    except OSError as error:
+        _explain_os_error(error)
+    # the process boundary: what our rooms raise is written for people, anything else is a defect and shows its trace
+    except Exception as error:
+        if not _ours(error):
+            raise
+        sys.exit(f"larmor: {error}")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _ours(error: BaseException) -> bool:
+    return type(error).__module__.split(".")[0] in _ROOMS or type(error) is ValueError
+
+
+def _explain_os_error(error: OSError) -> None:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        sys.exit(
+            "larmor: found no space left on the disk, needed more; free some and run the same command again, "
+            "what was committed is kept"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM) and not _ours(error):
+        sys.exit(
+            "larmor: found a file or folder without permission, needed to read and write the lake; check its owner"
+        )
+    if _ours(error):
+        sys.exit(f"larmor: {error}")
+    raise error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Everything Dagster is told, put together in one place.
+
+Belongs here: assembly only. `definitions` is lazy, so that importing this module costs nothing.
+"""
+
+import warnings
+
+import dagster as dg
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """Assets, checks, jobs, sensors and resources of Larmor."""
+    return build()
+
+
+def build(root: str | None = None) -> dg.Definitions:
+    """Definitions over the lake at `root`, or over the configured one."""
+    with warnings.catch_warnings():
+        # partitioned asset checks are a preview of Dagster's; the pin in pyproject.toml keeps them as tested
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        from assets import (
+            evaluations,
+            governance,
+            instances,
+            labels,
+            models,
+            received,
+            release,
+            reports,
+            series,
+            volumes,
+        )
+        from assets.resources import LakeResource
+        from assets.sources import SOURCES
+        from orchestration.jobs import JOBS
+        from orchestration.progress import progress
+        from orchestration.sensors import SENSORS
+
+        curated = [instances, series, volumes, reports, labels]
+        modules = [received, *curated, release, models, evaluations, governance]
+        return dg.Definitions(
+            assets=[*dg.load_assets_from_modules(modules), *SOURCES],
+            asset_checks=dg.load_asset_checks_from_modules(modules),
+            jobs=JOBS,
+            sensors=SENSORS,
+            resources={"lake": LakeResource(root=root)},
+            loggers={"progress": progress, "console": dg.colored_console_logger},
+        )

@@ -1,0 +1,119 @@
+"""What an installation and a lake lack, if anything.
+
+Belongs here: examinations, each with a remedy. Printing is `orchestration.verbs.doctor`.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from lake.settings import EngineName, Settings
+from schemas.tables import TABLES
+
+_FREE_GIB = 5
+"""Free disk below which a demo may not finish: its lake is under 1 GiB, its environment 7."""
+
+_JAVA = 17
+_ROOMS = ("schemas", "lake", "lineage", "imaging", "deid", "stages", "training", "assets", "orchestration")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing examined.
+
+    Attributes:
+        what: what was looked at.
+        ok: whether it is well.
+        found: what is there.
+        remedy: what to do where it is not well.
+        needed: whether Larmor cannot work without it as it is configured.
+    """
+
+    what: str
+    ok: bool
+    found: str
+    remedy: str = ""
+    needed: bool = True
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Examine the installation, then the lake."""
+    return [_python(), _rooms(), _java(settings), *_packages(), _disk(settings), *_lake(settings)]
+
+
+def _python() -> Finding:
+    version = "{}.{}.{}".format(*sys.version_info[:3])
+    return Finding("Python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer and run make setup")
+
+
+def _packages() -> Iterator[Finding]:
+    for name in ("dagster", "deltalake", "pyarrow", "pydicom", "presidio-analyzer", "torch", "lightning", "monai"):
+        try:
+            yield Finding(name, True, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding(name, False, "not installed", "run make setup")
+
+
+def _rooms() -> Finding:
+    """Whether every room's import name is ours: the index has a package `deid` that would take one."""
+    import importlib.util
+
+    home = Path(__file__).resolve().parent.parent
+    strangers = []
+    for room in _ROOMS:
+        spec = importlib.util.find_spec(room)
+        origin = Path(spec.origin).resolve() if spec and spec.origin else None
+        if origin is None or origin.parent.parent != home:
+            strangers.append(room)
+    remedy = "uninstall the package that took the name (pip uninstall deid), then run make setup"
+    return Finding(
+        "import names", not strangers, "ours" if not strangers else f"not ours: {', '.join(strangers)}", remedy
+    )
+
+
+def _java(settings: Settings) -> Finding:
+    wanted = settings.engine is EngineName.SPARK
+    java = shutil.which("java")
+    remedy = f"install Java {_JAVA} or newer; only the Spark engine needs it"
+    if java is None:
+        return Finding("Java", not wanted, "none, needed for LARMOR_ENGINE=spark only", remedy, wanted)
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    match = re.search(r'version "(\d+)', told.stderr)
+    major = int(match[1]) if match else 0
+    return Finding(
+        "Java", major >= _JAVA or not wanted, f"version {major}" if major else "unknown version", remedy, wanted
+    )
+
+
+def _disk(settings: Settings) -> Finding:
+    place = next(p for p in (settings.root, *settings.root.parents) if p.exists())
+    free = shutil.disk_usage(place).free / 2**30
+    return Finding(
+        "free disk", free >= _FREE_GIB, f"{free:.0f} GiB", f"free at least {_FREE_GIB} GiB, or set LARMOR_ROOT"
+    )
+
+
+def _lake(settings: Settings) -> Iterator[Finding]:
+    if not settings.root.is_dir():
+        yield Finding("lake", True, f"none yet at {settings.root}")
+        return
+    from lake.zones import Lake
+    from lineage.verify import verify
+
+    lake = Lake(settings)
+    there = [table.name for table in TABLES if lake.table(table).exists()]
+    yield Finding("tables", True, ", ".join(there) or "none yet")
+    restricted = settings.folder("restricted")
+    if restricted.is_dir():
+        mode = restricted.stat().st_mode & 0o077
+        yield Finding(
+            "restricted zone", not mode, "for its owner only" if not mode else "open to others", "chmod 700 it"
+        )
+    verdict = verify(lake)
+    found = f"{verdict.entries} entries, {verdict.seals} seals" if verdict.ok else f"does not hold: {verdict.first}"
+    yield Finding("ledger", verdict.ok, found, "run larmor verify and keep the copy as evidence")

@@ -1,0 +1,127 @@
+"""Materializing without the UI: the same jobs, the same record, lines on a terminal.
+
+Belongs here: running a job in this process and summing up what it did. What the jobs hold is `orchestration.jobs`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from assets.partitions import DELIVERIES, RELEASES
+from lake.settings import Settings
+from orchestration.definitions import build
+from orchestration.instance import instance
+from orchestration.jobs import DELIVERY_ASSETS, EVIDENCE_ASSETS, RELEASE_ASSETS
+
+Key = tuple[str, ...]
+
+_SHOWN = ("dagster/row_count", "duplicates", "quarantined")
+
+
+class RunFailed(RuntimeError):
+    """A run ended before its last asset; the message names the step, what failed and what to do."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run made.
+
+    Attributes:
+        asset: name of the asset, `<zone>/<noun>`.
+        metadata: what its materialization reported.
+    """
+
+    asset: str
+    metadata: Mapping[str, Any]
+
+    def counts(self) -> dict[str, Any]:
+        """Rows, duplicates and quarantined files, where the asset reports them."""
+        return {name.removeprefix("dagster/"): self.metadata[name] for name in _SHOWN if name in self.metadata}
+
+
+def until(assets: Sequence[Key], last: str | None) -> list[Key]:
+    """The assets up to the named one, which may be given as `volumes` or `curated/volumes`.
+
+    Raises:
+        ValueError: if there is no such asset; the message lists those that there are.
+    """
+    if last is None:
+        return list(assets)
+    for place, key in enumerate(assets):
+        if last in (key[-1], "/".join(key)):
+            return list(assets[: place + 1])
+    raise ValueError(f"found no asset {last!r} here, needed one of: {', '.join(key[-1] for key in assets)}")
+
+
+def run_delivery(settings: Settings, name: str, to: str | None = None) -> list[Made]:
+    """Materialize a delivery up to an asset."""
+    return _run(settings, "delivery", until(DELIVERY_ASSETS, to), (DELIVERIES.name, name))
+
+
+def run_release(
+    settings: Settings, name: str, to: str | None = None, config: Mapping[str, Any] | None = None, only: bool = False
+) -> list[Made]:
+    """Materialize a release and what hangs on it up to an asset, or that asset only.
+
+    Args:
+        settings: of the lake.
+        name: the release.
+        to: last asset; None: all.
+        config: configuration of each asset's step, by its name with double underscores.
+        only: the last asset alone.
+    """
+    keys = until(RELEASE_ASSETS, to)
+    return _run(settings, "release", keys[-1:] if only else keys, (RELEASES.name, name), config)
+
+
+def run_evidence(settings: Settings) -> list[Made]:
+    """Seal and verify the ledger, write the audit report."""
+    return _run(settings, "evidence", list(EVIDENCE_ASSETS), None)
+
+
+def _run(
+    settings: Settings,
+    job_name: str,
+    keys: Sequence[Key],
+    partition: tuple[str, str] | None,
+    config: Mapping[str, Any] | None = None,
+) -> list[Made]:
+    steps = {"__".join(key): dict((config or {}).get("__".join(key), {})) for key in keys}
+    run_config = {"loggers": {"progress": {}}, "ops": {s: {"config": c} for s, c in steps.items() if c}}
+    with instance(settings) as opened:
+        if partition:
+            opened.add_dynamic_partitions(partition[0], [partition[1]])
+        job = build(str(settings.root)).resolve_job_def(job_name)
+        result = job.execute_in_process(
+            instance=opened,
+            partition_key=partition[1] if partition else None,
+            asset_selection=[dg.AssetKey(list(key)) for key in keys],
+            run_config=run_config,
+            raise_on_error=False,
+        )
+        if not result.success:
+            raise RunFailed(_failure(result))
+        return _made(result)
+
+
+def _made(result: dg.ExecuteInProcessResult) -> list[Made]:
+    found = {}
+    for event in result.get_asset_materialization_events():
+        materialization = event.materialization
+        metadata = {name: getattr(value, "value", value) for name, value in materialization.metadata.items()}
+        # an asset that reports twice, once through Pipes, has told all the second time
+        found["/".join(materialization.asset_key.path)] = metadata
+    return [Made(asset, metadata) for asset, metadata in found.items()]
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.event_type_value == "STEP_FAILURE" and event.step_failure_data.error:
+            error = event.step_failure_data.error
+            # the innermost cause is the sentence that names the remedy; Dagster's own frames stand around it
+            while error.cause:
+                error = error.cause
+            return f"{event.step_key}: {error.message.strip().removeprefix(f'{error.cls_name}: ')}"
+    return "a run ended without success and without an error; look at it in the Dagster UI (make dev)"

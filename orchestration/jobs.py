@@ -1,0 +1,45 @@
+"""What is run as one: a delivery, a release with its models, the evidence.
+
+Belongs here: selections of assets. The command line, the sensors and the UI start these.
+"""
+
+import dagster as dg
+
+from assets.partitions import DELIVERIES, RELEASES
+
+DELIVERY_ASSETS = (
+    ("restricted", "received"),
+    ("curated", "instances"),
+    ("audit", "decisions"),
+    ("curated", "series"),
+    ("curated", "volumes"),
+    ("curated", "reports"),
+    ("curated", "labels"),
+)
+RELEASE_ASSETS = (("curated", "release"), ("models", "pretrained"), ("models", "finetuned"), ("models", "evaluations"))
+EVIDENCE_ASSETS = (("audit", "ledger"), ("audit", "audit_report"))
+
+
+def _selection(keys: tuple[tuple[str, ...], ...]) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*(dg.AssetKey(list(key)) for key in keys))
+
+
+DELIVERY_JOB = dg.define_asset_job(
+    "delivery",
+    selection=_selection(DELIVERY_ASSETS),
+    partitions_def=DELIVERIES,
+    description="A delivery, from its files to volumes, reports and labels.",
+)
+RELEASE_JOB = dg.define_asset_job(
+    "release",
+    selection=_selection(RELEASE_ASSETS),
+    partitions_def=RELEASES,
+    description="A release, from its specification to evaluated models.",
+)
+EVIDENCE_JOB = dg.define_asset_job(
+    "evidence",
+    selection=_selection(EVIDENCE_ASSETS),
+    description="Seal and verify the ledger, write the audit report.",
+)
+
+JOBS = [DELIVERY_JOB, RELEASE_JOB, EVIDENCE_JOB]

@@ -1,0 +1,44 @@
+"""What a person sees of a run on the terminal: one line a step, one a report of progress.
+
+Belongs here: from Dagster's events to lines. The full log stays in Dagster's storage.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import dagster as dg
+
+
+class _Lines(logging.Handler):
+    """Writes what matters of a run's log to standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, or nothing."""
+        meta: dict[str, Any] = getattr(record, "dagster_meta", {})
+        line = _line(record, meta)
+        if line:
+            sys.stderr.write(f"  {line}\n")
+            sys.stderr.flush()
+
+
+def _line(record: logging.LogRecord, meta: dict[str, Any]) -> str | None:
+    event = meta.get("dagster_event")
+    step = meta.get("step_key") or ""
+    if event is None:
+        told = meta.get("orig_message") or record.getMessage()
+        return f"{step}: {told}" if step and record.levelno >= logging.INFO else None
+    if event.event_type_value == "STEP_SUCCESS":
+        return f"{step}: done in {event.step_success_data.duration_ms / 1000:.1f} s"
+    if event.event_type_value == "ASSET_CHECK_EVALUATION":
+        check = event.event_specific_data
+        return None if check.passed else f"{step}: check {check.check_name} failed"
+    return None
+
+
+@dg.logger(description="Lines for a person at a terminal.")
+def progress(_context: dg.InitLoggerContext) -> logging.Logger:
+    """A logger that tells a person at a terminal how far the work is."""
+    logger = logging.Logger("larmor.progress", level=logging.INFO)
+    logger.addHandler(_Lines())
+    return logger

@@ -1,0 +1,29 @@
+"""`larmor dev`."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from orchestration.verbs._shared import configured, say
+
+
+@click.command("dev", epilog="Example: larmor dev --port 3000")
+@click.option("--port", default=3000, show_default=True, help="Port on the loopback interface.")
+@click.pass_context
+def command(context: click.Context, port: int) -> None:
+    """Start the Dagster UI on this lake, on the loopback interface, with what headless runs recorded."""
+    from orchestration.instance import prepare
+
+    settings = configured(context)
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(prepare(settings)),
+        "LARMOR_ROOT": str(settings.root),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+    }
+    say(f"Dagster UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
+    dagster = str(Path(sys.executable).parent / "dagster")
+    arguments = ["dev", "-m", "orchestration.definitions", "--host", "127.0.0.1", "--port", str(port)]
+    os.execve(dagster, [dagster, *arguments], environment)  # noqa: S606 - replaces this process by our own program

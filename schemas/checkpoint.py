@@ -1,0 +1,48 @@
+"""What a checkpoint says of itself: `models/<name>/manifest.json`.
+
+Belongs here: the manifest's fields. Writing weights and cards is `training.checkpoint`.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.document import Document
+from schemas.naming import Name
+
+
+class CheckpointManifest(Document):
+    """Where a checkpoint comes from and what covers it."""
+
+    name: Name
+    """Name of the model, also its folder."""
+    kind: Literal["pretrained", "finetuned"]
+    """Self-supervised foundation model, or a model of one task."""
+    task: str
+    """Objective or task it was trained for."""
+    weights_sha256: str
+    """SHA-256 of `weights.safetensors`."""
+    config_sha256: str
+    """SHA-256 of `config.yaml`."""
+    release: str
+    """Release it was trained on."""
+    release_sha256: str
+    """SHA-256 of the release's `manifest.json`."""
+    parent: str | None = None
+    """Model it started from; None: from scratch."""
+    parent_weights_sha256: str | None = None
+    """SHA-256 of the parent's weights."""
+    licences: dict[str, str] = Field(default_factory=dict)
+    """Licence to document digest, parents included."""
+    share_models: bool = False
+    """Whether every licence involved allows the model to leave."""
+    exposure_sha256: str
+    """SHA-256 of `exposure.json`: volumes served and how often."""
+    steps: int = Field(ge=0)
+    """Optimizer steps."""
+    world_size: int = Field(ge=1)
+    """Processes that trained it."""
+    code_version: str
+    """Version of Larmor that trained it."""
+    created: str
+    """When it was finished, UTC, RFC 3339."""

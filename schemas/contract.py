@@ -1,0 +1,139 @@
+"""How a table is declared: columns with type, meaning, unit and PHI class, in one place.
+
+Belongs here: the vocabulary of contracts. The tables themselves are in `schemas.tables`; where they lie and how they
+are written is `lake`'s business. Whatever else describes a table (Delta schema, Dagster table schema, data card,
+checks) derives from a contract and is never written a second time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+import pyarrow as pa
+
+
+class Zone(StrEnum):
+    """Where things lie. PHI is allowed in `RESTRICTED` only; `MODELS` holds checkpoints and no tables."""
+
+    RESTRICTED = "restricted"
+    CURATED = "curated"
+    AUDIT = "audit"
+    MODELS = "models"
+
+
+class Phi(StrEnum):
+    """What a value can say about a person (45 CFR 164.514(b)(2))."""
+
+    NONE = "none"
+    PSEUDONYM = "pseudonym"
+    QUASI = "quasi-identifier"
+    DIRECT = "direct"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Raises:
+        ValueError: if the meaning is missing; a column nobody can explain is not part of a contract.
+    """
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    phi: Phi = Phi.NONE
+    unit: str | None = None
+    nullable: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a column without a meaning."""
+        if not self.meaning:
+            raise ValueError(f"column {self.name!r} has no meaning; say what a reader should know of it")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table contract.
+
+    Attributes:
+        payload: the binary column whose values are stored uncompressed, one row group a row, so that a reader can
+            map them straight from the file (see `lake.payload`); None for ordinary tables.
+        sealed: whether every byte of the table is accounted for (`lineage.verify`), so that nothing but commits may
+            write into its folder: no Delta checkpoints, no clean-up.
+
+    Raises:
+        ValueError: if a key, partition or payload column is not declared, or a direct identifier stands outside the
+            restricted zone.
+    """
+
+    name: str
+    zone: Zone
+    meaning: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    partition_by: tuple[str, ...] = ("delivery",)
+    payload: str | None = None
+    sealed: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a contract that contradicts itself or lets PHI out of its zone."""
+        names = {column.name for column in self.columns}
+        needed = {*self.key, *self.partition_by, *({self.payload} if self.payload else ())}
+        if missing := needed - names:
+            raise ValueError(f"table {self.name!r}: found columns {sorted(names)}, needed also {sorted(missing)}")
+        direct = [column.name for column in self.columns if column.phi is Phi.DIRECT]
+        if direct and self.zone is not Zone.RESTRICTED:
+            raise ValueError(
+                f"table {self.name!r} in zone {self.zone}: direct identifiers {direct} must stay restricted"
+            )
+
+    @property
+    def path(self) -> str:
+        """Where the table lies below the lake's root, `<zone>/<table>`."""
+        return f"{self.zone}/{self.name}"
+
+    @cached_property
+    def arrow_schema(self) -> pa.Schema:
+        """The Arrow schema, meaning as field metadata, in declaration order."""
+        return pa.schema(
+            pa.field(c.name, c.type, c.nullable, {"comment": c.meaning, "phi": c.phi, "unit": c.unit or ""})
+            for c in self.columns
+        )
+
+    @cached_property
+    def file_schema(self) -> pa.Schema:
+        """The Arrow schema of a part file: partition values are in Delta's log, not in the file."""
+        return pa.schema(field for field in self.arrow_schema if field.name not in self.partition_by)
+
+    def conform(self, rows: list[Mapping[str, object]] | pa.Table) -> pa.Table:
+        """Rows as an Arrow table of exactly this contract's file columns.
+
+        Args:
+            rows: one mapping a row, or an Arrow table; partition columns may be present and are left out.
+
+        Raises:
+            ValueError: if a column is unknown, a needed one is missing or null, or a value has another type. Values
+                are never quoted.
+        """
+        table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows, self._file_schema_nullable(rows))
+        if missing := set(self.file_schema.names) - set(table.column_names):
+            raise ValueError(f"table {self.name!r}: found no columns {sorted(missing)}, needed all of the contract's")
+        table = table.select(self.file_schema.names)
+        try:
+            table = table.cast(pa.schema([f.with_nullable(True) for f in self.file_schema]))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+            raise ValueError(f"table {self.name!r}: found types {table.schema.types}, needed the contract's") from None
+        for field in self.file_schema:
+            if not field.nullable and table[field.name].null_count:
+                raise ValueError(
+                    f"table {self.name!r}: found {table[field.name].null_count} empty values in {field.name!r}, "
+                    "needed a value in every row"
+                )
+        return table.cast(self.file_schema)
+
+    def _file_schema_nullable(self, rows: list[Mapping[str, object]]) -> pa.Schema:
+        known = {column.name for column in self.columns}
+        if unknown := {name for row in rows for name in row} - known:
+            raise ValueError(f"table {self.name!r}: found columns {sorted(unknown)} that its contract does not declare")
+        return pa.schema([field.with_nullable(True) for field in self.file_schema])

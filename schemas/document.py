@@ -1,0 +1,84 @@
+"""Documents that people write: YAML files read into validated models, with errors that a person can act on.
+
+Belongs here: reading, validating and digesting a document. What the documents say is in their own modules.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class DocumentError(ValueError):
+    """A document is missing or does not say what it must; the message names file, field and remedy, no values."""
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no white space, the same bytes for the same value.
+
+    Floats are refused so that the text is canonical in the sense of RFC 8785 for strings, integers, booleans, null,
+    lists and objects.
+
+    Raises:
+        TypeError: if the value holds a float or a type JSON does not know.
+    """
+    _refuse_floats(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _refuse_floats(value: Any) -> None:
+    if isinstance(value, float):
+        raise TypeError("found a float, needed an integer or a string: floats have no canonical JSON text here")
+    if isinstance(value, dict):
+        for item in value.values():
+            _refuse_floats(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_floats(item)
+
+
+class Document(BaseModel):
+    """A validated document; unknown fields are errors, so that a misspelt restriction never goes unseen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The document at `path`.
+
+        Raises:
+            DocumentError: if there is no such file, it is not YAML, or a field is missing or wrong.
+        """
+        if not path.is_file():
+            raise DocumentError(f"found no file {path.name} in {path.parent}, needed a {cls.__name__.lower()} document")
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError):
+            raise DocumentError(f"{path.name}: found no valid YAML, needed a {cls.__name__.lower()} document") from None
+        return cls.parse(content, path.name)
+
+    @classmethod
+    def parse(cls, content: Any, name: str) -> Self:
+        """The document with this content; `name` is what errors call it.
+
+        Raises:
+            DocumentError: if a field is missing or wrong.
+        """
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            found = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'document'}: {e['msg']}" for e in error.errors())
+            raise DocumentError(f"{name}: {found}; see docs/reference for the fields of this document") from None
+
+    def write(self, path: Path) -> None:
+        """Write the document as YAML."""
+        path.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content as JSON with sorted keys, so that layout and comments of the YAML do not count."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(content.encode()).hexdigest()

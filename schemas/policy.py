@@ -1,0 +1,164 @@
+"""What may leave: de-identification policies as documents.
+
+Belongs here: the fields of a policy and how one document builds on another. Looking rules up by tag is `deid.policy`,
+applying them is `deid.headers` and `deid.text`. Policies that ship lie in `schemas/policies`.
+"""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, field_validator
+
+from schemas.document import Document, DocumentError
+from schemas.naming import Name
+
+POLICIES = Path(__file__).parent / "policies"
+"""Folder of the policies that ship."""
+
+_RULE_LISTS = ("keep", "clean", "times", "uids", "sequences", "codes", "empty", "private")
+_PLACE = re.compile(r"([0-9A-Fa-f]{4}),xx([0-9A-Fa-f]{2})")
+
+
+class Dates(StrEnum):
+    """What becomes of dates: the year alone, a shift that keeps a subject's intervals, or nothing."""
+
+    YEAR_ONLY = "year_only"
+    SHIFT = "shift"
+    KEEP = "keep"
+
+
+class Rule(Document):
+    """Standard elements that are treated alike, and why."""
+
+    id: Name
+    """Name of the rule; decisions quote it."""
+    reason: str = Field(min_length=1)
+    """Why these elements may leave, for a compliance officer."""
+    elements: list[str] = Field(min_length=1)
+    """Keywords of the DICOM data dictionary (PS3.6)."""
+
+
+class PrivateElement(Document):
+    """One private element that holds numbers and no text."""
+
+    at: str
+    """Group and element offset inside the creator's block, for example `0019,xx0C`."""
+    vr: Literal["DS", "IS", "FD", "FL", "SL", "SS", "UL", "US"]
+    """Value representation; a value of another one is dropped."""
+    meaning: str = Field(min_length=1)
+    """What the element says."""
+    values: int = Field(default=1, ge=1)
+    """Most values it may hold."""
+
+    @field_validator("at")
+    @classmethod
+    def _placed(cls, at: str) -> str:
+        match = _PLACE.fullmatch(at)
+        if not match or int(match[1], 16) % 2 == 0:
+            raise ValueError("found no private element, needed an odd group and an offset such as 0019,xx0C")
+        return f"{match[1].upper()},xx{match[2].upper()}"
+
+    @property
+    def group(self) -> int:
+        """Group number."""
+        return int(self.at[:4], 16)
+
+    @property
+    def offset(self) -> int:
+        """Element number inside the creator's block."""
+        return int(self.at[-2:], 16)
+
+
+class PrivateRule(Document):
+    """Safe private elements of one creator (PS3.15 E.3.10, Retain Safe Private)."""
+
+    id: Name
+    """Name of the rule; decisions quote it."""
+    reason: str = Field(min_length=1)
+    """Why they may leave."""
+    creator: str = Field(min_length=1, max_length=64)
+    """Private creator that reserves the block."""
+    elements: list[PrivateElement] = Field(min_length=1)
+    """The elements."""
+
+
+class Policy(Document):
+    """A de-identification policy: an allow-list. What no rule names does not leave."""
+
+    name: Name
+    """Name of the policy."""
+    version: int = Field(ge=1)
+    """Raised with every change of meaning."""
+    title: str
+    """What it is for, in a sentence."""
+    edition: str
+    """Edition of the standard the rules were written against."""
+    dates: Dates
+    """What becomes of dates."""
+    age_cap: int = Field(default=89, ge=1, le=120)
+    """Ages above it are given as one year more (45 CFR 164.514(b)(2)(i)(C))."""
+    keep: list[Rule] = Field(default_factory=list)
+    """Numbers and codes that leave after a check of their form."""
+    clean: list[Rule] = Field(default_factory=list)
+    """Free text that leaves after cleaning."""
+    times: list[Rule] = Field(default_factory=list)
+    """Dates and times that leave as `dates` says."""
+    uids: list[Rule] = Field(default_factory=list)
+    """UIDs, replaced; UIDs of the standard itself stay."""
+    sequences: list[Rule] = Field(default_factory=list)
+    """Sequences whose items are treated by the same rules."""
+    codes: list[Rule] = Field(default_factory=list)
+    """Sequences of coded concepts; only concepts of public terminologies leave."""
+    empty: list[Rule] = Field(default_factory=list)
+    """Elements that an image must have, given without a value."""
+    private: list[PrivateRule] = Field(default_factory=list)
+    """Safe private elements."""
+    suspect_image_types: list[str] = Field(default_factory=list)
+    """Values of Image Type that raise the suspicion of burned-in text."""
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy at `path`; `extends: other.yaml` puts it on top of another one beside it.
+
+    Lists of rules add up; a rule with an id of the base replaces it; every other field overrides the base's. The
+    result is a whole document, so its digest covers what it was built on.
+
+    Raises:
+        DocumentError: if a file is missing, not YAML, extends itself, or a field is missing or wrong.
+    """
+    return Policy.parse(_merged(path, ()), path.name)
+
+
+def _merged(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path in seen:
+        raise DocumentError(f"{path.name}: found a policy that extends itself, needed a base without a circle")
+    if not path.is_file():
+        raise DocumentError(
+            f"found no policy {path.name} in {path.parent}, needed one; the shipped ones are {shipped()}"
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise DocumentError(f"{path.name}: found no valid YAML, needed a policy document") from None
+    if not isinstance(content, dict):
+        raise DocumentError(f"{path.name}: found no mapping, needed the fields of a policy")
+    base_name = content.pop("extends", None)
+    if base_name is None:
+        return content
+    base = _merged(path.parent / str(base_name), (*seen, path))
+    return {**base, **content} | {key: _joined(base.get(key), content.get(key)) for key in _RULE_LISTS}
+
+
+def _joined(base: Any, own: Any) -> list[Any]:
+    own = own if isinstance(own, list) else []
+    replaced = {rule.get("id") for rule in own if isinstance(rule, dict)}
+    kept = [rule for rule in base or [] if not (isinstance(rule, dict) and rule.get("id") in replaced)]
+    return [*kept, *own]
+
+
+def shipped() -> list[str]:
+    """Names of the policies that ship."""
+    return sorted(path.stem for path in POLICIES.glob("*.yaml") if not path.stem.startswith("base_"))

@@ -1,0 +1,342 @@
+"""Every table of the lake, declared once.
+
+Belongs here: the contracts. Their order is the order of the data's way. A column added here appears in Delta, in the
+Dagster catalogue, in data cards and in checks.
+"""
+
+import pyarrow as pa
+
+from schemas.contract import Column, Phi, Table, Zone
+
+_STRING, _INT, _FLOAT, _BINARY = pa.string(), pa.int64(), pa.float64(), pa.binary()
+_FLOATS, _STRINGS, _INTS = pa.list_(pa.float64()), pa.list_(pa.string()), pa.list_(pa.int64())
+
+DELIVERY = Column("delivery", _STRING, "Delivery that brought it; the partition")
+SUBJECT = Column("subject", _STRING, "Pseudonymous person, random code of the vault", Phi.PSEUDONYM)
+STUDY = Column("study", _STRING, "Pseudonymous Study Instance UID", Phi.PSEUDONYM)
+SERIES_ID = Column("series", _STRING, "Pseudonymous Series Instance UID", Phi.PSEUDONYM)
+INSTANCE = Column("instance", _STRING, "Pseudonymous SOP Instance UID", Phi.PSEUDONYM)
+VOLUME_ID = Column("volume", _STRING, "Volume, derived from the series and its part", Phi.PSEUDONYM)
+LICENCE = Column("licence", _STRING, "Licence it came under")
+POLICY = Column("policy", _STRING, "SHA-256 of the de-identification policy that treated it")
+
+
+def _optional(column: Column) -> Column:
+    return Column(column.name, column.type, column.meaning, column.phi, column.unit, nullable=True)
+
+
+RECEIVED = Table(
+    "received",
+    Zone.RESTRICTED,
+    "Every file of a delivery as it came, with what became of it",
+    (
+        DELIVERY,
+        Column("path", _STRING, "Path inside the delivery", Phi.DIRECT),
+        Column("bytes", _INT, "Size", unit="B"),
+        Column("sha256", _STRING, "SHA-256 of the file as received", Phi.DIRECT),
+        Column("content", _STRING, "What it is: dicom, nifti, label, report or other"),
+        Column("outcome", _STRING, "kept, duplicate or quarantined at this station"),
+        Column("duplicate_of", _STRING, "Path of the kept file with the same bytes", Phi.DIRECT, nullable=True),
+        _optional(SUBJECT),
+        _optional(STUDY),
+        _optional(SERIES_ID),
+        _optional(INSTANCE),
+        Column("study_uid", _STRING, "Study Instance UID (0020,000D)", Phi.DIRECT, nullable=True),
+        Column("series_uid", _STRING, "Series Instance UID (0020,000E)", Phi.DIRECT, nullable=True),
+        Column("sop_uid", _STRING, "SOP Instance UID (0008,0018)", Phi.DIRECT, nullable=True),
+        Column("sop_class", _STRING, "SOP Class UID (0008,0016)", nullable=True),
+        Column("transfer_syntax", _STRING, "Transfer Syntax UID (0002,0010)", nullable=True),
+        LICENCE,
+    ),
+    key=("delivery", "path"),
+)
+
+IDENTIFIERS = Table(
+    "identifiers",
+    Zone.RESTRICTED,
+    "Identifying values seen in a subject's headers, for free text cleaning and the residual scan",
+    (
+        DELIVERY,
+        SUBJECT,
+        Column("kind", _STRING, "What it is: name, id, date, uid, address, phone, institution, clinician or other"),
+        Column("value", _STRING, "The value", Phi.DIRECT),
+    ),
+    key=("delivery", "subject", "kind", "value"),
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    Zone.RESTRICTED,
+    "What was held back, at which station, why, and what to do about it",
+    (
+        DELIVERY,
+        Column("stage", _STRING, "Station that held it back"),
+        Column("reason", _STRING, "Reason, of a closed list (schemas.reasons)"),
+        Column("remedy", _STRING, "What a person can do about it"),
+        Column("path", _STRING, "Path inside the delivery", Phi.DIRECT),
+        Column("sha256", _STRING, "SHA-256 of the file as received", Phi.DIRECT),
+        _optional(INSTANCE),
+    ),
+    key=("delivery", "stage", "path"),
+    partition_by=("delivery", "stage"),
+)
+
+INSTANCES = Table(
+    "instances",
+    Zone.CURATED,
+    "De-identified DICOM instances, whole files, packed by series",
+    (
+        DELIVERY,
+        SUBJECT,
+        STUDY,
+        SERIES_ID,
+        INSTANCE,
+        Column("sop_class", _STRING, "SOP Class UID (0008,0016)"),
+        Column("transfer_syntax", _STRING, "Transfer Syntax UID (0002,0010)"),
+        Column("modality", _STRING, "Modality (0008,0060)"),
+        Column("manufacturer", _STRING, "Manufacturer (0008,0070)", nullable=True),
+        Column("model", _STRING, "Manufacturer's Model Name (0008,1090)", nullable=True),
+        Column("field_strength", _FLOAT, "Magnetic Field Strength (0018,0087)", unit="T", nullable=True),
+        Column("series_description", _STRING, "Series Description (0008,103E), cleaned", nullable=True),
+        Column("series_number", _INT, "Series Number (0020,0011)", nullable=True),
+        Column("instance_number", _INT, "Instance Number (0020,0013)", nullable=True),
+        Column("echo_time", _FLOAT, "Echo Time (0018,0081)", unit="ms", nullable=True),
+        Column("repetition_time", _FLOAT, "Repetition Time (0018,0080)", unit="ms", nullable=True),
+        Column("inversion_time", _FLOAT, "Inversion Time (0018,0082)", unit="ms", nullable=True),
+        Column("flip_angle", _FLOAT, "Flip Angle (0018,1314)", unit="deg", nullable=True),
+        Column("rows", _INT, "Rows (0028,0010)", nullable=True),
+        Column("columns", _INT, "Columns (0028,0011)", nullable=True),
+        Column("frames", _INT, "Number of Frames (0028,0008), 1 where absent"),
+        Column("sex", _STRING, "Patient's Sex (0010,0040)", Phi.QUASI, nullable=True),
+        Column("age", _INT, "Patient's Age, whole years, 90 stands for more than 89", Phi.QUASI, "a", nullable=True),
+        LICENCE,
+        POLICY,
+        Column("dicom_bytes", _INT, "Size of `dicom`", unit="B"),
+        Column("dicom", _BINARY, "The de-identified Part 10 file"),
+    ),
+    key=("delivery", "instance"),
+)
+
+DECISIONS = Table(
+    "decisions",
+    Zone.AUDIT,
+    "Every de-identification rule that acted, on what kind of value, how often; never a value",
+    (
+        DELIVERY,
+        SERIES_ID,
+        Column("element", _STRING, "Element path, (gggg,eeee) with > into sequences; private with its creator"),
+        Column("rule", _STRING, "Rule that acted"),
+        Column("action", _STRING, "PS3.15 action: K keep, C clean, D dummy, Z empty, X remove, U replace UID"),
+        Column("kind", _STRING, "Kind of value: name, id, date, uid, text, number, code, binary, sequence, pixels"),
+        Column("detector", _STRING, "What decided: policy, vocabulary, vault, or a Presidio recognizer", nullable=True),
+        Column("score", _FLOAT, "Highest score of the detector", nullable=True),
+        Column("count", _INT, "How many elements"),
+        POLICY,
+    ),
+    key=("delivery", "series", "element", "rule", "action", "kind", "detector"),
+)
+
+SERIES = Table(
+    "series",
+    Zone.CURATED,
+    "What each series is: classification with evidence, geometry, quality",
+    (
+        DELIVERY,
+        SUBJECT,
+        STUDY,
+        SERIES_ID,
+        Column("body_part", _STRING, "Body part, or unknown"),
+        Column("plane", _STRING, "axial, coronal, sagittal, oblique, or unknown"),
+        Column("contrast", _STRING, "T1, T2, PD, FLAIR, DWI, BOLD and so on, or unknown"),
+        Column("part", _STRING, "magnitude, phase, real, imaginary, or unknown"),
+        Column("evidence", _STRING, "What each answer rests on"),
+        Column("confidence", _FLOAT, "Confidence in the contrast, 0 to 1"),
+        Column("description", _STRING, "Series Description (0008,103E), cleaned", nullable=True),
+        Column("manufacturer", _STRING, "Manufacturer (0008,0070)", nullable=True),
+        Column("model", _STRING, "Manufacturer's Model Name (0008,1090)", nullable=True),
+        Column("field_strength", _FLOAT, "Magnetic Field Strength (0018,0087)", unit="T", nullable=True),
+        Column("echo_time", _FLOAT, "Echo Time (0018,0081)", unit="ms", nullable=True),
+        Column("repetition_time", _FLOAT, "Repetition Time (0018,0080)", unit="ms", nullable=True),
+        Column("inversion_time", _FLOAT, "Inversion Time (0018,0082)", unit="ms", nullable=True),
+        Column("flip_angle", _FLOAT, "Flip Angle (0018,1314)", unit="deg", nullable=True),
+        Column("sex", _STRING, "Patient's Sex (0010,0040)", Phi.QUASI, nullable=True),
+        Column("age", _INT, "Age in whole years, 90 stands for more than 89", Phi.QUASI, "a", nullable=True),
+        Column("instances", _INT, "Instances in the series"),
+        Column("volumes", _INT, "Volumes it gives"),
+        Column("shape", _INTS, "Voxels of the first volume", nullable=True),
+        Column("spacing", _FLOATS, "Voxel size of the first volume", unit="mm", nullable=True),
+        Column("missing_slices", _INT, "Slices that are not there, all volumes"),
+        LICENCE,
+        POLICY,
+    ),
+    key=("delivery", "series"),
+)
+
+VOLUMES = Table(
+    "volumes",
+    Zone.CURATED,
+    "Normalized 3D and 4D volumes: canonical axes, millimetre affine, voxels inside the table",
+    (
+        DELIVERY,
+        SUBJECT,
+        STUDY,
+        SERIES_ID,
+        VOLUME_ID,
+        Column("kind", _STRING, "What the volume is: static, diffusion, dynamic"),
+        Column("contrast", _STRING, "Contrast of its series, or unknown"),
+        Column("body_part", _STRING, "Body part of its series, or unknown"),
+        Column("part", _STRING, "magnitude, phase, real, imaginary, or unknown"),
+        Column("instances", _INT, "Instances it was made from; 0 if it did not come as DICOM"),
+        Column("shape", _INTS, "Voxels along x, y, z and, where 4D, the fourth axis"),
+        Column("affine", _FLOATS, "Voxel index to RAS+ millimetres, 4x4 row-major"),
+        Column("spacing", _FLOATS, "Voxel size along x, y, z", unit="mm"),
+        Column("dtype", _STRING, "Type of the stored voxels, numpy's name"),
+        Column("slope", _FLOAT, "value = stored * slope + intercept"),
+        Column("intercept", _FLOAT, "value = stored * slope + intercept"),
+        Column("bvals", _FLOATS, "b-value of each step of the fourth axis", unit="s/mm2", nullable=True),
+        Column("bvecs", _FLOATS, "Gradient directions in voxel axes, 3 a step; zeros where b is 0", nullable=True),
+        Column("times", _FLOATS, "Start of each step of the fourth axis from the first", unit="s", nullable=True),
+        Column("percentiles", _FLOATS, "Values at 0, 1, 5, 25, 50, 75, 95, 99, 100 % of voxels above the background"),
+        Column("mean", _FLOAT, "Mean of the values above the background"),
+        Column("std", _FLOAT, "Standard deviation of the values above the background"),
+        Column("occupancy", _BINARY, "Which 8x8x8 blocks hold tissue, C order, packed bits"),
+        Column("missing_slices", _INTS, "Indices along `missing_axis` that no instance filled"),
+        Column("missing_axis", _INT, "Axis of `missing_slices`; 2 where nothing is missing"),
+        Column("pixel_digest", _STRING, "Keyed digest of the voxels, for duplicates inside this lake"),
+        Column("preview", _BINARY, "Three-plane mosaic, PNG", nullable=True),
+        LICENCE,
+        POLICY,
+        Column("voxels_bytes", _INT, "Size of `voxels`", unit="B"),
+        Column("voxels", _BINARY, "Blosc2 NDim frame of the stored voxels, axes as in `shape`"),
+    ),
+    key=("delivery", "volume"),
+    payload="voxels",
+)
+
+REPORTS = Table(
+    "reports",
+    Zone.CURATED,
+    "De-identified report text, and captions made from metadata",
+    (
+        DELIVERY,
+        SUBJECT,
+        STUDY,
+        Column("report", _STRING, "Report, derived from its study and source", Phi.PSEUDONYM),
+        Column("source", _STRING, "report: delivered text; caption: made from metadata"),
+        Column("text", _STRING, "Text after de-identification"),
+        Column("removed", _INT, "Passages removed from the text"),
+        LICENCE,
+        POLICY,
+    ),
+    key=("delivery", "report"),
+)
+
+LABELS = Table(
+    "labels",
+    Zone.CURATED,
+    "Segmentations, mapped onto volumes by geometry",
+    (
+        DELIVERY,
+        SUBJECT,
+        STUDY,
+        SERIES_ID,
+        VOLUME_ID,
+        Column("label", _STRING, "Label map, derived from its volume and name", Phi.PSEUDONYM),
+        Column("task", _STRING, "What is labelled"),
+        Column("scheme", _STRING, "Meaning of each label value, JSON object of value to name"),
+        Column("provenance", _STRING, "Where the label came from"),
+        Column("shape", _INTS, "Voxels along x, y, z, those of its volume"),
+        Column("affine", _FLOATS, "Voxel index to RAS+ millimetres, 4x4 row-major"),
+        Column("counts", _STRING, "Voxels of each label value, JSON object"),
+        LICENCE,
+        Column("voxels_bytes", _INT, "Size of `voxels`", unit="B"),
+        Column("voxels", _BINARY, "Blosc2 NDim frame of the label values, uint8 or uint16"),
+    ),
+    key=("delivery", "label"),
+    payload="voxels",
+)
+
+LEDGER = Table(
+    "ledger",
+    Zone.AUDIT,
+    "Every event, in order, as leaves of a Merkle log (RFC 9162 hashing)",
+    (
+        Column("sequence", _INT, "Place in the log, from 0"),
+        Column("time", _STRING, "When it was appended, UTC, RFC 3339"),
+        Column("type", _STRING, "Type of the event"),
+        Column("event", _STRING, "The event, canonical JSON (RFC 8785)"),
+        Column("leaf", _STRING, "Leaf hash of the event, hexadecimal"),
+    ),
+    key=("sequence",),
+    partition_by=(),
+    sealed=True,
+)
+
+LICENCES = Table(
+    "licences",
+    Zone.AUDIT,
+    "Terms as they were known: valid from and until, known from; corrections never overwrite",
+    (
+        LICENCE,
+        Column("digest", _STRING, "SHA-256 of the document's canonical JSON"),
+        Column("document", _STRING, "The document, canonical JSON"),
+        Column("valid_from", _STRING, "First day in force, ISO date"),
+        Column("valid_until", _STRING, "Last day in force, ISO date; empty: no end", nullable=True),
+        Column("known_from", _STRING, "When this lake learned of it, UTC, RFC 3339"),
+    ),
+    key=("licence", "digest"),
+    partition_by=(),
+)
+
+EXPOSURES = Table(
+    "exposures",
+    Zone.AUDIT,
+    "Which checkpoint was trained on which volume of which subject, parents included",
+    (
+        Column("model", _STRING, "Name of the model"),
+        Column("checkpoint", _STRING, "Digest of the checkpoint's weights"),
+        Column("release", _STRING, "Release it was trained on"),
+        Column("via", _STRING, "Model whose training saw it: the model itself or an ancestor"),
+        DELIVERY,
+        LICENCE,
+        SUBJECT,
+        SERIES_ID,
+        VOLUME_ID,
+        Column("samples", _INT, "How often the volume was served"),
+    ),
+    key=("model", "checkpoint", "via", "volume"),
+    partition_by=("model",),
+)
+
+ACCESS = Table(
+    "access",
+    Zone.AUDIT,
+    "Who read or exported what, and for which purpose",
+    (
+        Column("time", _STRING, "When, UTC, RFC 3339"),
+        Column("principal", _STRING, "Who"),
+        Column("action", _STRING, "read, export, predict or report"),
+        Column("subject_of_access", _STRING, "What: a table, release or checkpoint"),
+        Column("rows", _INT, "How many rows or volumes"),
+        Column("purpose", _STRING, "Purpose that was given"),
+    ),
+    key=("time", "principal", "subject_of_access"),
+    partition_by=(),
+)
+
+TABLES = (
+    RECEIVED,
+    IDENTIFIERS,
+    QUARANTINE,
+    INSTANCES,
+    DECISIONS,
+    SERIES,
+    VOLUMES,
+    REPORTS,
+    LABELS,
+    LEDGER,
+    LICENCES,
+    EXPOSURES,
+    ACCESS,
+)
+"""All tables, in the order of the data's way."""

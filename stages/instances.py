@@ -1,0 +1,151 @@
+"""Station 2, `instances` and `decisions`: headers and kept text de-identified, whole files packed by series.
+
+Belongs here: units of work and what is written of them. The rules are `deid`, the second look is `stages.residual`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from deid.headers import Cleaned, Deidentifier
+from deid.identifiers import Identifiers
+from deid.policy import load_policy
+from deid.refusals import Refused
+from deid.vault import Subject
+from lake.written import Written
+from lake.zones import Lake
+from lineage import terms
+from lineage.events import EventType
+from schemas.delivery import MANIFEST_NAME, Delivery
+from schemas.policy import Policy
+from schemas.tables import DECISIONS, IDENTIFIERS, INSTANCES, QUARANTINE, RECEIVED
+from stages.identity import open_vault
+from stages.permission import permitted
+from stages.station import Outcome, Report, commit, held, recorded, silent, unit_bytes, work_off
+
+_UNIT = pa.schema(
+    [
+        pa.field("path", pa.string()),
+        pa.field("sha256", pa.string()),
+        pa.field("subject", pa.string()),
+        pa.field("secret", pa.binary()),
+        pa.field("study", pa.string()),
+        pa.field("series", pa.string()),
+        pa.field("instance", pa.string()),
+    ]
+)
+"""One row a file; all files of a series are in one unit. The secret travels in memory only."""
+
+
+def deidentify(lake: Lake, delivery: str, report: Report = silent) -> list[Outcome]:
+    """De-identify a delivery's DICOM; outcomes of `instances` and of `decisions`.
+
+    Raises:
+        Refusal: if the delivery's licence is no longer in force.
+        TableMissing: if the delivery has not been received yet.
+    """
+    manifest = Delivery.read(lake.landing / delivery / MANIFEST_NAME)
+    licence = terms.known(lake, manifest.licence)
+    permitted(lake, licence, manifest, terms.Action.DEIDENTIFY)
+    policy = load_policy(lake.settings.policy)
+    work = partial(clean_unit, lake=lake, delivery=delivery, policy=policy, licence=licence.id)
+    written = work_off(lake, work, list(_units(lake, delivery)), report)
+    versions = commit(lake, "instances", delivery, written, [DECISIONS, INSTANCES])
+    reasons = Counter(str(row["reason"]) for row in written.rows(QUARANTINE))
+    instances = Outcome(
+        INSTANCES.path,
+        versions[INSTANCES.path],
+        written.count(INSTANCES),
+        quarantined=sum(reasons.values()),
+        details={
+            "policy": f"{policy.name} {policy.digest[:12]}",
+            **{f"held_{r}": n for r, n in sorted(reasons.items())},
+        },
+    )
+    acted = sum(int(str(row["count"])) for row in written.rows(DECISIONS))
+    decisions = Outcome(DECISIONS.path, versions[DECISIONS.path], written.count(DECISIONS), details={"elements": acted})
+    facts = {"policy_sha256": policy.digest, "decisions": decisions.kept, "reasons": dict(reasons)}
+    recorded(lake, EventType.DEIDENTIFIED, "instances", delivery, instances, **facts)
+    recorded(lake, EventType.MATERIALIZED, "instances", delivery, decisions, policy_sha256=policy.digest)
+    return [instances, decisions]
+
+
+def _units(lake: Lake, delivery: str) -> Iterator[pa.RecordBatch]:
+    """Kept DICOM files, whole series together, subjects and series in a fixed order, up to a size a unit."""
+    columns = ["path", "sha256", "bytes", "content", "outcome", "subject", "study", "series", "instance"]
+    rows = lake.table(RECEIVED).read(columns, {"delivery": delivery}).to_pylist()
+    rows = [row for row in rows if row["content"] == "dicom" and row["outcome"] == "kept"]
+    secrets = {subject.code: subject.secret for subject in open_vault(lake).subjects()}
+    series: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: (row["subject"], row["series"], row["path"])):
+        series.setdefault((row["subject"], row["series"]), []).append(row | {"secret": secrets[row["subject"]]})
+    target = unit_bytes(lake, sum(row["bytes"] for row in rows))
+    unit: list[dict[str, Any]] = []
+    for files in series.values():
+        if unit and sum(row["bytes"] for row in unit + files) > target:
+            yield _batch(unit)
+            unit = []
+        unit += files
+    if unit:
+        yield _batch(unit)
+
+
+def _batch(rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([{name: row[name] for name in _UNIT.names} for row in rows], _UNIT)
+
+
+def clean_unit(unit: pa.RecordBatch, lake: Lake, delivery: str, policy: Policy, licence: str) -> pa.RecordBatch:
+    """De-identify the files of a unit and write them as one part file."""
+    deidentifier = Deidentifier(policy)
+    known = identifiers(lake, delivery, set(unit["subject"].to_pylist()))
+    written = Written()
+    rows: list[dict[str, Any]] = []
+    decisions: Counter[tuple[Any, ...]] = Counter()
+    scores: dict[tuple[Any, ...], float] = {}
+    for file in unit.to_pylist():
+        subject = Subject(file["subject"], file["secret"])
+        try:
+            data = (lake.landing / delivery / file["path"]).read_bytes()
+            cleaned = deidentifier.clean(data, subject, known[subject.code])
+        except Refused as refused:
+            row = held("instances", refused.reason, file["path"], file["sha256"], file["instance"])
+            written.hand(QUARANTINE, [row])
+            continue
+        rows.append(_instance(file, cleaned, licence, policy))
+        for decision, count in cleaned.decisions.items():
+            *key, score = decision
+            decisions[file["series"], *key] += count
+            if score is not None:
+                scores[file["series"], *key] = max(score, scores.get((file["series"], *key), 0.0))
+    written.hand(DECISIONS, _decisions(decisions, scores, policy))
+    if rows:
+        rows.sort(key=lambda row: (row["subject"], row["series"], row["instance_number"] or 0, row["instance"]))
+        written.parts.append(lake.table(INSTANCES).write(rows, {"delivery": delivery}))
+    return written.batch()
+
+
+def identifiers(lake: Lake, delivery: str, subjects: set[str]) -> dict[str, Identifiers]:
+    """Identifying values of each subject in this delivery."""
+    rows = lake.table(IDENTIFIERS).read(["subject", "kind", "value"], {"delivery": delivery}).to_pylist()
+    return {
+        code: Identifiers.of((row["kind"], row["value"]) for row in rows if row["subject"] == code) for code in subjects
+    }
+
+
+def _instance(file: dict[str, Any], cleaned: Cleaned, licence: str, policy: Policy) -> dict[str, Any]:
+    keys = {name: file[name] for name in ("subject", "study", "series", "instance")}
+    own = {"licence": licence, "policy": policy.digest, "dicom_bytes": len(cleaned.data), "dicom": cleaned.data}
+    return {**cleaned.header, **keys, **own}
+
+
+def _decisions(
+    decisions: Counter[tuple[Any, ...]], scores: dict[tuple[Any, ...], float], policy: Policy
+) -> list[dict[str, Any]]:
+    names = ("series", "element", "rule", "action", "kind", "detector")
+    return [
+        dict(zip(names, key, strict=True)) | {"score": scores.get(key), "count": count, "policy": policy.digest}
+        for key, count in sorted(decisions.items(), key=lambda item: tuple(map(str, item[0])))
+    ]

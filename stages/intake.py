@@ -1,0 +1,150 @@
+"""How a delivery gets into landing: a folder or an archive, its manifest, the licence that covers it.
+
+Belongs here: what `larmor ingest` does. Reading the files is `stages.received`.
+"""
+
+import csv
+import datetime as dt
+import os
+import shutil
+import tarfile
+import zipfile
+from pathlib import Path
+
+from lake.zones import Lake
+from lineage import terms
+from schemas.delivery import MANIFEST_NAME, Delivery, Kind
+from schemas.licence import Licence
+from schemas.naming import checked_name
+from stages.permission import permitted
+
+_EXPANSION_LIMIT = 200
+"""An archive that grows more than this many times is refused: DICOM and text compress 2 to 10 times."""
+
+_NIFTI = (".nii", ".nii.gz")
+
+
+class IntakeError(ValueError):
+    """The input cannot become a delivery; the message says what was found and what is needed."""
+
+
+def ingest(lake: Lake, source: Path, name: str, licence: Licence, **facts: object) -> Delivery:
+    """Make a folder or an archive a delivery in landing, with a manifest where it brings none.
+
+    Files are linked where the file system allows it, and copied elsewhere; the source is never changed.
+
+    Args:
+        lake: the lake.
+        source: a folder, or a zip or tar archive.
+        name: name of the delivery.
+        licence: licence that covers it.
+        facts: further fields of the manifest.
+
+    Returns:
+        The delivery's manifest.
+
+    Raises:
+        IntakeError: if there is nothing to ingest, the name is taken by other content, or an archive is malicious.
+        Refusal: if the licence does not allow it.
+    """
+    folder = lake.landing / checked_name(name)
+    if not source.exists():
+        raise IntakeError("found no such file or folder, needed a folder or a zip or tar archive of a delivery")
+    if folder.exists():
+        raise IntakeError(
+            f"found a delivery {name} in landing already, needed a new name; to run it again use larmor run {name}"
+        )
+    lake.landing.mkdir(parents=True, exist_ok=True, mode=0o700)
+    staging = lake.landing / f".{name}.partial"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(mode=0o700)
+    try:
+        _bring(source, staging)
+        manifest = _manifest(staging, name, licence, facts)
+        permitted(lake, licence, manifest, terms.Action.INTAKE)
+        manifest.write(staging / MANIFEST_NAME)
+        staging.replace(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return manifest
+
+
+def files(folder: Path) -> list[str]:
+    """Paths of a delivery's files relative to its folder, sorted; the manifest is not one of them."""
+    found = (p for p in folder.rglob("*") if p.is_symlink() or p.is_file())
+    return sorted(p.relative_to(folder).as_posix() for p in found if p != folder / MANIFEST_NAME)
+
+
+def _bring(source: Path, target: Path) -> None:
+    if source.is_dir():
+        if not files(source):
+            raise IntakeError("found an empty folder, needed one with DICOM or NIfTI files")
+        shutil.copytree(source, target, dirs_exist_ok=True, copy_function=_link, symlinks=True)
+        # copied folders keep the mode of theirs, which may be read-only or open to others
+        for folder in (target, *(p for p in target.rglob("*") if p.is_dir() and not p.is_symlink())):
+            folder.chmod(0o700)
+    elif zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            _refuse_bomb(sum(i.file_size for i in archive.infolist()), source)
+            # zipfile strips absolute paths and '..' by itself
+            archive.extractall(target)  # noqa: S202
+    elif tarfile.is_tarfile(source):
+        with tarfile.open(source) as archive:
+            _refuse_bomb(sum(member.size for member in archive), source)
+            try:
+                archive.extractall(target, filter="data")
+            except tarfile.FilterError:
+                raise IntakeError(
+                    "found an archive with links or paths that lead out of it, needed one that stays in its folder"
+                ) from None
+    else:
+        raise IntakeError("found a file that is no zip or tar archive, needed a folder or such an archive")
+
+
+def _refuse_bomb(size: int, source: Path) -> None:
+    if size > _EXPANSION_LIMIT * source.stat().st_size:
+        raise IntakeError(
+            f"found an archive that grows more than {_EXPANSION_LIMIT} times, needed one of medical images; "
+            "unpack it by hand if it is honest"
+        )
+    if size > shutil.disk_usage(source.parent).free:
+        raise IntakeError("found less free disk than the archive unpacks to, needed more; free some space")
+
+
+def _link(source: str, target: str) -> str:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+    return target
+
+
+def _manifest(folder: Path, name: str, licence: Licence, facts: dict[str, object]) -> Delivery:
+    stated = {key: value for key, value in facts.items() if value is not None}
+    if (folder / MANIFEST_NAME).is_file():
+        delivered = Delivery.read(folder / MANIFEST_NAME)
+        return Delivery.parse(delivered.model_dump() | {"name": name, "licence": licence.id} | stated, MANIFEST_NAME)
+    paths = files(folder)
+    kind = Kind.NIFTI if all(path.endswith((*_NIFTI, ".csv", ".json")) for path in paths) else Kind.DICOM
+    defaults = {
+        "name": name,
+        "licensor": licence.licensor,
+        "licence": licence.id,
+        "purpose": licence.purposes[0],
+        "received": dt.datetime.now(dt.UTC).date(),
+        "kind": kind,
+        "expected_files": len(paths),
+    }
+    if kind is Kind.NIFTI and stated.get("label_task") and (pairs := _paired(paths)):
+        with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("path", "series"), *pairs])
+        defaults |= {"labels": "labels.csv", "expected_files": len(files(folder))}
+    return Delivery.parse(defaults | stated, MANIFEST_NAME)
+
+
+def _paired(paths: list[str]) -> list[tuple[str, str]]:
+    """Label maps in `labels/` with the image of the same name in `images/`, as the Decathlon lays them out."""
+    there = set(paths)
+    labels = [path for path in paths if "labels" in Path(path).parts]
+    images = ["/".join("images" if part == "labels" else part for part in Path(path).parts) for path in labels]
+    return [(label, image) for label, image in zip(labels, images, strict=True) if image in there]

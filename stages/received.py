@@ -1,0 +1,239 @@
+"""Station 1, `received`: every file of a delivery registered, hashed, deduplicated, its licence in force.
+
+Belongs here: what becomes of a file on arrival, and who it belongs to. What a file is, is `stages.sniff`.
+"""
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from deid.vault import Subject, Vault
+from lake.written import Written
+from lake.zones import Lake
+from lineage import terms
+from lineage.events import EventType
+from schemas.delivery import MANIFEST_NAME, Delivery, Kind
+from schemas.document import DocumentError
+from schemas.reasons import Reason
+from schemas.tables import IDENTIFIERS, QUARANTINE, RECEIVED
+from stages.identity import open_vault
+from stages.intake import files
+from stages.permission import permitted
+from stages.sniff import Sniffed, sniff
+from stages.station import Outcome, Report, commit, held, recorded, silent, work_off
+
+_FILES_A_UNIT = 256
+"""Files a worker reads before it reports: large enough that a process start pays, small enough for progress."""
+
+_UNIT = pa.schema([pa.field("path", pa.string()), pa.field("content", pa.string())])
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a delivery says of files that do not speak for themselves."""
+
+    reports: dict[str, str]
+    labels: dict[str, str]
+    checksums: dict[str, str]
+    own: frozenset[str]
+
+    def content(self, path: str) -> str:
+        """What the delivery says a file is; empty: nothing."""
+        if path in self.own:
+            return "other"
+        return "report" if path in self.reports else "label" if path in self.labels else ""
+
+
+def receive(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
+    """Register every file of a delivery.
+
+    Raises:
+        DocumentError: if the manifest, or a list it names, is missing or wrong.
+        Refusal: if no licence in force covers the delivery.
+    """
+    folder = lake.landing / delivery
+    manifest = Delivery.read(folder / MANIFEST_NAME)
+    licence = terms.find(lake.licences, manifest.licence)
+    terms.learn(lake, licence)
+    permitted(lake, licence, manifest, terms.Action.INTAKE)
+    listed = _listed(folder, manifest)
+    paths = files(folder)
+    if not paths:
+        raise DocumentError(f"delivery {delivery}: found no files, needed some beside {MANIFEST_NAME}")
+    units = [
+        pa.RecordBatch.from_pylist([{"path": p, "content": listed.content(p)} for p in chunk], _UNIT)
+        for chunk in (paths[i : i + _FILES_A_UNIT] for i in range(0, len(paths), _FILES_A_UNIT))
+    ]
+    found = work_off(lake, partial(_register, folder=folder, checksums=listed.checksums), units, report)
+    written = _judged(lake, manifest, found, listed)
+    versions = commit(lake, "received", delivery, written, [IDENTIFIERS, RECEIVED])
+    outcome = _outcome(written, versions, manifest, len(paths))
+    facts = {"licence": licence.id, "licence_sha256": licence.digest, "received": len(paths)}
+    return recorded(lake, EventType.RECEIVED, "received", delivery, outcome, **facts)
+
+
+def _register(unit: pa.RecordBatch, folder: Path, checksums: dict[str, str]) -> pa.RecordBatch:
+    """Hash and sniff the files of a unit; rows are completed by the driver, who sees all files."""
+    written = Written()
+    rows, identifiers = [], set()
+    for path, content in zip(unit["path"].to_pylist(), unit["content"].to_pylist(), strict=True):
+        row, sniffed = _file(folder, path, content, checksums)
+        rows.append(row)
+        # the patient stands in for the subject until the driver has asked the vault
+        identifiers |= {(sniffed.patient, kind, value) for kind, value in sniffed.identifiers}
+    written.hand(RECEIVED, rows)
+    written.hand(IDENTIFIERS, [{"subject": s, "kind": k, "value": v} for s, k, v in sorted(identifiers)])
+    return written.batch()
+
+
+def _file(folder: Path, path: str, content: str, checksums: dict[str, str]) -> tuple[dict[str, Any], Sniffed]:
+    file = folder / path
+    if file.is_symlink():
+        data, sniffed = b"", Sniffed("other", Reason.UNEXPECTED_FILE)
+    else:
+        data = file.read_bytes()
+        sniffed = Sniffed(content) if content else sniff(data, file.name)
+    digest = hashlib.sha256(data).hexdigest()
+    if checksums.get(path, digest) != digest:
+        sniffed = Sniffed(sniffed.content, Reason.CHECKSUM_MISMATCH)
+    row = {
+        "path": path,
+        "bytes": len(data),
+        "sha256": digest,
+        "content": sniffed.content,
+        "outcome": str(sniffed.reason) if sniffed.reason else "kept",
+        "duplicate_of": None,
+        "subject": sniffed.patient or None,
+        "study": None,
+        "series": None,
+        "instance": None,
+        "study_uid": sniffed.study_uid,
+        "series_uid": sniffed.series_uid,
+        "sop_uid": sniffed.sop_uid,
+        "sop_class": sniffed.sop_class,
+        "transfer_syntax": sniffed.transfer_syntax,
+        "licence": "",
+    }
+    return row, sniffed
+
+
+def _judged(lake: Lake, manifest: Delivery, found: Written, listed: Listed) -> Written:
+    """Complete rows: duplicates told apart, subjects from the vault, pseudonyms."""
+    rows = sorted(found.rows(RECEIVED), key=lambda row: str(row["path"]))
+    _tell_duplicates(rows)
+    vault = open_vault(lake)
+    subjects = _Subjects(vault, manifest, rows, listed)
+    written = Written()
+    for row in rows:
+        subject = subjects.of(row)
+        row |= {"licence": manifest.licence, "subject": subject.code if subject else None}
+        if subject:
+            # a NIfTI image is its own study and series: its path stands in for the UIDs it does not have
+            study, series = (row["study_uid"] or row["path"]), (row["series_uid"] or row["path"])
+            row |= {"study": subject.uid(str(study)), "series": subject.uid(str(series))}
+            row["instance"] = subject.uid(str(row["sop_uid"])) if row["sop_uid"] else None
+        if row["outcome"] not in ("kept", "duplicate"):
+            reason = Reason(str(row["outcome"]))
+            written.hand(QUARANTINE, [held("received", reason, str(row["path"]), str(row["sha256"]), row["instance"])])
+            row["outcome"] = "quarantined"
+    written.hand(RECEIVED, rows)
+    seen = {(subjects.named(str(r["subject"])).code, r["kind"], r["value"]) for r in found.rows(IDENTIFIERS)}
+    written.hand(IDENTIFIERS, [{"subject": s, "kind": k, "value": v} for s, k, v in sorted(seen)])
+    return written
+
+
+class _Subjects:
+    """Whose a file is: by its patient id, or by the study, series or image it belongs to."""
+
+    def __init__(self, vault: Vault, manifest: Delivery, rows: Iterable[dict[str, Any]], listed: Listed) -> None:
+        self._vault, self._manifest, self._listed = vault, manifest, listed
+        named = [row for row in rows if row["subject"]]
+        self._patients = {row["study_uid"]: row["subject"] for row in named}
+        self._patients |= {row["series_uid"]: row["subject"] for row in named}
+
+    def named(self, patient: str) -> Subject:
+        return self._vault.subject(self._manifest.licensor, patient)
+
+    def of(self, row: dict[str, Any]) -> Subject | None:
+        path, content = row["path"], row["content"]
+        if content == "dicom":
+            return self.named(row["subject"]) if row["subject"] else None
+        if content == "nifti":
+            return self.named(Path(path).name.removesuffix(".gz").removesuffix(".nii"))
+        if content not in ("report", "label"):
+            return None
+        other = self._listed.reports.get(path) or self._listed.labels.get(path)
+        row |= {"study_uid": other} if content == "report" else {"series_uid": other}
+        if patient := self._patients.get(other):
+            return self.named(patient)
+        if self._manifest.kind is Kind.NIFTI and other:
+            return self.named(Path(other).name.removesuffix(".gz").removesuffix(".nii"))
+        return None
+
+
+def _tell_duplicates(rows: list[dict[str, Any]]) -> None:
+    """Mark exact duplicates (same bytes) and conflicting ones (same SOP Instance UID, other bytes)."""
+    first: dict[str, str] = {}
+    digests: dict[str, set[str]] = {}
+    for row in rows:
+        if row["outcome"] == "kept" and row["content"] in ("dicom", "nifti"):
+            if row["sha256"] in first:
+                row |= {"outcome": "duplicate", "duplicate_of": first[row["sha256"]]}
+            first.setdefault(row["sha256"], row["path"])
+            if row["sop_uid"]:
+                digests.setdefault(row["sop_uid"], set()).add(row["sha256"])
+    for row in rows:
+        if row["outcome"] == "kept" and len(digests.get(row["sop_uid"], ())) > 1:
+            row["outcome"] = str(Reason.CONFLICTING_DUPLICATE)
+
+
+def _listed(folder: Path, manifest: Delivery) -> Listed:
+    named = [name for name in (manifest.reports, manifest.labels, manifest.checksums) if name]
+    for name in named:
+        if not (folder / name).resolve().is_relative_to(folder.resolve()) or not (folder / name).is_file():
+            raise DocumentError(
+                f"{MANIFEST_NAME} names a list that is not in the delivery; deliver it, or drop the field"
+            )
+    checksums = (folder / manifest.checksums).read_text(encoding="utf-8").splitlines() if manifest.checksums else []
+    pairs = (line.split(maxsplit=1) for line in checksums if line.strip())
+    return Listed(
+        _csv(folder, manifest.reports, "study"),
+        _csv(folder, manifest.labels, "series"),
+        {path.lstrip("*").removeprefix("./"): digest.lower() for digest, path in pairs},
+        frozenset(named),
+    )
+
+
+def _csv(folder: Path, name: str | None, column: str) -> dict[str, str]:
+    if not name:
+        return {}
+    with (folder / name).open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if missing := {"path", column} - set(reader.fieldnames or ()):
+            raise DocumentError(f"a list that {MANIFEST_NAME} names has no columns {sorted(missing)}; add them")
+        return {row["path"]: row[column] for row in reader}
+
+
+def _outcome(written: Written, versions: dict[str, int], manifest: Delivery, total: int) -> Outcome:
+    counts = Counter(str(row["outcome"]) for row in written.rows(RECEIVED))
+    contents = Counter(str(row["content"]) for row in written.rows(RECEIVED) if row["outcome"] == "kept")
+    return Outcome(
+        RECEIVED.path,
+        versions[RECEIVED.path],
+        counts["kept"],
+        counts["duplicate"],
+        counts["quarantined"],
+        {
+            "files": total,
+            "expected_files": manifest.expected_files if manifest.expected_files is not None else "not stated",
+            "subjects": len({row["subject"] for row in written.rows(RECEIVED) if row["subject"]}),
+            **{f"kept_{content}": number for content, number in sorted(contents.items())},
+        },
+    )

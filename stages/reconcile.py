@@ -1,0 +1,65 @@
+"""Whether anything was lost: files received against what stands in the tables now.
+
+Belongs here: counting over tables. Which check blocks what is said by the assets.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from lake.zones import Lake
+from schemas.delivery import MANIFEST_NAME, Delivery
+from schemas.tables import INSTANCES, QUARANTINE, RECEIVED, VOLUMES
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A balance: what came in, and where it is."""
+
+    received: int
+    kept: int
+    duplicates: int
+    quarantined: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether received = kept + duplicates + quarantined."""
+        return self.received == self.kept + self.duplicates + self.quarantined
+
+    def facts(self) -> dict[str, int | str]:
+        """As metadata."""
+        return {**self.__dict__, "rule": "received = kept + duplicates + quarantined"}
+
+
+def completeness(lake: Lake, delivery: str) -> tuple[int, int | None]:
+    """Files found, and files that the licensor says there are (None: not stated)."""
+    manifest = Delivery.read(lake.landing / delivery / MANIFEST_NAME)
+    return len(_received(lake, delivery)), manifest.expected_files
+
+
+def balance(lake: Lake, delivery: str) -> Sheet:
+    """Files received against instances kept, other content kept, duplicates, and quarantine up to de-identification."""
+    rows = _received(lake, delivery)
+    kept = Counter(row["content"] for row in rows if row["outcome"] == "kept")
+    instances = lake.table(INSTANCES).read(["instance"], {"delivery": delivery}).num_rows
+    others = sum(number for content, number in kept.items() if content != "dicom")
+    duplicates = sum(row["outcome"] == "duplicate" for row in rows)
+    return Sheet(len(rows), instances + others, duplicates, _held(lake, delivery, ("received", "instances")))
+
+
+def volume_balance(lake: Lake, delivery: str) -> Sheet:
+    """Instances and NIfTI images kept so far against those in volumes and those held back by the last station."""
+    nifti = sum(row["outcome"] == "kept" and row["content"] == "nifti" for row in _received(lake, delivery))
+    instances = lake.table(INSTANCES).read(["instance"], {"delivery": delivery}).num_rows
+    made = lake.table(VOLUMES).read(["instances"], {"delivery": delivery})["instances"].to_pylist()
+    # a volume that came as NIfTI counts as one file
+    kept = sum(number or 1 for number in made)
+    return Sheet(instances + nifti, kept, 0, _held(lake, delivery, ("volumes",)))
+
+
+def _received(lake: Lake, delivery: str) -> list[dict[str, str]]:
+    return lake.table(RECEIVED).rows(["content", "outcome"], {"delivery": delivery})
+
+
+def _held(lake: Lake, delivery: str, stages: tuple[str, ...]) -> int:
+    rows = lake.table(QUARANTINE).rows(["stage"], {"delivery": delivery})
+    return sum(row["stage"] in stages for row in rows)

@@ -1,0 +1,189 @@
+"""Station 5, `release`: a specification becomes a frozen list of volumes, split by subject, with its terms.
+
+Belongs here: choosing, splitting and freezing. Reading a release is `lake.releases`, its page is `stages.datacard`.
+"""
+
+import datetime as dt
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lake.releases import CARD, MANIFEST, MEMBERS, SPLITS, Release
+from lake.zones import Lake
+from lineage import terms
+from lineage.events import EventType
+from lineage.ledger import append
+from lineage.seals import seal
+from schemas.contract import Zone
+from schemas.licence import Licence
+from schemas.release import ReleaseManifest, ReleaseSpec, Splits
+from schemas.tables import LABELS, SERIES, VOLUMES
+from stages.datacard import card
+from stages.station import Report, silent
+
+SPECS = "releases"
+"""Folder below the lake's root where specifications lie, one `<name>.yaml` a release."""
+
+_MEMBERS = pa.schema(
+    [
+        pa.field(name, pa.string(), nullable=name == "label")
+        for name in ("delivery", "subject", "study", "series", "volume", "split", "label", "licence", "pixel_digest")
+    ]
+)
+
+
+class CohortError(ValueError):
+    """A specification chooses nothing, or cannot be evaluated."""
+
+
+def spec_path(lake: Lake, name: str) -> Path:
+    """Where the specification of a release lies."""
+    return lake.settings.root / SPECS / f"{name}.yaml"
+
+
+def freeze(lake: Lake, spec: ReleaseSpec, report: Report = silent) -> Release:
+    """Freeze a release; one that is frozen already is returned as it stands.
+
+    Raises:
+        CohortError: if the cohort is empty, its predicate is no SQL over the tables, or the name is taken by a release
+            of another specification.
+        Refusal: if a licence in the cohort does not allow the purpose.
+    """
+    location = lake.location(Zone.CURATED, "releases", spec.name)
+    if location.exists(MANIFEST):
+        frozen = Release.open(lake, spec.name)
+        if frozen.manifest.spec != spec:
+            raise CohortError(
+                f"release {spec.name}: found one frozen with another specification, needed a new name; "
+                "a release never changes"
+            )
+        return frozen
+    versions = {table.path: lake.table(table).version() for table in (VOLUMES, SERIES)}
+    if spec.label_task:
+        versions[LABELS.path] = lake.table(LABELS).version()
+    rows = cohort(lake, spec, versions)
+    report(f"{len(rows)} volumes of {len({r['subject'] for r in rows})} subjects in the cohort")
+    licences = _licences(lake, spec, {str(row["licence"]) for row in rows})
+    split = split_subjects({str(row["subject"]) for row in rows}, spec.splits, spec.seed)
+    members = [{name: row.get(name) for name in _MEMBERS.names} | {"split": split[row["subject"]]} for row in rows]
+    raw = _parquet(members)
+    manifest = _manifest(spec, versions, members, licences, sorted({str(r["policy"]) for r in rows}), raw)
+    location.write_bytes(MEMBERS, raw)
+    location.write_bytes(CARD, card(manifest, rows, split).encode())
+    # the manifest comes last: without it there is no release
+    location.write_bytes(MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
+    release = Release.open(lake, spec.name)
+    facts = {"release": spec.name, "release_sha256": release.sha256, "members_sha256": manifest.members_sha256}
+    append(lake, EventType.RELEASED, facts | {"volumes": len(members), "licences": manifest.licences})
+    seal(lake)
+    return release
+
+
+def cohort(lake: Lake, spec: ReleaseSpec, versions: dict[str, int]) -> list[dict[str, Any]]:
+    """Rows of the cohort, ordered by volume: columns of volumes and series, and the label where one is asked for.
+
+    Raises:
+        CohortError: if nothing fits, or the predicate is no SQL over these columns.
+    """
+    own = [c.name for c in VOLUMES.columns if c.name not in {"voxels", "preview", "occupancy"}]
+    volumes = lake.table(VOLUMES).read(own, version=versions[VOLUMES.path])
+    # columns that both tables have are the volume's own
+    extra = [c.name for c in SERIES.columns if c.name not in own]
+    series = lake.table(SERIES).read(["delivery", "series", *extra], version=versions[SERIES.path])
+    rows = [r for r in _chosen(volumes, series, spec) if not spec.deliveries or r["delivery"] in spec.deliveries]
+    if not rows:
+        raise CohortError(
+            f"release {spec.name}: found no volume that fits the cohort among {volumes.num_rows}, needed at least one; "
+            "widen the predicate or materialize more deliveries"
+        )
+    if spec.label_task:
+        labels = lake.table(LABELS).read(["volume", "label", "task"], version=versions[LABELS.path]).to_pylist()
+        named = {row["volume"]: row["label"] for row in labels if row["task"] == spec.label_task}
+        rows = [row | {"label": named.get(row["volume"])} for row in rows]
+    return rows
+
+
+def _chosen(volumes: pa.Table, series: pa.Table, spec: ReleaseSpec) -> list[dict[str, Any]]:
+    with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as session:
+        session.register("volume", volumes)
+        session.register("described", series)
+        joined = session.table("volume").join(session.table("described"), "delivery, series")
+        try:
+            chosen: list[dict[str, Any]] = (
+                joined.filter(spec.cohort).order("delivery, volume").to_arrow_table().to_pylist()
+            )
+        except duckdb.Error:
+            raise CohortError(
+                f"release {spec.name}: found a cohort that is no SQL predicate over these tables, needed one over the "
+                f"columns {', '.join(sorted({*volumes.column_names, *series.column_names}))}"
+            ) from None
+        return chosen
+
+
+def split_subjects(subjects: set[str], splits: Splits, seed: int) -> dict[str, str]:
+    """The split of each subject: by rank of a keyed hash, so that it depends on seed and subjects alone.
+
+    Every split with a fraction gets at least one subject where there are enough of them.
+    """
+    ranked = sorted(subjects, key=lambda s: hashlib.sha256(f"{seed}/{s}".encode()).digest())
+    fractions = {"test": splits.test, "validation": splits.validation}
+    split = dict.fromkeys(ranked, "train")
+    start = 0
+    for name, fraction in fractions.items():
+        wanted = max(1, round(fraction * len(ranked))) if fraction else 0
+        # the training set never gives away its last subject
+        count = min(wanted, max(0, len(ranked) - start - 1))
+        split |= dict.fromkeys(ranked[start : start + count], name)
+        start += count
+    return split
+
+
+def _licences(lake: Lake, spec: ReleaseSpec, names: set[str]) -> dict[str, Licence]:
+    """Licences of the cohort as known, each of which must allow what the release is for."""
+    today = dt.datetime.now(dt.UTC).date()
+    found = {name: terms.known(lake, name) for name in sorted(names)}
+    for licence in found.values():
+        terms.permit(lake, licence, None, purpose=spec.purpose, action=terms.Action.RELEASE, day=today)
+    return found
+
+
+def _manifest(
+    spec: ReleaseSpec,
+    versions: dict[str, int],
+    members: list[dict[str, Any]],
+    licences: dict[str, Licence],
+    policies: list[str],
+    raw: bytes,
+) -> ReleaseManifest:
+    counts = {}
+    for split in SPLITS:
+        rows = [member for member in members if member["split"] == split]
+        distinct = {f"{name}s": len({r[name] for r in rows}) for name in ("subject", "volume")}
+        counts[split] = distinct | {
+            "series": len({r["series"] for r in rows}),
+            "labels": sum(r["label"] is not None for r in rows),
+        }
+    return ReleaseManifest(
+        name=spec.name,
+        spec=spec,
+        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        tables=versions,
+        members_sha256=hashlib.sha256(raw).hexdigest(),
+        counts=counts,
+        licences={name: licence.digest for name, licence in licences.items()},
+        policies=policies,
+        train_models=all(licence.train_models for licence in licences.values()),
+        share_models=all(licence.share_models for licence in licences.values()),
+        export=all(licence.export for licence in licences.values()),
+    )
+
+
+def _parquet(members: list[dict[str, Any]]) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(members, _MEMBERS), sink, compression="zstd")
+    raw: bytes = sink.getvalue().to_pybytes()
+    return raw

@@ -1,0 +1,92 @@
+"""Pre-training: a release and a configuration become a foundation model, resumed where it was killed.
+
+Belongs here: the order of the work. What is learned is `training.objective`, how steps run is `training.fit`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training import process
+from training.checkpoint import Made
+from training.config import PretrainConfig
+from training.data import Source, WindowDataset, collate, exposure, permitted, usable
+from training.fit import Report, fit
+from training.objective import make
+from training.result import Result
+from training.session import Done, session, summary
+from training.vit import parameters
+from training.volume import HIGH, LOW, RANGE
+from training.workspace import Workspace, identity
+
+PREPROCESSING: Mapping[str, Any] = {
+    "axes": "RAS+ canonical, voxels at native resolution",
+    "intensity": {"minus_one_at_percentile_index": LOW, "one_at_percentile_index": HIGH, "range": list(RANGE)},
+}
+"""What was done to a volume before the model saw it, as every checkpoint says."""
+
+
+def pretrain(config: PretrainConfig, release: Source, out: Path, report: Report, *, replace: bool = False) -> Result:
+    """Train a foundation model on the training split of a release.
+
+    Under torchrun every process calls this; the first one reports and writes.
+
+    Args:
+        config: what to learn and how.
+        release: what to learn from.
+        out: folder of the model, `models/<name>`.
+        report: called with every event, a mapping of plain values.
+        replace: train although another model of that name is there, and put the new one in its place.
+
+    Returns:
+        The finished model; at once if it is already there.
+
+    Raises:
+        TrainingError: if the terms do not allow it, no volume is usable, another training is in the same folder, or
+            another model is in the place.
+    """
+    permitted(release)
+    digest = identity("pretrain", config.digest, release.sha256, None)
+
+    def work(workspace: Workspace, resume: Path | None) -> Done:
+        return _work(config, release, report, digest, workspace, resume)
+
+    return session(digest, out, report, work, replace=replace, timeout_s=config.timeout_s)
+
+
+def _work(
+    config: PretrainConfig, release: Source, report: Report, digest: str, workspace: Workspace, resume: Path | None
+) -> Done:
+    arrays = release.volumes()
+    facts, skipped = usable(arrays, sorted({member.volume for member in release.members("train")}))
+    torch.manual_seed(config.seed)
+    objective = make(config)
+    dataset = WindowDataset(
+        arrays, facts, config.model, config.crop_mm, config.seed, config.batch_size, objective.prepare
+    )
+    fitted = fit(objective, dataset, collate, config, workspace, report, resume)
+    made = Made(
+        kind="pretrained",
+        task=config.objective,
+        weights=objective.encoder.state_dict(),
+        config={
+            "kind": "pretrained",
+            "identity": digest,
+            "config": config.model_dump(mode="json"),
+            "preprocessing": dict(PREPROCESSING),
+        },
+        metrics={
+            "parameters": parameters(objective.encoder),
+            **summary(workspace, config.batch_size),
+            "skipped": skipped,
+        },
+        volumes=exposure([f.volume for f in facts], config.seed, config.batch_size, config.steps),
+        release=release.manifest,
+        release_sha256=release.sha256,
+        parent=None,
+        steps=config.steps,
+        world_size=process.world_size(),
+    )
+    return Done(made, fitted.resumed_from)

@@ -57,6 +57,7 @@ class Deidentifier:
         self._cleaner = TextCleaner()
         self._treaters: OrderedDict[tuple[str, bytes, str], Treater] = OrderedDict()
         self._suspect = frozenset(policy.suspect_image_types)
+        self._marks = {kept: marks.marks(policy, kept) for kept in (False, True)}
 
     @property
     def policy(self) -> Policy:
@@ -85,7 +86,7 @@ class Deidentifier:
         self._name(output, subject)
         self._fill(output)
         self._derive_age(output, top, parsed.dataset.encodings)
-        output.encoded.extend(marks.marks(self.policy, output.private))
+        output.encoded.extend(self._marks[output.private])
         return self._assemble(parsed, top, output, subject)
 
     def _treater(self, subject: Subject, identifiers: Identifiers, study: str) -> Treater:

@@ -121,7 +121,7 @@ class Identifiers:
             elif kind in {"institution", "address"}:
                 known = words()
                 found.update((w, kind) for w in own if len(w) >= SHORTEST_WORD and w not in known and not w.isdigit())
-                if len(own) == 1 and len(own[0]) >= SHORTEST_NAME:
+                if len(own) == 1 and len(own[0]) >= SHORTEST_NAME and own[0] not in known:
                     found[own[0]] = kind
         return found
 
@@ -137,6 +137,8 @@ class Identifiers:
             if kind in {"date", "birth"}:
                 continue
             own = "".join(atom.text for atom in atoms(value))
+            if own in words("protocol"):
+                continue  # a department called FMRI or an id DEV names nobody
             if len(own) >= SHORTEST_NAME and (kind in {"id", "other"} or len(own) >= SHORTEST_ID):
                 found[own] = kind
         return found

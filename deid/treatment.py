@@ -84,6 +84,7 @@ class Treater:
         self._days = {Dates.YEAR_ONLY: None, Dates.SHIFT: subject.shift_days, Dates.KEEP: 0}[dates]
         self._seconds = subject.shift_seconds(study) if dates is Dates.YEAR_ONLY else 0
         self._memo: dict[tuple[str, Element, tuple[str, ...], bool], Treated] = {}
+        self._unnamed: dict[tuple[str, int, str, str], Decision] = {}
         self._creators = frozenset(creator for creator, _ in rules.private)
         self._by_treat: dict[Treat, Callable[[str, Treatment, str, bytes, tuple[str, ...]], Treated]] = {
             Treat.NUMBER: self._number,
@@ -188,11 +189,16 @@ class Treater:
         tag, vr, value = element
         group, number = tag >> 16, tag & 0xFFFF
         creator = creators.get(group << 8 | number >> 8, "")
-        place = path + private_place(group, number, creator, self._creators)
         treatment = self._rules.private.get((creator, group << 8 | number & 0xFF)) if number >= 0x1000 else None
         if treatment is None:
-            output.decisions.append(Decision(place, UNNAMED, "X", _kind(vr), POLICY, None))
+            key = (path, tag, creator, vr)
+            decision = self._unnamed.get(key)
+            if decision is None:
+                place = path + private_place(group, number, creator, self._creators)
+                decision = self._unnamed[key] = Decision(place, UNNAMED, "X", _kind(vr), POLICY, None)
+            output.decisions.append(decision)
             return
+        place = path + private_place(group, number, creator, self._creators)
         known = _representation(treatment, vr, signed=False)
         if known is None or isinstance(value, list):
             output.decisions.append(Decision(place, treatment.rule, "X", _kind(vr), CHECK, None))

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from imaging.facts import Facts, gather
-from imaging.geometry import directions
+from imaging.facts import Facts, gather, normal_of
 from imaging.header import Header
 from imaging.parts import UNKNOWN, common_part
 from imaging.rules import NAME_RULES, PHYSICS_RULES, NameRule, Rule
@@ -92,7 +92,7 @@ def classify(
     """
     if not headers:
         raise ValueError("found no header, needed at least one of the series")
-    facts = gather([header for header in headers if _sound(header)] or headers[:1])
+    facts = gather(headers)
     contrast, confidence, why = contrast_of(facts, physics, names)
     body_part, body_why = _body_part(headers, facts)
     plane, plane_why = _plane(headers)
@@ -112,7 +112,7 @@ def contrast_of(
         return UNKNOWN, 0.0, "no rule answered"
     if rule is None or name is None:
         answer = rule or name
-        assert answer is not None  # noqa: S101  # one of the two is there, see above
+        assert answer is not None  # one of the two is there, see above
         contrast, confidence, why = answer.contrast, answer.confidence, answer.evidence
     elif rule.contrast == name.contrast:
         contrast, confidence = rule.contrast, min(0.99, rule.confidence + AGREEMENT)
@@ -128,14 +128,6 @@ def contrast_of(
     return contrast, confidence, why
 
 
-def _sound(header: Header) -> bool:
-    try:
-        directions(header.orientation)
-    except ValueError:
-        return not header.orientation
-    return True
-
-
 def _body_part(headers: Sequence[Header], facts: Facts) -> tuple[str, str]:
     stated = {header.body_part.lower() for header in headers} - {""}
     for text, why in ((" ".join(stated), "Body Part Examined"), (facts.names, "description")):
@@ -146,13 +138,14 @@ def _body_part(headers: Sequence[Header], facts: Facts) -> tuple[str, str]:
 
 
 def _plane(headers: Sequence[Header]) -> tuple[str, str]:
-    planes = {_plane_of(header.orientation) for header in headers if header.orientation and _sound(header)}
+    normals = [normal_of(orientation) for orientation in {header.orientation for header in headers}]
+    planes = {_plane_of(normal) for normal in normals if normal is not None}
     if len(planes) == 1:
         return planes.pop(), "Image Orientation"
     return UNKNOWN, "slices lie in several planes" if planes else "no usable orientation"
 
 
-def _plane_of(orientation: tuple[float, ...]) -> str:
-    normal = np.abs(directions(orientation)[2])
-    axis = int(normal.argmax())
-    return ("sagittal", "coronal", "axial")[axis] if normal[axis] >= OBLIQUE_COSINE else "oblique"
+def _plane_of(normal: NDArray[np.float64]) -> str:
+    steepness = np.abs(normal)
+    axis = int(steepness.argmax())
+    return ("sagittal", "coronal", "axial")[axis] if steepness[axis] >= OBLIQUE_COSINE else "oblique"

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from imaging.errors import ImagingError
 from imaging.geometry import directions
 from imaging.header import Header
 
@@ -92,6 +94,14 @@ def gather(headers: Sequence[Header]) -> Facts:
     )
 
 
+def normal_of(orientation: tuple[float, ...]) -> NDArray[np.float64] | None:
+    """(3,) unit slice normal, LPS; None where the orientation is absent or unusable."""
+    try:
+        return directions(orientation)[2]
+    except ImagingError:
+        return None
+
+
 def _median(headers: Sequence[Header], of: Callable[[Header], float | None]) -> float | None:
     numbers = [number for number in map(of, headers) if number is not None]
     return statistics.median(numbers) if numbers else None
@@ -106,9 +116,9 @@ def _repeats(headers: Sequence[Header]) -> int:
 
 
 def _normals(headers: Sequence[Header]) -> int:
-    distinct: list[np.ndarray] = []
-    for orientation in {header.orientation for header in headers if header.orientation}:
-        normal = directions(orientation)[2]
-        if all(abs(normal @ other) < np.cos(np.radians(30)) for other in distinct):
+    distinct: list[NDArray[np.float64]] = []
+    for orientation in {header.orientation for header in headers}:
+        normal = normal_of(orientation)
+        if normal is not None and all(abs(normal @ other) < np.cos(np.radians(30)) for other in distinct):
             distinct.append(normal)
     return max(1, len(distinct))

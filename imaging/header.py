@@ -5,8 +5,10 @@ Belongs here: which elements are read, under which names and units. The bytes ar
 LPS millimetres. Nothing here names the patient.
 """
 
+import math
 from dataclasses import dataclass
 
+from imaging.csa import read_csa
 from imaging.diffusion import DIFFUSION_PRIVATE, DIFFUSION_TAGS, GE_ACQUISITION, PrivateElements, weighting
 from imaging.elements import Elements, read_elements
 from imaging.errors import ImagingError
@@ -114,7 +116,9 @@ class Header:
     frames: int = 1
     """Number of Frames (0028,0008), 1 where absent."""
     mosaic: int = 0
-    """Slices tiled into the one frame of a Siemens mosaic; 0: not a mosaic."""
+    """Slices tiled into the one frame of a Siemens mosaic; 0: not a mosaic; -1: a mosaic that does not say."""
+    slice_normal: Vector = ()
+    """Direction in which a mosaic's slices follow each other, LPS; empty: not stated."""
     bits_allocated: int = 0
     """Bits Allocated (0028,0100)."""
     bits_stored: int = 0
@@ -156,6 +160,7 @@ class Header:
 _VENDORS = {"GE": "ge", "SIEMENS": "siemens", "PHILIPS": "philips", "CANON": "canon", "TOSHIBA": "canon", "UIH": "uih"}
 
 _SIEMENS = ("SIEMENS MR HEADER", 0x0019)
+_SIEMENS_CSA = ("SIEMENS CSA HEADER", 0x0029)
 _PHILIPS_SCALE = ("PHILIPS MR IMAGING DD 001", 0x2005)
 _GE_PARAMETERS = ("GEMS_PARM_01", 0x0043)
 _GE_COMPONENTS = {0: "MAGNITUDE", 1: "PHASE", 2: "REAL", 3: "IMAGINARY"}
@@ -173,6 +178,7 @@ _PRIVATE: dict[int, frozenset[int]] = {
     group: DIFFUSION_PRIVATE.get(group, frozenset()) | extra
     for group, extra in {
         0x0019: frozenset({0x0A, 0x9E}),
+        0x0029: frozenset({0x10}),
         0x0043: frozenset({0x2F}),
         0x2001: frozenset[int](),
         0x2005: frozenset({0x0E}),
@@ -216,6 +222,7 @@ def header_of(elements: Elements) -> Header:
     slope, intercept = rescale(values, private)
     frames = values.integer(0x00280008)
     image_type = values.words(0x00080008)
+    mosaic, slice_normal = _mosaic(values, private, image_type)
     stored = values.short(0x00280101) or 0
     high_bit = values.short(0x00280102)
     return Header(
@@ -262,7 +269,8 @@ def header_of(elements: Elements) -> Header:
         rows=values.short(0x00280010) or 0,
         columns=values.short(0x00280011) or 0,
         frames=1 if frames is None else frames,
-        mosaic=_mosaic(values, private, image_type),
+        mosaic=mosaic,
+        slice_normal=slice_normal,
         bits_allocated=values.short(0x00280100) or 0,
         bits_stored=stored,
         high_bit=stored - 1 if high_bit is None else high_bit,
@@ -318,18 +326,29 @@ def _spacing(values: Values) -> Vector:
     return spacing
 
 
-def _mosaic(values: Values, private: PrivateElements, image_type: tuple[str, ...]) -> int:
+def _mosaic(values: Values, private: PrivateElements, image_type: tuple[str, ...]) -> tuple[int, Vector]:
+    """Number of tiles and slice normal; (0, ()) where the instance is no mosaic, (-1, ()) where tiles are unknown."""
     if "MOSAIC" not in image_type:
-        return 0
+        return 0, ()
+    csa = read_csa(values.raw_bytes(private.tag(_SIEMENS_CSA, 0x10)), _CSA_FIELDS)
     count = values.short(private.tag(_SIEMENS, 0x0A))
-    return 1 if count is None else count
+    try:
+        if count is None and "NumberOfImagesInMosaic" in csa:
+            count = int(csa["NumberOfImagesInMosaic"][0])
+        normal = tuple(float(item) for item in csa.get("SliceNormalVector", ())[:3])
+    except ValueError:
+        raise invalid(private.tag(_SIEMENS_CSA, 0x10), "no number") from None
+    return count or -1, normal if len(normal) == 3 and all(map(math.isfinite, normal)) else ()
+
+
+_CSA_FIELDS = frozenset({"NumberOfImagesInMosaic", "SliceNormalVector"})
 
 
 def require_image(header: Header) -> None:
     """Refuse what is no MR image that this room can read.
 
     Raises:
-        ImagingError: NOT_AN_IMAGE, NOT_MR, UNSUPPORTED (colour, mosaic, multi-frame, floating point pixels), or
+        ImagingError: NOT_AN_IMAGE, NOT_MR, UNSUPPORTED (colour, multi-frame, floating point pixels), or
             PIXELS_INVALID (an empty matrix, impossible bits).
     """
     if not header.pixel_tag:
@@ -338,8 +357,8 @@ def require_image(header: Header) -> None:
         raise ImagingError(Reason.NOT_MR, "found another modality, needed MR")
     if header.samples != 1 or header.photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise ImagingError(Reason.UNSUPPORTED, "found colour or palette pixels, needed grey ones")
-    if header.mosaic:
-        raise ImagingError(Reason.UNSUPPORTED, "found a Siemens mosaic, needed one slice an instance")
+    if header.mosaic < 0:
+        raise ImagingError(Reason.UNSUPPORTED, "found a mosaic without its number of slices, needed it to cut it up")
     if header.frames != 1 or header.sop_class in (ENHANCED_MR_IMAGE, LEGACY_CONVERTED_MR_IMAGE):
         raise ImagingError(Reason.UNSUPPORTED, "found a multi-frame instance, needed one slice an instance")
     if header.pixel_tag != 0x7FE00010:

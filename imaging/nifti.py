@@ -11,6 +11,8 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from imaging.errors import ImagingError
@@ -55,12 +57,12 @@ def read(source: bytes | Path) -> Volume:
     affine = np.diag([_MILLIMETRES[space]] * 3 + [1.0]) @ np.asarray(image.affine, dtype=np.float64)
     moved = canonical(affine, shape)
     stored = _stored(image).reshape(shape)
-    slope, intercept = header.get_slope_inter()
+    proxy: Any = image.dataobj
     return Volume(
         array=np.ascontiguousarray(moved.apply(stored)),
         affine=moved.affine,
-        slope=1.0 if slope is None else float(slope),
-        intercept=0.0 if intercept is None else float(intercept),
+        slope=float(proxy.slope),
+        intercept=float(proxy.inter),
         kind="static" if len(shape) == 3 else "dynamic",
         times=_times(header, shape, time),
     )
@@ -125,7 +127,7 @@ def _open(data: bytes) -> Any:
     for kind in (nib.Nifti1Image, nib.Nifti2Image):
         try:
             return kind.from_bytes(data)
-        except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError):
+        except (ImageFileError, HeaderDataError):
             continue
         except (ValueError, OSError, EOFError, TypeError, KeyError):
             break

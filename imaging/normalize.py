@@ -31,8 +31,8 @@ def assemble(plan: VolumePlan, pixels: Pixels) -> Volume:
 
     Args:
         plan: which instance goes where.
-        pixels: (rows, columns) stored pixels of an instance, by its index: a function (called once an instance, so it
-            may decode on demand) or a sequence.
+        pixels: stored pixels of an instance, by its index, as `imaging.pixels.stored_pixels` gives them: a function
+            (called once an instance, so it may decode on demand) or a sequence.
 
     Returns:
         The volume. Stored integers are those of the files where all slices share slope and intercept; otherwise they
@@ -89,8 +89,14 @@ def _filled(plan: VolumePlan, pixels: Pixels) -> Stored:
     fetch = pixels if callable(pixels) else pixels.__getitem__
     steps, depth = plan.instances.shape
     stack: Stored | None = None
-    for step, place in np.argwhere(plan.instances >= 0):
-        slice_ = fetch(int(plan.instances[step, place]))
+    places = np.argwhere(plan.instances >= 0)
+    current = -1
+    held: Stored = np.empty(0)
+    for step, place in places[np.argsort(plan.instances[plan.instances >= 0], kind="stable")]:
+        instance = int(plan.instances[step, place])
+        if instance != current:
+            current, held = instance, fetch(instance)
+        slice_ = held[plan.frames[step, place]] if held.ndim == 3 else held
         if slice_.shape != (plan.rows, plan.columns) or slice_.dtype.kind not in "iu":
             raise ImagingError(
                 Reason.PIXELS_INVALID,

@@ -4,6 +4,7 @@ Belongs here: from pixel data to an array. Rescaling to values and sorting into 
 Uncompressed pixels are read straight from the buffer; compressed ones go through pydicom's decoders.
 """
 
+import struct
 from io import BytesIO
 from typing import Any
 
@@ -19,16 +20,31 @@ from imaging.elements import (
     read_elements,
 )
 from imaging.errors import ImagingError
+from imaging.frames import cut
 from imaging.header import Header, header_of, require_image, wanted
 from schemas.reasons import Reason
 
 _UNCOMPRESSED = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED_LITTLE, EXPLICIT_BIG})
 
+_DECODER_ERRORS = (
+    AttributeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What pydicom and its plugins raise over broken pixel data."""
+
 Pixels = NDArray[np.generic]
 
 
 def stored_pixels(data: bytes, header: Header | None = None) -> Pixels:
-    """Decode the pixels of a single-frame grey instance.
+    """Decode the pixels of a grey instance.
 
     Bits above High Bit (old overlays) are cut off and signs extended, as the header states. MONOCHROME1 is kept as it
     is stored, dark for high values, so that nothing depends on how it was meant to be displayed.
@@ -38,11 +54,11 @@ def stored_pixels(data: bytes, header: Header | None = None) -> Pixels:
         header: its header, where it was read before; saves reading it again.
 
     Returns:
-        (rows, columns) integers in native byte order, 8, 16 or 32 bits as allocated; a copy, or read-only memory of
-        `data`.
+        (rows, columns) integers in native byte order, 8, 16 or 32 bits as allocated, or (slices, rows, columns) of a
+        mosaic; a copy, or read-only memory of `data`.
 
     Raises:
-        ImagingError: UNSUPPORTED for colour, multi-frame, mosaic, or a compression no installed decoder reads;
+        ImagingError: UNSUPPORTED for colour, multi-frame, or a compression no installed decoder reads;
             PIXELS_INVALID where the pixel data do not fill the matrix of the header; TRUNCATED where the file ends
             inside them; and what `imaging.header.read_header` raises.
 
@@ -54,8 +70,8 @@ def stored_pixels(data: bytes, header: Header | None = None) -> Pixels:
         header, buffer = header_of(elements), elements.buffer
     require_image(header)
     if header.transfer_syntax in _UNCOMPRESSED:
-        return _significant(_uncompressed(buffer, header), header)
-    return _significant(_compressed(data, header), header)
+        return cut(_significant(_uncompressed(buffer, header), header), header.mosaic)
+    return cut(_significant(_compressed(data, header), header), header.mosaic)
 
 
 def _uncompressed(buffer: bytes, header: Header) -> Pixels:
@@ -76,19 +92,17 @@ def _uncompressed(buffer: bytes, header: Header) -> Pixels:
 def _compressed(data: bytes, header: Header) -> Pixels:
     from pydicom.pixels.utils import pixel_array  # decoders load plugins; most lakes never need them
 
+    if _no_decoder(header.transfer_syntax):
+        raise ImagingError(
+            Reason.UNSUPPORTED, "found a compression that no installed pydicom plugin decodes, needed one that is"
+        )
     try:
         pixels = pixel_array(BytesIO(data), raw=True)
-    except (RuntimeError, NotImplementedError) as error:
-        if _no_decoder(header.transfer_syntax):
-            raise ImagingError(
-                Reason.UNSUPPORTED, "found a compression that no installed pydicom plugin decodes, needed one that is"
-            ) from None
-        raise _invalid(f"found compressed pixel data that do not decode ({type(error).__name__})") from None
-    except (ValueError, AttributeError, IndexError, KeyError, EOFError, OSError) as error:
+    except _DECODER_ERRORS as error:
         raise _invalid(f"found compressed pixel data that do not decode ({type(error).__name__})") from None
     if pixels.shape != (header.rows, header.columns) or pixels.dtype.kind not in "iu":
         raise _invalid("found compressed pixel data of another matrix than the header states")
-    return pixels
+    return np.asarray(pixels)
 
 
 def _no_decoder(syntax: str) -> bool:

@@ -2,7 +2,7 @@
 
 Belongs here: splitting a series into stacks, and stacks into volumes. Steps of a fourth axis are `imaging.steps`,
 slice order and affine `imaging.geometry`, voxels `imaging.normalize`. Nothing is interpolated and nothing is dropped
-silently: each instance is in exactly one volume, or among the rejected with a reason.
+silently: each slice is in exactly one volume, or its instance is among the rejected with a reason.
 """
 
 from collections import defaultdict
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.errors import ImagingError
+from imaging.frames import frames_of
 from imaging.geometry import LINE_TOLERANCE_MM, POSITION_TOLERANCE_MM, directions, stack
 from imaging.header import Header, require_image
 from imaging.parts import part_of
@@ -46,6 +47,7 @@ class VolumePlan:
 
     Attributes:
         instances: (steps, depth) index of the instance in each place; -1: no instance, a missing slice.
+        frames: (steps, depth) which slice of that instance it is; 0 for classic instances and where missing.
         affine: (4, 4) from voxel index (column, row, slice) to RAS+ millimetres.
         rows: rows of a slice.
         columns: columns of a slice.
@@ -60,6 +62,7 @@ class VolumePlan:
     """
 
     instances: NDArray[np.int64]
+    frames: NDArray[np.int64]
     affine: NDArray[np.float64]
     rows: int
     columns: int
@@ -110,24 +113,31 @@ def plan(headers: Sequence[Header]) -> SeriesPlan:
         Volumes and rejected instances; every index is in exactly one of them.
     """
     volumes: list[tuple[tuple[float, int], VolumePlan]] = []
-    rejected: list[Rejected] = []
-    usable = _usable(headers, rejected)
-    for members in _stacks(headers, usable).values():
+    rejected: dict[int, Rejected] = {}
+    slices = _usable(headers, rejected)
+    for members in _stacks(slices).values():
         try:
-            volume, left_out = _volume(headers, np.array(members))
+            volume, left_out = _volume(members)
         except ImagingError as error:
-            rejected.extend(Rejected(i, error.reason, str(error)) for i in members)
+            rejected.update({s.instance: Rejected(s.instance, error.reason, str(error)) for s in members})
             continue
-        rejected.extend(left_out)
+        rejected.update({r.index: r for r in left_out})
         numbers = [headers[i].instance_number for i in volume.members]
         first = min((n for n in numbers if n is not None), default=0)
         volumes.append(((first, volume.members[0]), volume))
     ordered = tuple(volume for _, volume in sorted(volumes, key=lambda pair: pair[0]))
-    return SeriesPlan(ordered, tuple(sorted(rejected, key=lambda r: r.index)))
+    return SeriesPlan(ordered, tuple(rejected[i] for i in sorted(rejected)))
 
 
-def _usable(headers: Sequence[Header], rejected: list[Rejected]) -> list[int]:
-    usable: list[int] = []
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    instance: int
+    frame: int
+    header: Header
+
+
+def _usable(headers: Sequence[Header], rejected: dict[int, Rejected]) -> list[_Slice]:
+    usable: list[_Slice] = []
     seen: set[str] = set()
     for i, header in enumerate(headers):
         try:
@@ -137,23 +147,24 @@ def _usable(headers: Sequence[Header], rejected: list[Rejected]) -> list[int]:
                     Reason.GEOMETRY_INCONSISTENT, "found no position, orientation or pixel spacing, needed all three"
                 )
             directions(header.orientation)
+            frames = frames_of(header)
         except ImagingError as error:
-            rejected.append(Rejected(i, error.reason, str(error)))
+            rejected[i] = Rejected(i, error.reason, str(error))
             continue
         if header.sop_uid and header.sop_uid in seen:
             message = "found a second instance with the same SOP Instance UID, needed one"
-            rejected.append(Rejected(i, Reason.CONFLICTING_DUPLICATE, message))
+            rejected[i] = Rejected(i, Reason.CONFLICTING_DUPLICATE, message)
             continue
         seen.add(header.sop_uid)
-        usable.append(i)
+        usable.extend(_Slice(i, k, frame) for k, frame in enumerate(frames))
     return usable
 
 
-def _stacks(headers: Sequence[Header], usable: list[int]) -> dict[Hashable, list[int]]:
-    stacks: dict[Hashable, list[int]] = defaultdict(list)
+def _stacks(slices: list[_Slice]) -> dict[Hashable, list[_Slice]]:
+    stacks: dict[Hashable, list[_Slice]] = defaultdict(list)
     planes = _Planes()
-    for i in usable:
-        header = headers[i]
+    for slice_ in slices:
+        header = slice_.header
         echo_time = None if header.echo_time is None else round(header.echo_time, 2)
         key = (
             header.series_uid,
@@ -162,7 +173,7 @@ def _stacks(headers: Sequence[Header], usable: list[int]) -> dict[Hashable, list
             (header.echo_number, echo_time),
             (header.image_type, header.component),
         )
-        stacks[key].append(i)
+        stacks[key].append(slice_)
     return stacks
 
 
@@ -187,9 +198,10 @@ class _Planes:
         return self._known[plane]
 
 
-def _volume(headers: Sequence[Header], members: Labels) -> tuple[VolumePlan, list[Rejected]]:
+def _volume(members: list[_Slice]) -> tuple[VolumePlan, list[Rejected]]:
     """The volume of one stack, and the members it cannot use."""
-    chosen = [headers[i] for i in members]
+    chosen = [slice_.header for slice_ in members]
+    origin = np.array([(slice_.instance, slice_.frame) for slice_ in members])
     positions = np.array([header.position for header in chosen])
     places = _places(positions, chosen[0].orientation)
     table, left_out = _table(chosen, places)
@@ -198,13 +210,14 @@ def _volume(headers: Sequence[Header], members: Labels) -> tuple[VolumePlan, lis
     grid = stack(positions[table[0]], first.orientation, spacing, first.slice_thickness or first.slice_spacing)
     filled = np.full((len(table), grid.depth), -1, dtype=np.int64)
     filled[:, grid.index] = table[:, grid.order]
-    rejected = [Rejected(int(members[i]), Reason.GEOMETRY_INCONSISTENT, message) for i, message in left_out]
+    rejected = [Rejected(members[i].instance, Reason.GEOMETRY_INCONSISTENT, message) for i, message in left_out]
     steps = [[chosen[i] for i in row] for row in table]
     b_values, directions_ = weightings([step[0] for step in steps])
     weighted = bool((b_values > 0).any())
     kind = "static" if len(table) == 1 else "diffusion" if weighted else "dynamic"
     plan_ = VolumePlan(
-        instances=np.where(filled < 0, -1, members[filled]),
+        instances=np.where(filled < 0, -1, origin[filled, 0]),
+        frames=np.where(filled < 0, 0, origin[filled, 1]),
         affine=grid.affine,
         rows=first.rows,
         columns=first.columns,

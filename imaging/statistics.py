@@ -104,8 +104,9 @@ def background(values: Floats, counts: Floats) -> float:
     none = float(np.nextafter(lowest, -np.inf))
     if lowest < 0 or values.size < 2:
         return none
-    top = values[min(np.searchsorted(np.cumsum(counts), 0.995 * counts.sum()), values.size - 1)]
-    shifted = np.log1p(np.minimum(values, top) / max(float(top), 1e-30) * 1000.0)
+    # of all values but the lowest, which in a stripped or padded volume is most of it
+    top = values[1:][min(np.searchsorted(np.cumsum(counts[1:]), 0.995 * counts[1:].sum()), values.size - 2)]
+    shifted = np.log1p(np.minimum(values, top) / float(top) * 1000.0)
     histogram, edges = np.histogram(shifted, _BINS, weights=counts)
     cut = edges[_otsu(histogram) + 1]
     dark = shifted < cut

@@ -56,7 +56,7 @@ class Values:
         names = [part.decode("ascii", "replace") for part in self.raw(CHARACTER_SET).split(b"\\")]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom's warnings about character sets quote the value
-            return decode_bytes(raw, convert_encodings(names), set(b"\\^="))
+            return str(decode_bytes(raw, convert_encodings(names), set(b"\\^=")))
 
     def words(self, tag: int) -> tuple[str, ...]:
         """A multi-valued code string, in upper case."""

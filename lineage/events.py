@@ -70,6 +70,8 @@ _PSEUDONYM = _matches(r"[A-Za-z0-9.-]{1,64}")
 _VERSION = _matches(r"[0-9A-Za-z.+-]{1,64}")
 _DAY = _matches(r"\d{4}-\d{2}-\d{2}")
 _COUNTS = _mapping(_NAME, _is_count)
+# the same licence in two wordings stands as `<licence>@<digest>` beside itself
+_DIGESTED = _matches(r"[a-z0-9][a-z0-9._-]{0,63}(@[0-9a-f]{1,64})?")
 
 _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "name": (_NAME, "1 to 64 of a-z, 0-9, '.', '-' and '_'"),
@@ -78,7 +80,7 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "table": (_TABLE, "<zone>/<table>"),
     "target": (lambda v: _TABLE(v) or _NAME(v), "a name or <zone>/<table>"),
     "digest": (_DIGEST, "64 lower-case hexadecimal digits"),
-    "digests": (_mapping(_NAME, _DIGEST), "a mapping of names to SHA-256 digests"),
+    "digests": (_mapping(_DIGESTED, _DIGEST), "a mapping of names to SHA-256 digests"),
     "pseudonym": (_PSEUDONYM, "a pseudonym of letters, digits, '.' and '-'"),
     "version": (_VERSION, "a version of letters, digits, '.', '+' and '-'"),
     "day": (_DAY, "an ISO date"),

@@ -26,8 +26,9 @@ def _line(record: logging.LogRecord, meta: dict[str, Any]) -> str | None:
     event = meta.get("dagster_event")
     step = meta.get("step_key") or ""
     if event is None:
-        told = meta.get("orig_message") or record.getMessage()
-        return f"{step}: {told}" if step and record.levelno >= logging.INFO else None
+        told = str(meta.get("orig_message") or record.getMessage())
+        # steps that wait for a failed one say so at error level; the failure itself is told at the end
+        return f"{step}: {told}" if step and record.levelno == logging.INFO else None
     if event.event_type_value == "STEP_SUCCESS":
         return f"{step}: done in {event.step_success_data.duration_ms / 1000:.1f} s"
     if event.event_type_value == "ASSET_CHECK_EVALUATION":
@@ -39,6 +40,6 @@ def _line(record: logging.LogRecord, meta: dict[str, Any]) -> str | None:
 @dg.logger(description="Lines for a person at a terminal.")
 def progress(_context: dg.InitLoggerContext) -> logging.Logger:
     """A logger that tells a person at a terminal how far the work is."""
-    logger = logging.Logger("larmor.progress", level=logging.INFO)
+    logger = logging.Logger("larmor.progress", level=logging.DEBUG)
     logger.addHandler(_Lines())
     return logger

@@ -12,11 +12,11 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from deid.policy import load_policy
 from deid.residual import Scanner
 from lake.engine import engine
 from lake.zones import Lake
 from schemas.tables import IDENTIFIERS, INSTANCES, REPORTS
-from stages.instances import identifiers
 
 _FINDINGS = pa.schema(
     [
@@ -111,6 +111,5 @@ def _instances(file: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _scanner(lake: Lake, delivery: str) -> Scanner:
-    rows = lake.table(IDENTIFIERS).read(["subject"], {"delivery": delivery})
-    known = identifiers(lake, delivery, set(rows["subject"].to_pylist()))
-    return Scanner({item for values in known.values() for item in values.values})
+    rows = lake.table(IDENTIFIERS).read(["kind", "value"], {"delivery": delivery}).to_pylist()
+    return Scanner({(row["kind"], row["value"]) for row in rows}, load_policy(lake.settings.policy).dates)

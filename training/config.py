@@ -123,8 +123,10 @@ class FinetuneConfig(_Schedule):
     """Labelled training subjects to use, chosen by the seed; 0: all."""
     encoder_scale: float = Field(default=1.0, ge=0, le=1)
     """Learning rate of a pre-trained encoder against the rest; 0 keeps it frozen."""
-    channels: tuple[int, int, int] = (16, 32, 64)
+    channels: tuple[int, int, int] = (16, 32, 96)
     """Channels of the decoder at voxel, middle and token resolution."""
+    window_mm: Millimetres = (128.0, 128.0, 128.0)
+    """Window of prediction; a volume that is larger is covered by several. May exceed the training crop a little."""
     foreground: float = Field(default=0.7, ge=0, le=1)
     """Share of crops centred on a labelled voxel."""
     augment: bool = True

@@ -81,16 +81,16 @@ def predict(
     facts = facts_of(row["volume"], row)
     values, tissue = normalize(stored[..., :1] if stored.ndim > 3 else stored, facts)
     total = torch.zeros(len(model.classes.values), *facts.shape)
-    for place in windows(facts, model.config.crop_mm, overlap):
+    for place in windows(facts, model.config.window_mm, overlap):
         box = tuple(slice(s, s + n) for s, n in zip(place.start, place.shape, strict=True))
         logits = _one(model, values[box], tissue[box], facts, place)
         total[(slice(None), *box)] += logits.softmax(0) * _weight(place.shape)
     return model.classes.restore(total.argmax(0).numpy())
 
 
-def windows(facts: Facts, crop_mm: Sequence[float], overlap: float) -> list[Window]:
-    """Windows of the training's size that cover a volume, evenly spread."""
-    extent = [min(n, max(1, round(mm / s))) for n, mm, s in zip(facts.shape, crop_mm, facts.spacing, strict=True)]
+def windows(facts: Facts, window_mm: Sequence[float], overlap: float) -> list[Window]:
+    """Windows of at most `window_mm` that cover a volume, evenly spread."""
+    extent = [min(n, max(1, round(mm / s))) for n, mm, s in zip(facts.shape, window_mm, facts.spacing, strict=True)]
     axes = []
     for size, count in zip(extent, facts.shape, strict=True):
         number = 1 + int(np.ceil((count - size) / max(1, size * (1 - overlap)))) if count > size else 1

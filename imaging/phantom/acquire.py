@@ -20,9 +20,13 @@ from imaging.phantom.physics import (
     spoiled_gradient_echo,
 )
 from imaging.phantom.scan import Scan, Technique
+from imaging.phantom.tissue import Tissue
 
 FULL_SCALE = 1400
 """Stored value of the brightest tissue: what scanners of 12 bits leave as headroom for noise and bright spots."""
+
+FAT_LEFT = 0.12
+"""Signal of fat after fat saturation, which every echo-planar diffusion protocol uses."""
 
 CLIP = 4095
 """Largest stored value, 12 bits."""
@@ -72,4 +76,7 @@ def signal(scan: Scan, field_t: float) -> Signal:
         return spoiled_gradient_echo(field_t, settings.te, settings.tr, settings.flip)
     if settings.ti is not None:
         return inversion_recovery(field_t, settings.te, settings.tr, settings.ti)
-    return spin_echo(field_t, settings.te, settings.tr)
+    plain = spin_echo(field_t, settings.te, settings.tr)
+    if settings.technique is Technique.ECHO_PLANAR:
+        plain[[Tissue.FAT, Tissue.MARROW]] *= FAT_LEFT
+    return plain

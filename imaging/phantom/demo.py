@@ -3,6 +3,7 @@
 Belongs here: which deliveries those are.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from imaging.phantom.config import Part, PhantomConfig, PhantomSummary
@@ -19,21 +20,21 @@ def demo_configs(
     seed: int = 0, licence: str = "phantom-licence", licensor: str = "Phantom Imaging Consortium"
 ) -> tuple[PhantomConfig, ...]:
     """Three deliveries of five subjects: twelve heads and three knees, on scanners of three vendors."""
-    shared = {
-        "seed": seed,
-        "licence": licence,
-        "licensor": licensor,
-        "subjects": 5,
-        "body_parts": _FOUR_HEADS_AND_A_KNEE,
-        "matrix": 72,
-        "slices": 20,
-        "labelled": 0.8,
-    }
-    split = {"split_subject": SPLIT_SUBJECT}
+    common = PhantomConfig(
+        "phantom",
+        seed=seed,
+        licence=licence,
+        licensor=licensor,
+        subjects=5,
+        body_parts=_FOUR_HEADS_AND_A_KNEE,
+        matrix=72,
+        slices=20,
+        labelled=0.8,
+    )
     return (
-        PhantomConfig("phantom-a", first_subject=0, part=Part.FIRST, checksums=True, **split, **shared),
-        PhantomConfig("phantom-b", first_subject=5, part=Part.REST, **split, **shared),
-        PhantomConfig("phantom-c", first_subject=10, **shared),
+        replace(common, name="phantom-a", split_subject=SPLIT_SUBJECT, part=Part.FIRST, checksums=True),
+        replace(common, name="phantom-b", first_subject=5, split_subject=SPLIT_SUBJECT, part=Part.REST),
+        replace(common, name="phantom-c", first_subject=10),
     )
 
 

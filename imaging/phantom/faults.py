@@ -4,6 +4,7 @@ Belongs here: the plan of faults and their files. The reasons are the closed lis
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from io import BytesIO
@@ -145,7 +146,7 @@ def damage_series(study: Study, scan: Scan, images: list[Image], faults: list[Fa
 
 def strays(study: Study, faults: list[Fault], folder: PurePosixPath, plant: Planter, outcome: Outcome) -> None:
     """Add the files of a subject that belong to no image series to the outcome, below `folder`."""
-    made = {
+    made: dict[Fault, Callable[[], tuple[str, bytes]]] = {
         Fault.UNREADABLE: lambda: (
             "scan0001.dcm",
             stream(study.config.seed, "unreadable", study.ordinal).bytes(UNREADABLE_BYTES),

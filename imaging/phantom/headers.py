@@ -156,7 +156,6 @@ def _geometry(dataset: Dataset, study: Study, scan: Scan, dialect: Dialect, plan
     plant.put(dataset, "FrameOfReferenceUID", Kind.UID, study.frame_of_reference)
     dataset.PositionReferenceIndicator = ""
     dataset.ImageOrientationPatient = [f"{x + 0.0:.9f}" for x in (*grid.row, *grid.column)]
-    dataset.PixelSpacing = [f"{grid.spacing[1]:g}"[:16], f"{grid.spacing[0]:g}"[:16]]
     dataset.PixelSpacing = [f"{grid.spacing[1]:.6f}", f"{grid.spacing[0]:.6f}"]
     dataset.SliceThickness = f"{grid.thickness:g}"
     dataset.SpacingBetweenSlices = f"{grid.spacing[2]:.4f}"

@@ -16,16 +16,18 @@ from pydicom.pixels.encoders import RLELosslessEncoder
 from pydicom.uid import RLELossless
 
 from imaging.phantom.acquire import Acquired
-from imaging.phantom.answers import Kind, Planter, element
+from imaging.phantom.answers import Kind, Planter
 from imaging.phantom.dialects import DIALECTS
-from imaging.phantom.dialects.dialect import Dialect, Shot, clock
+from imaging.phantom.dialects.dialect import Shot, clock
 from imaging.phantom.files import part10
 from imaging.phantom.glyphs import stamp
 from imaging.phantom.headers import series_began, series_header
 from imaging.phantom.scan import Scan
-from imaging.phantom.seeds import digest
 from imaging.phantom.study import Study
 from imaging.phantom.vocabulary import Contrast, Vendor
+
+OVERLAY = 0x6000
+"""Group of the first overlay plane."""
 
 PADDING = 0xFFFCFFFC
 """Data Set Trailing Padding."""
@@ -53,17 +55,18 @@ def compressed(study: Study, scan: Scan) -> bool:
     return study.vendor is Vendor.GE and scan.contrast is Contrast.T2 and study.ordinal // 3 % 2 == 0
 
 
-def images(study: Study, scan: Scan, acquired: Acquired, plant: Planter) -> Iterator[Image]:
-    """The files of a series, in the order of their instance numbers."""
+def images(study: Study, scan: Scan, acquired: Acquired, slab: range, plant: Planter) -> Iterator[Image]:
+    """The files of a series' slices in `slab`, in the order of their instance numbers."""
     dialect = DIALECTS[study.vendor]
     dataset = series_header(study, scan, dialect, plant)
     if study.sometimes("padding", 3):
         padding = plant.text(Kind.NAME, f"{study.person.family}{study.person.given}", "(FFFC,FFFC)")
         dataset[PADDING] = DataElement(PADDING, "OB", padding.encode() + bytes(len(padding) % 2))
     marked = scan.contrast is Contrast.T2 and study.sometimes("overlay", 3)
-    for shot in shots(scan):
-        _image_facts(dataset, study, scan, shot, dialect, plant)
-        if marked and shot.number == 1:
+    for shot in (shot for shot in shots(scan) if shot.index in slab):
+        _image_facts(dataset, study, scan, shot)
+        first = marked and shot.number == 1
+        if first:
             _overlay(dataset, study, plant)
         yield Image(
             dialect.path(study, scan, shot, plant),
@@ -71,7 +74,7 @@ def images(study: Study, scan: Scan, acquired: Acquired, plant: Planter) -> Iter
             study.sop_uid(scan, shot.volume, shot.index),
             encode(dataset, study, scan, acquired.stored[shot.volume, shot.index], plant),
         )
-        if marked and shot.number == 1:
+        if first:
             _drop_overlay(dataset)
 
 
@@ -112,16 +115,16 @@ def encode(dataset: Dataset, study: Study, scan: Scan, pixels: NDArray[np.uint16
     return part10(dataset, syntax, study, plant)
 
 
-def _image_facts(dataset: Dataset, study: Study, scan: Scan, shot: Shot, dialect: Dialect, plant: Planter) -> None:
+def _image_facts(dataset: Dataset, study: Study, scan: Scan, shot: Shot) -> None:
     grid = scan.grid
     position = grid.position(shot.index)
-    plant.put(dataset, "SOPInstanceUID", Kind.UID, study.sop_uid(scan, shot.volume, shot.index))
+    dataset.SOPInstanceUID = study.sop_uid(scan, shot.volume, shot.index)
     dataset.InstanceNumber = shot.number
     dataset.AcquisitionNumber = shot.volume + 1
     dataset.ImagePositionPatient = [f"{x + 0.0:.5f}" for x in position]
     dataset.SliceLocation = f"{float(position @ grid.normal) + 0.0:.5f}"
     dataset.AcquisitionTime = clock(series_began(study, scan) + shot.volume * scan.settings.tr / 1000)
-    dialect.image_facts(dataset, study, scan, shot)
+    DIALECTS[study.vendor].image_facts(dataset, study, scan, shot)
 
 
 def _overlay(dataset: Dataset, study: Study, plant: Planter) -> None:
@@ -141,9 +144,9 @@ def _overlay(dataset: Dataset, study: Study, plant: Planter) -> None:
         0x3000: ("OW", bits + bytes(len(bits) % 2)),
     }
     for number, (representation, value) in block.items():
-        dataset.add_new((0x6000, number), representation, value)
+        dataset.add_new((OVERLAY, number), representation, value)
 
 
 def _drop_overlay(dataset: Dataset) -> None:
-    for tag in [tag for tag in dataset.keys() if tag.group == 0x6000]:
+    for tag in [element.tag for element in dataset.group_dataset(OVERLAY)]:
         del dataset[tag]

@@ -92,9 +92,7 @@ def _femur(points: Points) -> Distance:
 
 
 def _tibia(points: Points) -> Distance:
-    plateau = intersection(
-        ellipsoid(points, (0, -5, -24), (42, 28, 26)), np.asarray(points[2] + 4.5, dtype=np.float32)
-    )
+    plateau = intersection(ellipsoid(points, (0, -5, -24), (42, 28, 26)), np.asarray(points[2] + 4.5, dtype=np.float32))
     shaft = capsule(points, (0, 4, -42), (-4, 2, -190), 19, 12)
     spine = ellipsoid(points, (0, -5, -6), (7, 9, 6))
     tuberosity = ellipsoid(points, (0, 22, -38), (9, 8, 14))
@@ -120,7 +118,8 @@ def _soft_tissue(points: Points, skin: Distance, shape: KneeShape, edge: float) 
         capsule(points, (-38, -32, -10), (-24, -36, 190), 9, 34), capsule(points, (38, -30, 0), (26, -36, 190), 9, 32)
     )
     gastrocnemius = union(
-        capsule(points, (-21, -42, 24), (-20, -44, -180), 15, 29), capsule(points, (21, -42, 24), (22, -44, -180), 14, 27)
+        capsule(points, (-21, -42, 24), (-20, -44, -180), 15, 29),
+        capsule(points, (21, -42, 24), (22, -44, -180), 14, 27),
     )
     deep = union(
         capsule(points, (8, -28, -24), (12, -22, -190), 13, 26), capsule(points, (30, 6, -40), (28, 8, -190), 9, 22)
@@ -169,8 +168,8 @@ def _bands(points: Points, edge: float) -> list[Layer]:
     quadriceps = capsule(points, (0, 46, 40), (0, 40, 150), 3.6)
     patellar = capsule(points, (0, 48, 4), (0, 30, -36), 3.2)
     anterior = capsule(points, (-4, 10, -8), (9, -18, 18), 3.2)
-    posterior = union(
-        capsule(points, (2, -34, -14), (0, -30, 4), 3.8), capsule(points, (0, -30, 4), (-8, -8, 18), 3.8)
+    posterior = union(capsule(points, (2, -34, -14), (0, -30, 4), 3.8), capsule(points, (0, -30, 4), (-8, -8, 18), 3.8))
+    collateral = union(
+        capsule(points, (-46, -4, 28), (-36, 2, -44), 2), capsule(points, (45, -8, 26), (40, -20, -24), 2)
     )
-    collateral = union(capsule(points, (-46, -4, 28), (-36, 2, -44), 2), capsule(points, (45, -8, 26), (40, -20, -24), 2))
     return [paint(Tissue.TENDON, union(quadriceps, patellar, anterior, posterior, collateral), edge)]

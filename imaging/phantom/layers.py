@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from imaging.phantom.shapes import Distance
 from imaging.phantom.tissue import LABEL_OF, Tissue
 
+HALF = 0.5
+"""Part of a voxel from which on it is labelled as a tissue."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -28,9 +31,7 @@ class Layer:
     share: NDArray[np.float32]
 
 
-def paint(
-    tissue: Tissue, distance: Distance, edge: float, within: NDArray[np.int64] | None = None
-) -> Layer:
+def paint(tissue: Tissue, distance: Distance, edge: float, within: NDArray[np.int64] | None = None) -> Layer:
     """A layer from a solid.
 
     Args:
@@ -59,5 +60,5 @@ def labels(layers: Sequence[Layer], points: int) -> NDArray[np.uint8]:
     """(points,) label of the topmost tissue that fills at least half of a point."""
     image = np.zeros(points, dtype=np.uint8)
     for layer in layers:
-        image[layer.where[layer.share >= 0.5]] = LABEL_OF[layer.tissue]
+        image[layer.where[layer.share >= HALF]] = LABEL_OF[layer.tissue]
     return image

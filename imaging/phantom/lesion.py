@@ -52,7 +52,7 @@ def grown(rng: np.random.Generator, sites: tuple[Site, ...], radii: tuple[float,
     """A lesion at one of the sites, of random size and turn."""
     site = sites[int(rng.integers(len(sites)))]
     x, y, z = site.centre
-    side = FRAME_RIGHT if rng.random() < 0.5 else -FRAME_RIGHT
+    side = FRAME_RIGHT if rng.integers(2) else -FRAME_RIGHT
     name = f"{'right' if side == FRAME_RIGHT else 'left'} {site.name}" if site.paired else site.name
     shift = rng.uniform(-4, 4, 3)
     sizes = rng.uniform(*radii, 3)

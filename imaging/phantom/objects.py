@@ -3,6 +3,8 @@
 Belongs here: making them, with the identity of the study in them.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -20,14 +22,27 @@ CAPTURE_SIZE = 128
 """Rows and columns of a screen capture."""
 
 
-def _begun(study: Study, plant: Planter, what: str, sop_class: str, modality: str, number: int) -> Dataset:
-    dataset = Dataset()
+@dataclass(frozen=True)
+class _Sort:
+    what: str
+    sop_class: str
+    modality: str
+    number: int
+
+
+_REPORT = _Sort("structured report", BasicTextSRStorage, "SR", 99)
+_RAW = _Sort("raw data", RawDataStorage, "MR", 98)
+_CAPTURE = _Sort("screen capture", SecondaryCaptureImageStorage, "MR", 97)
+
+
+def _begun(study: Study, plant: Planter, sort: _Sort) -> Dataset:
+    dataset, what = Dataset(), sort.what
     identity(dataset, study, plant)
-    dataset.SOPClassUID = sop_class
+    dataset.SOPClassUID = sort.sop_class
     dataset.SOPInstanceUID = plant.text(Kind.UID, study.named_uid(what, "instance"), f"{what} (0008,0018)")
     dataset.SeriesInstanceUID = plant.text(Kind.UID, study.named_uid(what, "series"), f"{what} (0020,000E)")
-    dataset.Modality = modality
-    dataset.SeriesNumber, dataset.InstanceNumber = number, 1
+    dataset.Modality = sort.modality
+    dataset.SeriesNumber, dataset.InstanceNumber = sort.number, 1
     dataset.Manufacturer = DIALECTS[study.vendor].manufacturer
     dataset.ManufacturerModelName = study.scanner.model
     dataset.ContentDate, dataset.ContentTime = dataset.StudyDate, dataset.StudyTime
@@ -36,7 +51,7 @@ def _begun(study: Study, plant: Planter, what: str, sop_class: str, modality: st
 
 def text_report(study: Study, plant: Planter) -> bytes:
     """A Basic Text SR that names the patient (PS3.3 A.35.1)."""
-    dataset = _begun(study, plant, "structured report", BasicTextSRStorage, "SR", 99)
+    dataset = _begun(study, plant, _REPORT)
     dataset.CompletionFlag, dataset.VerificationFlag = "COMPLETE", "UNVERIFIED"
     dataset.ValueType, dataset.ContinuityOfContent = "CONTAINER", "SEPARATE"
     dataset.ReferencedPerformedProcedureStepSequence = Sequence([])
@@ -53,7 +68,7 @@ def text_report(study: Study, plant: Planter) -> bytes:
 
 def raw_data(study: Study, plant: Planter) -> bytes:
     """A Raw Data object, as scanners archive them beside the images (PS3.3 A.37)."""
-    dataset = _begun(study, plant, "raw data", RawDataStorage, "MR", 98)
+    dataset = _begun(study, plant, _RAW)
     dataset.CreatorVersionUID = study.named_uid("raw data", "creator")
     dataset.AcquisitionContextSequence = Sequence([])
     block = dataset.private_block(0x0029, "LARMOR PHANTOM RAW", create=True)
@@ -65,7 +80,7 @@ def raw_data(study: Study, plant: Planter) -> bytes:
 
 def screen_capture(study: Study, plant: Planter) -> bytes:
     """A secondary capture with the patient's name and record number drawn into its pixels (PS3.3 A.8.1)."""
-    dataset = _begun(study, plant, "screen capture", SecondaryCaptureImageStorage, "MR", 97)
+    dataset = _begun(study, plant, _CAPTURE)
     dataset.ConversionType = "WSD"
     dataset.ImageType = ["DERIVED", "SECONDARY", "SCREEN SAVE"]
     dataset.BurnedInAnnotation = "YES"

@@ -133,6 +133,7 @@ def encounter(config: PhantomConfig, who: Person) -> Encounter:
     rng = stream(config.seed, "encounter", ordinal, visit)
     words = [word(config.seed, ordinal, index) for index in range(8, 20)]
     day = first_examination(config, ordinal) + dt.timedelta(days=visit * int(rng.integers(330, 400)))
+    postal = _number(config, ordinal, "zip", 5)
     return Encounter(
         date=day,
         seconds=int(rng.integers(7 * 3600, 18 * 3600)),
@@ -144,7 +145,7 @@ def encounter(config: PhantomConfig, who: Person) -> Encounter:
         operator=f"{words[4]}^{words[5]}",
         reader=f"{words[6]}^{words[7]}",
         institution=f"{words[8]} Memorial Hospital",
-        institution_address=f"{rng.integers(1, 400)} {words[9]} Avenue, {words[10]} {_number(config, ordinal, 'zip', 5)}",
+        institution_address=f"{rng.integers(1, 400)} {words[9]} Avenue, {words[10]} {postal}",
         department=f"{words[10]} Radiology",
         station=f"MR{words[11].upper()}",
         serial=f"SN{_number(config, ordinal, 'serial', 8)}",

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from imaging.phantom.tissue import Tissue, column, t1_at
 
+_THREE = np.array([[2.0, 2.0, -1.0], [-1.0, 2.0, 2.0], [2.0, -1.0, 2.0]])
+
 Signal = NDArray[np.float64]
 """(tissues,) signal of each tissue, relative to water at full relaxation."""
 
@@ -68,8 +70,8 @@ def directions(count: int) -> NDArray[np.float64]:
 
     Source: golden-section spiral; for three, the mutually perpendicular set of a scanner's three-scan trace, turned.
     """
-    if count == 3:
-        return np.array([[2.0, 2.0, -1.0], [-1.0, 2.0, 2.0], [2.0, -1.0, 2.0]]) / 3
+    if count == len(_THREE):
+        return _THREE / 3
     step = np.arange(count)
     height = (step + 0.5) / count
     angle = step * np.pi * (3 - np.sqrt(5))

@@ -9,6 +9,10 @@ from imaging.phantom.study import Study
 from imaging.phantom.vocabulary import BodyPart, Contrast
 
 WHERE = "report text"
+"""Carrier of what a report says, in the answer key."""
+
+WIDE = 1.35
+"""Size of the ventricles, relative to a young adult's, from which on a report mentions it."""
 
 _TECHNIQUE = {
     Contrast.T1: "T1-weighted",
@@ -65,13 +69,15 @@ def _history(study: Study, plant: Planter) -> str:
     title, age = "Mr." if who.sex == "M" else "Ms.", f"{met.age}-year-old"
     complaint = "headache and dizziness" if study.body.part is BodyPart.HEAD else "pain after exercise"
     plant.text(Kind.AGE, age, WHERE)
-    return f"{age} {'man' if who.sex == 'M' else 'woman'} with {complaint}. {title} {family} was sent by Dr. {referrer}."
+    return (
+        f"{age} {'man' if who.sex == 'M' else 'woman'} with {complaint}. {title} {family} was sent by Dr. {referrer}."
+    )
 
 
 def _findings(study: Study) -> tuple[str, str]:
     if study.body.part is BodyPart.KNEE:
         return _knee(study)
-    wide = getattr(study.body.shape, "ventricles", 1.0) > 1.35
+    wide = getattr(study.body.shape, "ventricles", 1.0) > WIDE
     spaces = "The ventricles are mildly enlarged in keeping with age." if wide else "The ventricles are of normal size."
     common = f"{spaces} The midline is not shifted. The visible orbits and paranasal sinuses are unremarkable."
     if not study.body.lesions:

@@ -185,9 +185,7 @@ _CUTS: dict[Plane, tuple[tuple[float, float, float], tuple[float, float, float]]
 """Directions of rows and columns in LPS axes, as scanners cut them."""
 
 
-def scans(
-    config: PhantomConfig, ordinal: int, vendor: Vendor, body_part: BodyPart, field_t: float
-) -> tuple[Scan, ...]:
+def scans(config: PhantomConfig, ordinal: int, vendor: Vendor, body_part: BodyPart, field_t: float) -> tuple[Scan, ...]:
     """The series of a subject's study at the configured visit, on a scanner of this field strength in tesla."""
     made = []
     for index, plan in enumerate(_PLANS[body_part]):
@@ -199,9 +197,7 @@ def scans(
         order = tuple(Order)[0 if diffusion else kind]
         grid = _grid(plan, config, rng)
         settings = _settings(plan.contrast, vendor, body_part, field_t)
-        made.append(
-            Scan(index, plan.contrast, plan.plane, plan.tilt != 0, settings, grid, order, bvals, gradients)
-        )
+        made.append(Scan(index, plan.contrast, plan.plane, plan.tilt != 0, settings, grid, order, bvals, gradients))
     return tuple(made)
 
 
@@ -230,8 +226,10 @@ def _settings(contrast: Contrast, vendor: Vendor, body_part: BodyPart, field_t: 
             return Settings(Technique.GRADIENT_ECHO, 2.46, 250.0, flip=70.0)
         return Settings(Technique.SPIN_ECHO, 11.0, 520.0)
     if contrast is Contrast.T2:
-        te = 62.0 if body_part is BodyPart.KNEE else 96.0
-        return Settings(Technique.TURBO_SPIN_ECHO, te, 4800.0, flip=150.0 if vendor is Vendor.SIEMENS else 90.0, train=15)
+        te = 70.0 if body_part is BodyPart.KNEE else 96.0
+        return Settings(
+            Technique.TURBO_SPIN_ECHO, te, 4800.0, flip=150.0 if vendor is Vendor.SIEMENS else 90.0, train=15
+        )
     if contrast is Contrast.FLAIR:
         tr = 9000.0
         return Settings(Technique.INVERSION_RECOVERY, 110.0, tr, round(fluid_null(field_t, tr), -1), train=21)

@@ -46,7 +46,9 @@ def ellipsoid(
     return np.asarray(first * (first - 1) / second, dtype=np.float32)
 
 
-def capsule(points: Points, start: ArrayLike, end: ArrayLike, radius: float, end_radius: float | None = None) -> Distance:
+def capsule(
+    points: Points, start: ArrayLike, end: ArrayLike, radius: float, end_radius: float | None = None
+) -> Distance:
     """Distance to a rod with round ends from `start` to `end` (mm), tapering to `end_radius` where that is given."""
     a, b = np.asarray(start, dtype=np.float32), np.asarray(end, dtype=np.float32)
     axis = b - a

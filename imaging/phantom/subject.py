@@ -4,8 +4,7 @@ Belongs here: from a study to everything that is delivered of it. Writing it to 
 `imaging.phantom.delivery`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -19,7 +18,7 @@ from imaging.phantom.reports import report
 from imaging.phantom.scan import Scan
 from imaging.phantom.seeds import chosen, stream
 from imaging.phantom.study import Study, study
-from imaging.phantom.truth import facts, tissue_map
+from imaging.phantom.truth import Delivered, facts, tissue_map
 
 SPLIT_SERIES = 0
 """Which series of the split subject comes in two deliveries."""
@@ -45,9 +44,11 @@ class Material:
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     damages: list[Damage] = field(default_factory=list)
 
-
-Maker = Callable[[PhantomConfig, int, list[Fault], AnswerKey], Material]
-"""What makes a subject's material."""
+    def add(self, other: "Material") -> None:
+        """Take in what another holds."""
+        for name in ("files", "reports", "labels", "truths", "facts"):
+            getattr(self, name).update(getattr(other, name))
+        self.damages.extend(other.damages)
 
 
 def whole(config: PhantomConfig, ordinal: int, faults: list[Fault], key: AnswerKey) -> Material:
@@ -56,49 +57,44 @@ def whole(config: PhantomConfig, ordinal: int, faults: list[Fault], key: AnswerK
     for scan in examined.scans:
         depth = scan.grid.shape[2]
         split = ordinal == config.split_subject and config.part is Part.FIRST and scan.index == SPLIT_SERIES
-        _add_series(examined, scan, range(depth // 2 if split else depth), faults, plant, material)
+        material.add(_series(examined, scan, range(depth // 2 if split else depth), faults, plant))
     first = next(iter(material.files))
-    others = Outcome(material.files, material.damages)
-    strays(examined, faults, first.parent, plant, others)
+    strays(examined, faults, first.parent, plant, Outcome(material.files, material.damages))
     material.reports[examined.uid] = report(examined, plant)
     plant.text(Kind.UID, examined.uid, "reports.csv")
+    for series in material.labels:
+        plant.text(Kind.UID, series, "labels.csv")
     return material
 
 
 def remainder(config: PhantomConfig, ordinal: int, faults: list[Fault], key: AnswerKey) -> Material:
     """The rest of the split series of a subject that another delivery holds; no faults, report or labels."""
-    examined, plant, material = study(config, ordinal, SCANNERS), Planter(key, ordinal), Material()
+    examined, plant = study(config, ordinal, SCANNERS), Planter(key, ordinal)
     scan = examined.scans[SPLIT_SERIES]
     depth = scan.grid.shape[2]
-    _add_series(examined, scan, range(depth // 2, depth), [], plant, material, labelled=False)
-    return material
+    return replace(_series(examined, scan, range(depth // 2, depth), faults, plant), labels={})
 
 
-def _add_series(
-    examined: Study,
-    scan: Scan,
-    slab: range,
-    faults: list[Fault],
-    plant: Planter,
-    material: Material,
-    labelled: bool = True,
-) -> None:
+def _series(examined: Study, scan: Scan, slab: range, faults: list[Fault], plant: Planter) -> Material:
     config, ordinal = examined.config, examined.ordinal
     noise = stream(config.seed, "noise", ordinal, config.visit, scan.index)
     acquired = acquire(examined.body, scan, examined.scanner.field_t, config.noise, noise)
-    made = [image for image in images(examined, scan, acquired, plant) if image.shot.index in slab]
+    made = list(images(examined, scan, acquired, slab, plant))
     outcome = Outcome()
     damage_series(examined, scan, made, faults, outcome)
-    material.files.update(outcome.files)
-    material.damages.extend(outcome.damages)
-    series = examined.series_uid(scan)
-    missing = sorted({index for damage in outcome.damages for index in damage.slices})
+    for image in made:
+        if image.path in outcome.files:
+            plant.text(Kind.UID, image.sop_uid, "(0008,0018)")
+    missing = tuple(sorted({index for damage in outcome.damages for index in damage.slices}))
     copies = sum(len(d.paths) for d in outcome.damages if d.fault is Fault.EXACT_DUPLICATES)
-    instances = len(made) - len(missing)
+    delivered = Delivered(slab, missing, len(made) - len(missing), copies)
+    series = examined.series_uid(scan)
     truth = tissue_map(acquired.truth[slab.start : slab.stop], scan.grid.slab(slab.start, slab.stop))
-    material.truths[series] = truth
-    material.facts[series] = facts(examined, scan, acquired, slab, missing, instances, copies)
-    wanted = labelled and scan.contrast in config.label_contrasts
-    if wanted and chosen(config.seed, "labelled", ordinal, config.labelled):
-        material.labels[series] = truth
-        plant.text(Kind.UID, series, "labels.csv")
+    labelled = scan.contrast in config.label_contrasts and chosen(config.seed, "labelled", ordinal, config.labelled)
+    return Material(
+        files=outcome.files,
+        labels={series: truth} if labelled else {},
+        truths={series: truth},
+        facts={series: facts(examined, scan, acquired, delivered)},
+        damages=outcome.damages,
+    )

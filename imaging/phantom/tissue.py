@@ -101,4 +101,4 @@ def column(name: str) -> NDArray[np.float64]:
 
 def t1_at(field_t: float) -> NDArray[np.float64]:
     """(tissues,) T1 in ms at a field strength in tesla, by the cube-root law of `T1_EXPONENT`."""
-    return column("t1") * (field_t / REFERENCE_FIELD_T) ** T1_EXPONENT
+    return np.asarray(column("t1") * (field_t / REFERENCE_FIELD_T) ** T1_EXPONENT)

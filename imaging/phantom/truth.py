@@ -5,6 +5,7 @@ Belongs here: writing NIfTI maps and describing a series. What was planted is `i
 
 import gzip
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import nibabel as nib
@@ -19,6 +20,23 @@ from imaging.phantom.study import Study
 
 GZIP_LEVEL = 4
 """Level 9 makes maps a few per cent smaller and takes five times as long."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """How much of a series a delivery holds.
+
+    Attributes:
+        slab: slices of the whole grid that it holds.
+        missing: slices of the whole grid, inside the slab, that no kept instance fills.
+        instances: instances kept.
+        duplicates: files that repeat one of them.
+    """
+
+    slab: range
+    missing: tuple[int, ...]
+    instances: int
+    duplicates: int
 
 
 def tissue_map(truth: NDArray[np.uint8], grid: Grid) -> bytes:
@@ -36,20 +54,9 @@ def voxel_digest(stored: NDArray[np.uint16]) -> str:
     return hashlib.sha256(np.ascontiguousarray(stored.transpose(3, 2, 1, 0), dtype="<i4").tobytes()).hexdigest()
 
 
-def facts(
-    study: Study, scan: Scan, acquired: Acquired, slab: range, missing: list[int], instances: int, duplicates: int
-) -> dict[str, Any]:
-    """What is true of a series as delivered.
-
-    Args:
-        study: the study.
-        scan: the series.
-        acquired: its voxels, whole.
-        slab: slices of the whole grid that this delivery holds.
-        missing: slices of the whole grid, inside the slab, that no kept instance fills.
-        instances: instances kept.
-        duplicates: files that repeat one of them.
-    """
+def facts(study: Study, scan: Scan, acquired: Acquired, delivered: Delivered) -> dict[str, Any]:
+    """What is true of a series as delivered; `acquired` are its voxels, whole."""
+    slab, missing = delivered.slab, delivered.missing
     grid = scan.grid.slab(slab.start, slab.stop)
     settings = scan.settings
     storage = DIALECTS[study.vendor].storage(study, scan)
@@ -79,8 +86,8 @@ def facts(
         "missing_slices": [index - slab.start for index in missing],
         "first_slice": slab.start,
         "split": len(slab) < scan.grid.shape[2],
-        "instances": instances,
-        "duplicates": duplicates,
+        "instances": delivered.instances,
+        "duplicates": delivered.duplicates,
         "voxels_sha256": None if missing else voxel_digest(whole),
         "lesions": [{"site": x.site, "size_mm": x.size_mm} for x in study.body.lesions],
         "sex": study.person.sex,

@@ -13,7 +13,9 @@ _FIRST = (
     "Zor Quil Vexa Krae Thyx Jorv Wrex Xand Bryz Glov Drax Fyrk Hzul Lyqu Myxo Nuvk Pryx Qorv Ruzk Skov Tzar Urqu "
     "Vyzh Wyxl Yzrk Zhul Aqvo Bzor Czyn Dvok Ezqu Fzol Gvyx Hqor Ixar Jzun Kvoz Lzyr Mqav Nzok"
 )
-_SECOND = "va qui zo xe ru kly dro ny thu fyo gre jix wo bel cy mog ska puz lth vri zan qoe xul dwy fro hyk joq kem lo mur"
+_SECOND = (
+    "va qui zo xe ru kly dro ny thu fyo gre jix wo bel cy mog ska puz lth vri zan qoe xul dwy fro hyk joq kem lo mur"
+)
 _THIRD = "thar vok zyn dril qux mox veld nyx zard kev plow ryq sunz tovk wrex yoln zeph brax crul dynz"
 _POOL = len(_FIRST.split()) * len(_SECOND.split()) * len(_THIRD.split())
 
@@ -25,9 +27,7 @@ def word(seed: int, ordinal: int, index: int) -> str:
         ValueError: if the ordinal or the index is beyond what the words last for.
     """
     if not 0 <= ordinal < MAX_ORDINAL or not 0 <= index < WORDS_A_SUBJECT:
-        raise ValueError(
-            f"found ordinal {ordinal} and index {index}, needed below {MAX_ORDINAL} and {WORDS_A_SUBJECT}"
-        )
+        raise ValueError(f"found ordinal {ordinal} and index {index}, needed below {MAX_ORDINAL} and {WORDS_A_SUBJECT}")
     start = int.from_bytes(digest(seed, "words")[:4], "big")
     # 7919 shares no factor with the pool's size (2, 3 and 5 only), so the walk visits every word once
     place = (start + 7919 * (ordinal * WORDS_A_SUBJECT + index)) % _POOL

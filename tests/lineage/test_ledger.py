@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import threading
 
+import deltalake
 import pytest
 
 from lake.zones import Lake
@@ -65,8 +66,6 @@ def test_nothing_is_appended_where_one_event_of_many_is_refused(lake):
 
 
 def test_log_opens_with_another_reader(lake):
-    import deltalake
-
     ledger.append(lake, "materialized", SERIES)
     table = deltalake.DeltaTable(lake.table(LEDGER).location.uri)
     assert table.version() == 1

@@ -50,9 +50,7 @@ def series_facts(dataset: Dataset, study: Study, scan: Scan, plant: Planter) -> 
     imaging.add_new(0x04, "CS", "I" if scan.contrast is Contrast.DWI else "N")
     imaging.add_new(0x0B, "CS", _ORIENTATION[scan.plane])
     imaging.add_new(0x18, "SL", scan.grid.shape[2])
-    card = plant.text(
-        Kind.NAME, f"{study.person.family} {study.body.part.value}", "(2001,10C8) Philips Imaging DD 001"
-    )
+    card = plant.text(Kind.NAME, f"{study.person.family} {study.body.part.value}", "(2001,10C8) Philips Imaging DD 001")
     imaging.add_new(0xC8, "LO", card)
     scale = digest(study.config.seed, "scale", study.ordinal, scan.index)[0]
     private = dataset.private_block(0x2005, "Philips MR Imaging DD 001", create=True)

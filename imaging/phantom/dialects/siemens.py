@@ -89,6 +89,9 @@ def image_facts(dataset: Dataset, study: Study, scan: Scan, shot: Shot) -> None:
     if scan.contrast is Contrast.DWI:
         b, gradient = scan.bvals[shot.volume], scan.directions[shot.volume]
         header = dataset.private_block(0x0019, "SIEMENS MR HEADER")
+        for offset in (0x0E, 0x27):
+            if offset in header:
+                del header[offset]
         header.add_new(0x0C, "IS", b)
         header.add_new(0x0D, "CS", "DIRECTIONAL" if b else "NONE")
         tags["B_value"] = ("IS", [str(b)])
@@ -101,8 +104,6 @@ def image_facts(dataset: Dataset, study: Study, scan: Scan, shot: Shot) -> None:
             header.add_new(0x27, "FD", matrix)
             tags["DiffusionGradientDirection"] = ("FD", [f"{x:.8f}" for x in direction])
             tags["B_matrix"] = ("FD", [f"{x:.8f}" for x in matrix])
-        elif 0x0E in header:
-            del header[0x0E], header[0x27]
         dataset.SequenceName = f"*ep_b{b}#{shot.volume}" if b else "*ep_b0"
     dataset.private_block(0x0029, "SIEMENS CSA HEADER").add_new(0x10, "OB", csa(tags))
 

@@ -1,0 +1,35 @@
+"""`larmor demo`."""
+
+import click
+
+from orchestration.verbs._shared import answer, as_json, configured, opened, say
+
+
+@click.group("demo", invoke_without_command=True, epilog="Example: larmor demo")
+@click.option("--seed", default=0, show_default=True, help="Seed of the phantoms.")
+@as_json
+@click.pass_context
+def command(context: click.Context, seed: int, json_: bool) -> None:
+    """Generate licensed phantom deliveries and run every asset, to an evaluated model and an audit report."""
+    if context.invoked_subcommand:
+        return
+    from orchestration.demo import demonstrate
+
+    shown = demonstrate(configured(context), seed, say)
+    counts = "\n".join(f"  {asset}: {rows} rows" for asset, rows in shown.counts.items())
+    metrics = "\n".join(f"  {name}: {value}" for name, value in shown.metrics.items())
+    places = "\n".join(f"  {name}: {place}" for name, place in shown.places.items())
+    text = f"Done in {shown.seconds:.0f} s.\n\nTables\n{counts}\n\nEvaluation on the test set\n{metrics}\n\nLook at\n{places}"
+    answer(json_, shown.__dict__, text, "make dev (Dagster UI), larmor verify, larmor who-saw SUBJECT, larmor look")
+
+
+@command.command("data", epilog="Example: larmor demo data")
+@click.option("--seed", default=0, show_default=True, help="Seed of the phantoms.")
+@as_json
+@click.pass_context
+def data(context: click.Context, seed: int, json_: bool) -> None:
+    """Only generate the phantom deliveries and their licence."""
+    from orchestration.demo import data as make
+
+    names = make(opened(context), seed, say)
+    answer(json_, {"deliveries": names}, f"Deliveries in landing: {', '.join(names)}", f"larmor run {names[0]}")

@@ -4,10 +4,13 @@ Belongs here: parsing, and nothing that judges a value. pydicom does the parsing
 gives is put into one small form so that another parser of the same form can stand beside it.
 """
 
+import contextlib
 import io
+import logging
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Union
 
@@ -74,9 +77,7 @@ def parse(data: bytes, pixels: bool = True) -> Parsed:
     if data[128:132] != b"DICM":
         raise Refused(Reason.UNREADABLE)
     try:
-        # warnings of the parser may quote values
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             read = dcmread(io.BytesIO(data), stop_before_pixels=not pixels)
             syntax = str(read.file_meta.get("TransferSyntaxUID", ""))
             if syntax not in UID_dictionary:
@@ -90,6 +91,20 @@ def parse(data: bytes, pixels: bool = True) -> Parsed:
         raise
     except _BROKEN:
         raise Refused(Reason.HEADER_INVALID) from None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings and no log of pydicom, because both may quote values."""
+    log = logging.getLogger("pydicom")
+    before = log.disabled
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        log.disabled = True
+        try:
+            yield
+        finally:
+            log.disabled = before
 
 
 def _dataset(read: PydicomDataset, inherited: tuple[str, ...], depth: int) -> Dataset:
@@ -157,8 +172,7 @@ def text_of(value: bytes, encodings: tuple[str, ...]) -> str:
     if value.isascii() and b"\x1b" not in value:
         return value.decode("ascii")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             return decode_bytes(value, list(encodings), {0x5C, 0x5E, 0x3D, 0x0A, 0x0D})
     except (LookupError, ValueError):
         return value.decode("ascii", "replace")

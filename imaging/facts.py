@@ -72,6 +72,7 @@ def gather(headers: Sequence[Header]) -> Facts:
     Args:
         headers: at least one; their order does not matter.
     """
+    headers = [frame for header in headers for frame in header.planes or (header,)]
     first = headers[0]
     inversion = _median(headers, lambda h: h.inversion_time)
     echo_times = {round(h.echo_time, 1) for h in headers if h.echo_time is not None}

@@ -1,7 +1,7 @@
-"""The slices of one instance: one of a classic image, several of a Siemens mosaic.
+"""The slices of one instance: one of a classic image, several of an enhanced one or of a Siemens mosaic.
 
-Belongs here: giving each slice a header of its own, with its own position, and cutting its pixels out. Which slices
-make a volume is `imaging.series`.
+Belongs here: which instances have usable slices, a header for each slice with its own position, and cutting its pixels
+out. Which slices make a volume is `imaging.series`.
 """
 
 import math
@@ -27,7 +27,33 @@ def frames_of(header: Header) -> tuple[Header, ...]:
         ImagingError: UNSUPPORTED where a mosaic does not say how its slices are ordered or apart,
             GEOMETRY_INCONSISTENT where it has no usable orientation, PIXELS_INVALID where its tiles do not fit.
     """
-    return _mosaic(header) if header.mosaic else (header,)
+    return _mosaic(header) if header.mosaic else header.planes or (header,)
+
+
+def require_image(header: Header) -> None:
+    """Refuse what is no MR image that this room can read.
+
+    Raises:
+        ImagingError: NOT_AN_IMAGE, NOT_MR, UNSUPPORTED (colour, frames without geometry, floating point pixels), or
+            PIXELS_INVALID (an empty matrix, impossible bits).
+    """
+    if not header.pixel_tag:
+        raise ImagingError(Reason.NOT_AN_IMAGE, "found no pixel data, needed an image")
+    if header.modality != "MR":
+        raise ImagingError(Reason.NOT_MR, "found another modality, needed MR")
+    if header.samples != 1 or header.photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        raise ImagingError(Reason.UNSUPPORTED, "found colour or palette pixels, needed grey ones")
+    if header.mosaic < 0:
+        raise ImagingError(Reason.UNSUPPORTED, "found a mosaic without its number of slices, needed it to cut it up")
+    if header.frames != 1 and not header.planes:
+        raise ImagingError(Reason.UNSUPPORTED, "found several frames without functional groups, needed the groups")
+    if header.pixel_tag != 0x7FE00010:
+        raise ImagingError(Reason.UNSUPPORTED, "found floating point pixel data, needed integers")
+    if not (header.rows and header.columns):
+        raise ImagingError(Reason.PIXELS_INVALID, "found an image without rows or columns, needed both")
+    fits = 0 < header.bits_stored <= header.high_bit + 1 <= header.bits_allocated
+    if header.bits_allocated not in (8, 16, 32) or not fits:
+        raise ImagingError(Reason.PIXELS_INVALID, "found impossible bits, needed stored <= allocated, of 8, 16 or 32")
 
 
 def cut(pixels: NDArray[Any], mosaic: int) -> NDArray[Any]:

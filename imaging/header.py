@@ -6,14 +6,13 @@ LPS millimetres. Nothing here names the patient.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imaging.csa import read_csa
 from imaging.diffusion import DIFFUSION_PRIVATE, DIFFUSION_TAGS, GE_ACQUISITION, PrivateElements, weighting
 from imaging.elements import Elements, read_elements
-from imaging.errors import ImagingError
+from imaging.multiframe import ENHANCED_TAGS, frame_values
 from imaging.values import CHARACTER_SET, Values, invalid
-from schemas.reasons import Reason
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4.1"
@@ -150,6 +149,9 @@ class Header:
     pixel_length: int = 0
     """Length of the pixel data in bytes; 0xFFFFFFFF: encapsulated."""
 
+    planes: tuple["Header", ...] = ()
+    """Headers of the frames of an enhanced instance, in their order; empty for every other instance."""
+
     @property
     def vendor(self) -> str:
         """ge, siemens, philips, canon, uih, or other."""
@@ -173,6 +175,7 @@ _STANDARD = frozenset(
     | {0x00280030, 0x00180050, 0x00180088, 0x00280010, 0x00280011, 0x00280008, 0x00280100, 0x00280101, 0x00280102}
     | {0x00280103, 0x00280002, 0x00280004, 0x00281052, 0x00281053, 0x00100040, 0x00101010, CHARACTER_SET}
     | DIFFUSION_TAGS
+    | ENHANCED_TAGS
 )
 _PRIVATE: dict[int, frozenset[int]] = {
     group: DIFFUSION_PRIVATE.get(group, frozenset()) | extra
@@ -210,18 +213,26 @@ def read_header(data: bytes) -> Header:
 
 
 def header_of(elements: Elements) -> Header:
-    """The header that these elements make.
+    """The header that these elements make, with those of its frames.
 
     Raises:
         ImagingError: HEADER_INVALID as `read_header`.
     """
+    header = _flat_header(elements)
+    frames = frame_values(elements, header.frames)
+    if not frames:
+        return header
+    return replace(header, planes=tuple(_flat_header(replace(elements, values=values)) for values in frames))
+
+
+def _flat_header(elements: Elements) -> Header:
     values = Values(elements.values, elements.layout.little)
     private = PrivateElements(values, elements.values)
     manufacturer = values.text(0x00080070)
     b_value, gradient = weighting(values, private)
     slope, intercept = rescale(values, private)
     frames = values.integer(0x00280008)
-    image_type = values.words(0x00080008)
+    image_type = values.words(0x00089007) or values.words(0x00080008)
     mosaic, slice_normal = _mosaic(values, private, image_type)
     stored = values.short(0x00280101) or 0
     high_bit = values.short(0x00280102)
@@ -240,7 +251,7 @@ def header_of(elements: Elements) -> Header:
         series_description=values.text(0x0008103E),
         protocol_name=values.text(0x00181030),
         sequence_name=values.text(0x00180024) or values.text(private.tag(GE_ACQUISITION, 0x9E)),
-        scanning_sequence=values.words(0x00180020),
+        scanning_sequence=values.words(0x00180020) or _pulse_sequence(values),
         sequence_variant=values.words(0x00180021),
         scan_options=values.words(0x00180022),
         acquisition_type=values.text(0x00180023),
@@ -248,17 +259,17 @@ def header_of(elements: Elements) -> Header:
         contrast_agent=bool(values.raw(0x00180010)),
         body_part=values.text(0x00180015).upper(),
         repetition_time=values.number(0x00180080),
-        echo_time=values.number(0x00180081),
-        inversion_time=values.number(0x00180082),
+        echo_time=_first(values.doubles(0x00189082), values.number(0x00180081)),
+        inversion_time=_first(values.doubles(0x00189079), values.number(0x00180082)),
         flip_angle=values.number(0x00181314),
         echo_train=values.integer(0x00180091),
         echo_number=values.integer(0x00180086),
         series_number=values.integer(0x00200011),
         acquisition_number=values.integer(0x00200012),
         instance_number=values.integer(0x00200013),
-        temporal_position=values.integer(0x00200100),
+        temporal_position=values.integer(0x00200100) or values.long(0x00209128),
         temporal_positions=values.integer(0x00200105),
-        acquisition_time=values.seconds(0x00080032),
+        acquisition_time=_first(values.moment(0x00189074), values.seconds(0x00080032)),
         content_time=values.seconds(0x00080033),
         trigger_time=values.number(0x00181060),
         position=values.numbers(0x00200032, 3),
@@ -311,6 +322,18 @@ def rescale(values: Values, private: PrivateElements) -> tuple[float, float]:
     return 1.0 / scale, intercept / (slope * scale)
 
 
+def _first(preferred: tuple[float, ...], other: float | None) -> float | None:
+    return preferred[0] if preferred else other
+
+
+def _pulse_sequence(values: Values) -> tuple[str, ...]:
+    """Scanning Sequence in classic words, from the elements of an enhanced instance."""
+    kind = {"SPIN": ("SE",), "GRADIENT": ("GR",), "BOTH": ("SE", "GR")}.get(values.text(0x00189008), ())
+    planar = ("EP",) if values.text(0x00189018) == "YES" else ()
+    inversion = ("IR",) if values.text(0x00189009) == "YES" else ()
+    return kind + planar + inversion
+
+
 def _component(values: Values, private: PrivateElements) -> str:
     stated = values.text(0x00089208).upper()
     if stated:
@@ -342,29 +365,3 @@ def _mosaic(values: Values, private: PrivateElements, image_type: tuple[str, ...
 
 
 _CSA_FIELDS = frozenset({"NumberOfImagesInMosaic", "SliceNormalVector"})
-
-
-def require_image(header: Header) -> None:
-    """Refuse what is no MR image that this room can read.
-
-    Raises:
-        ImagingError: NOT_AN_IMAGE, NOT_MR, UNSUPPORTED (colour, multi-frame, floating point pixels), or
-            PIXELS_INVALID (an empty matrix, impossible bits).
-    """
-    if not header.pixel_tag:
-        raise ImagingError(Reason.NOT_AN_IMAGE, "found no pixel data, needed an image")
-    if header.modality != "MR":
-        raise ImagingError(Reason.NOT_MR, "found another modality, needed MR")
-    if header.samples != 1 or header.photometric not in ("MONOCHROME1", "MONOCHROME2"):
-        raise ImagingError(Reason.UNSUPPORTED, "found colour or palette pixels, needed grey ones")
-    if header.mosaic < 0:
-        raise ImagingError(Reason.UNSUPPORTED, "found a mosaic without its number of slices, needed it to cut it up")
-    if header.frames != 1 or header.sop_class in (ENHANCED_MR_IMAGE, LEGACY_CONVERTED_MR_IMAGE):
-        raise ImagingError(Reason.UNSUPPORTED, "found a multi-frame instance, needed one slice an instance")
-    if header.pixel_tag != 0x7FE00010:
-        raise ImagingError(Reason.UNSUPPORTED, "found floating point pixel data, needed integers")
-    if not (header.rows and header.columns):
-        raise ImagingError(Reason.PIXELS_INVALID, "found an image without rows or columns, needed both")
-    fits = 0 < header.bits_stored <= header.high_bit + 1 <= header.bits_allocated
-    if header.bits_allocated not in (8, 16, 32) or not fits:
-        raise ImagingError(Reason.PIXELS_INVALID, "found impossible bits, needed stored <= allocated, of 8, 16 or 32")

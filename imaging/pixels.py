@@ -4,6 +4,7 @@ Belongs here: from pixel data to an array. Rescaling to values and sorting into 
 Uncompressed pixels are read straight from the buffer; compressed ones go through pydicom's decoders.
 """
 
+import math
 import struct
 from io import BytesIO
 from typing import Any
@@ -20,8 +21,8 @@ from imaging.elements import (
     read_elements,
 )
 from imaging.errors import ImagingError
-from imaging.frames import cut
-from imaging.header import Header, header_of, require_image, wanted
+from imaging.frames import cut, require_image
+from imaging.header import Header, header_of, wanted
 from schemas.reasons import Reason
 
 _UNCOMPRESSED = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED_LITTLE, EXPLICIT_BIG})
@@ -55,12 +56,12 @@ def stored_pixels(data: bytes, header: Header | None = None) -> Pixels:
 
     Returns:
         (rows, columns) integers in native byte order, 8, 16 or 32 bits as allocated, or (slices, rows, columns) of a
-        mosaic; a copy, or read-only memory of `data`.
+        mosaic or an enhanced instance; a copy, or read-only memory of `data`.
 
     Raises:
-        ImagingError: UNSUPPORTED for colour, multi-frame, or a compression no installed decoder reads;
-            PIXELS_INVALID where the pixel data do not fill the matrix of the header; TRUNCATED where the file ends
-            inside them; and what `imaging.header.read_header` raises.
+        ImagingError: UNSUPPORTED for colour, frames without functional groups, or a compression that no installed
+            decoder reads; PIXELS_INVALID where the pixel data do not fill the matrix of the header; TRUNCATED where
+            the file ends inside them; and what `imaging.header.read_header` raises.
 
     Source: DICOM PS3.3 C.7.6.3.1, PS3.5 section 8.
     """
@@ -76,7 +77,8 @@ def stored_pixels(data: bytes, header: Header | None = None) -> Pixels:
 
 def _uncompressed(buffer: bytes, header: Header) -> Pixels:
     size = header.bits_allocated // 8
-    needed = header.rows * header.columns * size
+    shape = _shape(header)
+    needed = math.prod(shape) * size
     if header.pixel_length == UNDEFINED:
         raise _invalid("found encapsulated pixel data under an uncompressed transfer syntax")
     if header.pixel_offset + header.pixel_length > len(buffer):
@@ -85,8 +87,13 @@ def _uncompressed(buffer: bytes, header: Header) -> Pixels:
         raise _invalid(f"found {header.pixel_length} bytes of pixel data where the header needs {needed}")
     order = ">" if header.transfer_syntax == EXPLICIT_BIG else "<"
     kind = "i" if header.signed else "u"
-    pixels = np.frombuffer(buffer, f"{order}{kind}{size}", header.rows * header.columns, header.pixel_offset)
-    return pixels.reshape(header.rows, header.columns).astype(pixels.dtype.newbyteorder("="), copy=False)
+    pixels = np.frombuffer(buffer, f"{order}{kind}{size}", math.prod(shape), header.pixel_offset)
+    return pixels.reshape(shape).astype(pixels.dtype.newbyteorder("="), copy=False)
+
+
+def _shape(header: Header) -> tuple[int, ...]:
+    matrix = (header.rows, header.columns)
+    return (header.frames, *matrix) if header.planes and header.frames > 1 else matrix
 
 
 def _compressed(data: bytes, header: Header) -> Pixels:
@@ -100,7 +107,7 @@ def _compressed(data: bytes, header: Header) -> Pixels:
         pixels = pixel_array(BytesIO(data), raw=True)
     except _DECODER_ERRORS as error:
         raise _invalid(f"found compressed pixel data that do not decode ({type(error).__name__})") from None
-    if pixels.shape != (header.rows, header.columns) or pixels.dtype.kind not in "iu":
+    if pixels.shape != _shape(header) or pixels.dtype.kind not in "iu":
         raise _invalid("found compressed pixel data of another matrix than the header states")
     return np.asarray(pixels)
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.errors import ImagingError
-from imaging.frames import frames_of
+from imaging.frames import frames_of, require_image
 from imaging.geometry import LINE_TOLERANCE_MM, POSITION_TOLERANCE_MM, directions, stack
-from imaging.header import Header, require_image
+from imaging.header import Header
 from imaging.parts import part_of
 from imaging.steps import Labels, steps_of, times_of, weightings
 from schemas.reasons import Reason
@@ -142,12 +142,9 @@ def _usable(headers: Sequence[Header], rejected: dict[int, Rejected]) -> list[_S
     for i, header in enumerate(headers):
         try:
             require_image(header)
-            if not (header.position and header.orientation and header.pixel_spacing):
-                raise ImagingError(
-                    Reason.GEOMETRY_INCONSISTENT, "found no position, orientation or pixel spacing, needed all three"
-                )
-            directions(header.orientation)
             frames = frames_of(header)
+            for frame in frames:
+                _require_geometry(frame)
         except ImagingError as error:
             rejected[i] = Rejected(i, error.reason, str(error))
             continue
@@ -158,6 +155,14 @@ def _usable(headers: Sequence[Header], rejected: dict[int, Rejected]) -> list[_S
         seen.add(header.sop_uid)
         usable.extend(_Slice(i, k, frame) for k, frame in enumerate(frames))
     return usable
+
+
+def _require_geometry(header: Header) -> None:
+    if not (header.position and header.orientation and header.pixel_spacing):
+        raise ImagingError(
+            Reason.GEOMETRY_INCONSISTENT, "found no position, orientation or pixel spacing, needed all three"
+        )
+    directions(header.orientation)
 
 
 def _stacks(slices: list[_Slice]) -> dict[Hashable, list[_Slice]]:

@@ -101,6 +101,16 @@ class Values:
         value: int = struct.unpack_from(self._order + "H", raw)[0]
         return value
 
+    def long(self, tag: int) -> int | None:
+        """An unsigned 32-bit integer."""
+        raw = self._raw.get(tag, b"")
+        if not raw:
+            return None
+        if len(raw) < 4:
+            raise invalid(tag, "fewer than four bytes")
+        value: int = struct.unpack_from(self._order + "I", raw)[0]
+        return value
+
     def doubles(self, tag: int, count: int = 0) -> tuple[float, ...]:
         """64-bit floating point numbers."""
         return self._binary(tag, "d", 8, count)
@@ -112,8 +122,15 @@ class Values:
     def seconds(self, tag: int) -> float | None:
         """A time of day in seconds (TM: HHMMSS.FFFFFF, shortened from the right; the older HH:MM:SS too)."""
         raw = self.raw(tag).replace(b":", b"")
-        if not raw:
-            return None
+        return self._time(tag, raw) if raw else None
+
+    def moment(self, tag: int) -> tuple[float, ...]:
+        """The time of day of a date with time (DT: YYYYMMDDHHMMSS.FFFFFF&ZZXX) in seconds; empty where it has none."""
+        time = self.raw(tag)[8:].partition(b"+")[0].partition(b"-")[0]
+        return (self._time(tag, time),) if time else ()
+
+    @staticmethod
+    def _time(tag: int, raw: bytes) -> float:
         whole, _, fraction = raw.partition(b".")
         if not whole.isdigit() or len(whole) not in (2, 4, 6) or (fraction and not fraction.isdigit()):
             raise invalid(tag, "no time of day")

@@ -34,17 +34,21 @@ def render(
         volumes: volume to samples served; only their numbers are shown.
     """
     numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
-    return environment().get_template("card.html.j2").render(
-        manifest=manifest,
-        config=yaml.safe_dump(dict(config), sort_keys=False),
-        classes=config.get("classes") or {},
-        numbers=numbers,
-        skipped=metrics.get("skipped") or {},
-        volumes=len(volumes),
-        samples=sum(volumes.values()),
-        curve=polyline(metrics.get("curve") or []),
-        width=WIDTH,
-        height=HEIGHT,
+    return (
+        environment()
+        .get_template("card.html.j2")
+        .render(
+            manifest=manifest,
+            config=yaml.safe_dump(dict(config), sort_keys=False),
+            classes=config.get("classes") or {},
+            numbers=numbers,
+            skipped=metrics.get("skipped") or {},
+            volumes=len(volumes),
+            samples=sum(volumes.values()),
+            curve=polyline(metrics.get("curve") or []),
+            width=WIDTH,
+            height=HEIGHT,
+        )
     )
 
 

@@ -211,7 +211,9 @@ def read_manifest(folder: Path) -> CheckpointManifest:
     try:
         return CheckpointManifest.model_validate_json(path.read_bytes())
     except ValidationError:
-        raise CheckpointError(f"{path}: found no valid manifest, needed the one that was written; train again") from None
+        raise CheckpointError(
+            f"{path}: found no valid manifest, needed the one that was written; train again"
+        ) from None
 
 
 def finished(out: Path, identity: str, *, replace: bool) -> Result | None:

@@ -212,7 +212,11 @@ def configured(
     Raises:
         DocumentError: if the preset or a field does not exist, or a value is out of its limits.
     """
-    documents = {"pretrain": PretrainConfig, "finetune": FinetuneConfig, "evaluate": EvaluateConfig}
+    documents: dict[str, type[PretrainConfig | FinetuneConfig | EvaluateConfig]] = {
+        "pretrain": PretrainConfig,
+        "finetune": FinetuneConfig,
+        "evaluate": EvaluateConfig,
+    }
     if kind not in documents:
         raise DocumentError(f"found kind {kind!r}, needed one of {', '.join(documents)}")
     content = dict(_preset(preset).get(kind, {}))

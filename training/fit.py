@@ -120,7 +120,9 @@ class Watch(pl.Callback):
         """Start the clocks."""
         self._since = self._ready = time.perf_counter()
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """What passed since the last step was spent waiting for data."""
         self._sums[4] += time.perf_counter() - self._ready
 

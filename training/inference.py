@@ -64,9 +64,7 @@ def model_of(loaded: checkpoint.Checkpoint) -> Model:
     return Model(network.eval(), config, classes)
 
 
-def predict(
-    model: Model, stored: NDArray[Any], row: Mapping[str, Any], *, overlap: float = 0.25
-) -> NDArray[np.uint16]:
+def predict(model: Model, stored: NDArray[Any], row: Mapping[str, Any], *, overlap: float = 0.25) -> NDArray[np.uint16]:
     """Label values of a volume.
 
     Args:
@@ -99,9 +97,7 @@ def windows(facts: Facts, window_mm: Sequence[float], overlap: float) -> list[Wi
     return [Window((a, b, c), (x, y, z)) for a, b, c in itertools.product(*axes)]
 
 
-def _one(
-    model: Model, values: NDArray[np.float32], tissue: NDArray[np.bool_], facts: Facts, place: Window
-) -> Tensor:
+def _one(model: Model, values: NDArray[np.float32], tissue: NDArray[np.bool_], facts: Facts, place: Window) -> Tensor:
     config = model.config.model
     tokens = tokens_of(values, tissue, facts, place, patch_of(facts, config.patch_mm, config.patch_menu))
     image = np.where(measured(facts, place) & np.isfinite(values), values, -1).astype(np.float32)

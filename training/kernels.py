@@ -12,15 +12,19 @@ from torch import Tensor
 
 @lru_cache(maxsize=256)
 def interpolation(source: int, target: int) -> Tensor:
-    """(target, source) matrix of linear interpolation along one axis, sample centres aligned by extent.
+    """(target, source) matrix of resampling along one axis, both grids over the same extent.
 
-    Where the target is coarser, the triangle widens by the ratio, so that every source sample counts and a constant
-    stays constant.
+    A finer grid is interpolated linearly. On a coarser one each sample is the mean over its extent, as a thicker slice
+    is, so that a constant stays constant and every source sample counts.
     """
-    ratio = source / target
-    centres = (torch.arange(target, dtype=torch.float64) + 0.5) * ratio - 0.5
-    distance = (centres[:, None] - torch.arange(source, dtype=torch.float64)[None, :]).abs()
-    weights = (1 - distance / max(ratio, 1.0)).clamp_min(0)
+    edges = torch.arange(target + 1, dtype=torch.float64) * source / target
+    if target < source:
+        cells = torch.arange(source, dtype=torch.float64)
+        overlap = torch.minimum(edges[1:, None], cells + 1) - torch.maximum(edges[:-1, None], cells)
+        weights = overlap.clamp_min(0)
+    else:
+        centres = (edges[:-1] + edges[1:]) / 2 - 0.5
+        weights = (1 - (centres[:, None] - torch.arange(source, dtype=torch.float64)).abs()).clamp_min(0)
     return (weights / weights.sum(1, keepdim=True)).float()
 
 

@@ -80,9 +80,9 @@ def decide(choose: Callable[[], T]) -> T:
         except TrainingError as error:
             told = [(None, error)]
     distributed.broadcast_object_list(told, src=0)
-    chosen, error = told[0]
-    if error is not None:
-        raise error
+    chosen, refusal = told[0]
+    if refusal is not None:
+        raise refusal
     return chosen  # type: ignore[return-value]  # no error: what was chosen
 
 

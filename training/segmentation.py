@@ -156,7 +156,9 @@ class SegmentationTask(nn.Module):
 
         super().__init__()
         self.network = network
-        self._loss = DiceCELoss(to_onehot_y=True, softmax=True, include_background=False, smooth_nr=1e-3, smooth_dr=1e-3)
+        self._loss = DiceCELoss(
+            to_onehot_y=True, softmax=True, include_background=False, smooth_nr=1e-3, smooth_dr=1e-3
+        )
 
     def forward(self, windows: Windows) -> Supervised:
         """(N,) losses."""

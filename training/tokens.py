@@ -7,7 +7,7 @@ are millimetres along them from the window's centre.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Shape = tuple[int, int, int]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 TISSUE_SHARE = 0.02
 """A token with a smaller share of voxels above the background holds noise, not tissue, and is dropped."""
@@ -104,7 +105,7 @@ def tokenize(
     return Tokens(cut, measured, positions, index, (int(grid[0]), int(grid[1]), int(grid[2])))
 
 
-def _patches(array: NDArray[np.generic], grid: Sequence[int], patch: Shape) -> NDArray[np.generic]:
+def _patches(array: NDArray[Scalar], grid: Sequence[int], patch: Shape) -> NDArray[Scalar]:
     (a, b, c), (x, y, z) = grid, patch
     return array.reshape(a, x, b, y, c, z).transpose(0, 2, 4, 1, 3, 5).reshape(a * b * c, x, y, z)
 

@@ -50,8 +50,10 @@ class Block(nn.Module):
 
     def forward(self, tokens: Tensor, turn: tuple[Tensor, Tensor], offsets: Tensor, lengths: Sequence[int]) -> Tensor:
         """(T, dim) to (T, dim)."""
-        query, key, value = self.qkv(self.norm_attention(tokens)).unflatten(-1, (3, self.heads, -1)).unbind(1)
-        mixed = packed_attention(rotate(query, turn), rotate(key, turn), value, offsets, lengths)
+        joint = self.qkv(self.norm_attention(tokens)).unflatten(-1, (3 * self.heads, -1))
+        turned, value = joint.split([2 * self.heads, self.heads], 1)
+        query, key = rotate(turned, turn).chunk(2, 1)
+        mixed = packed_attention(query, key, value, offsets, lengths)
         tokens = tokens + self.out(mixed.flatten(1))
         gate, up = self.gate(self.norm_mlp(tokens)).chunk(2, -1)
         return tokens + self.down(F.silu(gate) * up)

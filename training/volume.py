@@ -109,7 +109,7 @@ def unusable(facts: Facts) -> str | None:
     return None
 
 
-def window(facts: Facts, crop_mm: Sequence[float], centre: Sequence[int], step: int = 0) -> Window:
+def window(facts: Facts, crop_mm: Sequence[float], centre: Sequence[int] | NDArray[np.int64], step: int = 0) -> Window:
     """The window of at most `crop_mm` around a voxel, moved to lie inside the volume.
 
     Args:
@@ -118,12 +118,8 @@ def window(facts: Facts, crop_mm: Sequence[float], centre: Sequence[int], step: 
         centre: (3,) voxel that the window holds, in its middle where the border allows.
         step: place on the fourth axis.
     """
-    extent = [
-        min(n, max(1, round(mm / size))) for n, mm, size in zip(facts.shape, crop_mm, facts.spacing, strict=True)
-    ]
-    start = [
-        int(min(max(c - size // 2, 0), n - size)) for c, size, n in zip(centre, extent, facts.shape, strict=True)
-    ]
+    extent = [min(n, max(1, round(mm / size))) for n, mm, size in zip(facts.shape, crop_mm, facts.spacing, strict=True)]
+    start = [int(min(max(c - size // 2, 0), n - size)) for c, size, n in zip(centre, extent, facts.shape, strict=True)]
     return Window((start[0], start[1], start[2]), (extent[0], extent[1], extent[2]), step)
 
 

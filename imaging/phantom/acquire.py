@@ -52,7 +52,8 @@ def acquire(body: Body, scan: Scan, field_t: float, noise: float, rng: np.random
         body: what lies in the scanner.
         scan: the series.
         field_t: field strength in tesla.
-        noise: standard deviation in each channel relative to the brightest tissue of the first volume.
+        noise: standard deviation in each channel, relative to the brightest tissue of the first volume, before
+            averaging.
         rng: source of noise and coil sensitivity.
     """
     columns, rows, slices = scan.grid.shape
@@ -63,7 +64,7 @@ def acquire(body: Body, scan: Scan, field_t: float, noise: float, rng: np.random
     image = layers.render(painted, volumes, points.shape[1])
     image *= sensitivity(np.asarray(points, dtype=np.float32), rng)
     brightest = float(base.max())
-    image = rician(image, noise * brightest, rng)
+    image = rician(image, noise * brightest / scan.settings.averages**0.5, rng)
     stored = np.clip(np.rint(image * np.float32(FULL_SCALE / brightest)), 0, CLIP).astype(np.uint16)
     truth = layers.labels(painted, points.shape[1])
     return Acquired(stored.reshape(-1, slices, rows, columns), truth.reshape(slices, rows, columns))

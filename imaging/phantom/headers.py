@@ -135,7 +135,7 @@ def _acquisition(dataset: Dataset, study: Study, scan: Scan, dialect: Dialect) -
     dataset.FlipAngle = f"{settings.flip:g}"
     dataset.EchoTrainLength = settings.train
     dataset.EchoNumbers = 1
-    dataset.NumberOfAverages = "1"
+    dataset.NumberOfAverages = str(settings.averages)
     dataset.ImagedNucleus = "1H"
     dataset.PixelBandwidth = "1565" if settings.technique is Technique.ECHO_PLANAR else "220"
     dataset.PercentSampling = "100"

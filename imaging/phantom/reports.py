@@ -87,8 +87,10 @@ def _findings(study: Study) -> tuple[str, str]:
         )
     lesion = study.body.lesions[0]
     return (
-        f"There is a focal lesion in the {lesion.site} measuring about {lesion.size_mm} mm, hyperintense on T2 and "
-        f"FLAIR and hypointense on T1, with facilitated diffusion. {common}",
+        (
+            f"There is a focal lesion in the {lesion.site} measuring about {lesion.size_mm} mm, hyperintense on T2 and "
+            f"FLAIR and hypointense on T1, with facilitated diffusion. {common}"
+        ),
         f"Focal lesion in the {lesion.site}, {lesion.size_mm} mm; follow-up is recommended.",
     )
 
@@ -99,8 +101,10 @@ def _knee(study: Study) -> tuple[str, str]:
         return (f"{common} No marrow signal abnormality. No joint effusion.", "Normal knee.")
     lesion: Lesion = study.body.lesions[0]
     return (
-        f"{common} There is a focal marrow lesion in the {lesion.site} measuring about {lesion.size_mm} mm, "
-        "hyperintense on T2. Small joint effusion.",
+        (
+            f"{common} There is a focal marrow lesion in the {lesion.site} measuring about {lesion.size_mm} mm, "
+            "hyperintense on T2. Small joint effusion."
+        ),
         f"Marrow lesion in the {lesion.site}, {lesion.size_mm} mm.",
     )
 

@@ -47,6 +47,7 @@ class Settings:
         ti: inversion time in ms, None where nothing is inverted.
         flip: flip angle in degrees.
         train: echo train length.
+        averages: how often each image is taken and averaged.
     """
 
     technique: Technique
@@ -55,6 +56,7 @@ class Settings:
     ti: float | None = None
     flip: float = 90.0
     train: int = 1
+    averages: int = 1
 
 
 @dataclass(frozen=True)
@@ -235,4 +237,4 @@ def _settings(contrast: Contrast, vendor: Vendor, body_part: BodyPart, field_t: 
         return Settings(Technique.INVERSION_RECOVERY, 110.0, tr, round(fluid_null(field_t, tr), -1), train=21)
     if contrast is Contrast.PD:
         return Settings(Technique.TURBO_SPIN_ECHO, 28.0, 3000.0, train=5)
-    return Settings(Technique.ECHO_PLANAR, 84.0, 5200.0, train=64)
+    return Settings(Technique.ECHO_PLANAR, 84.0, 5200.0, train=64, averages=8)

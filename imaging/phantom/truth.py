@@ -83,6 +83,7 @@ def facts(study: Study, scan: Scan, acquired: Acquired, delivered: Delivered) ->
         "gradients_lps": scan.directions.tolist(),
         "slope": storage.slope if storage.slope is not None else 1.0,
         "intercept": storage.intercept,
+        "true_slope": storage.true_slope or storage.slope or 1.0,
         "missing_slices": [index - slab.start for index in missing],
         "first_slice": slab.start,
         "split": len(slab) < scan.grid.shape[2],

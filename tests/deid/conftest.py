@@ -5,7 +5,7 @@ import socket
 import struct
 
 import pytest
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -60,7 +60,9 @@ def written():
         file_meta.TransferSyntaxUID = syntax
         for keyword, value in meta.items():
             setattr(file_meta, keyword, value)
-        file = FileDataset("", dataset, file_meta=file_meta, preamble=preamble)
+        # from the elements alone, so that an encoding it was written in before does not count
+        file = Dataset(dict(dataset.items()))
+        file.file_meta, file.preamble = file_meta, preamble
         buffer = io.BytesIO()
         file.save_as(buffer, enforce_file_format=True)
         return buffer.getvalue()

@@ -91,7 +91,7 @@ def test_what_research_needs_stays(mr_image, written, deidentifiers, identifiers
     lost = [k for k in research if k not in changing and output.get(k) != source.get(k)]
     assert lost == []
     assert len(research) - len(changing) >= 70
-    assert all(output.get(keyword) for keyword in research), "dates and times stay in some form"
+    assert all(output.get(keyword) not in {None, ""} for keyword in changing), "dates and times stay in some form"
 
 
 def test_diffusion_values_of_private_elements_stay_in_a_block_of_their_creator(mr_image, written, deidentifiers, subject):
@@ -220,6 +220,7 @@ def test_pixels_pass_byte_for_byte_and_nothing_behind_them(mr_image, written, de
     cleaned = deidentifiers["safe_harbor"].clean(written(mr_image), subject, Identifiers())
     assert reread(cleaned).PixelData == pixels
     mr_image.PixelData = pixels
+    mr_image.file_meta = reread(cleaned).file_meta
     mr_image.compress(RLELossless, encoding_plugin="pydicom")
     compressed = written(mr_image, RLELossless)
     output = reread(deidentifiers["safe_harbor"].clean(compressed, subject, Identifiers()))
@@ -274,8 +275,8 @@ def test_noise_instead_of_dicom_is_refused(deidentifiers, subject):
             deidentifiers["safe_harbor"].clean(data, subject, Identifiers())
 
 
-_TEXT_TAGS = sorted(t for t, d in DicomDictionary.items() if d[0] in {"CS", "SH", "LO", "ST", "LT", "UT", "UC", "PN", "AE", "UR"})
-_SEQUENCES = sorted(t for t, d in DicomDictionary.items() if d[0] == "SQ")
+_TEXT_TAGS = sorted(t for t, d in DicomDictionary.items() if t >= 0x00080000 and d[0] in {"CS", "SH", "LO", "ST", "LT", "UT", "UC", "PN", "AE", "UR"})
+_SEQUENCES = sorted(t for t, d in DicomDictionary.items() if t >= 0x00080000 and d[0] == "SQ")
 _PRIVATE_VRS = ("CS", "SH", "LO", "ST", "LT", "UT", "PN", "OB", "UN")
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from imaging.errors import ImagingError
-from imaging.header import read_header, require_image
+from imaging.frames import require_image
+from imaging.header import read_header
 from schemas.reasons import Reason
 
 

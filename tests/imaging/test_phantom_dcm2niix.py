@@ -28,7 +28,7 @@ def converted(request, tmp_path_factory):
     generate(root / "study", root / "answers", config)
     (root / "nifti").mkdir()
     command = [str(DCM2NIIX), "-z", "n", "-f", "%j", "-o", str(root / "nifti"), str(root / "study")]
-    subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - a fixed program on our own folder
+    subprocess.run(command, check=True, capture_output=True)
     truth = json.loads((root / "answers" / "truth.json").read_text())
     return truth, {uid: root / "nifti" / f"{uid}.nii" for uid in truth}
 
@@ -81,3 +81,4 @@ def test_scaling_and_settings_are_read_as_meant(converted):
         assert sidecar["Manufacturer"].lower() == expected["vendor"]
         if expected["vendor"] == Vendor.PHILIPS:
             assert sidecar["PhilipsRescaleSlope"] == pytest.approx(expected["slope"], rel=1e-4)
+            assert sidecar["PhilipsScaleSlope"] == pytest.approx(1 / expected["true_slope"], rel=1e-4)

@@ -26,9 +26,13 @@ def volumes_of(paths):
 
 
 def assert_equal(volume, reference):
-    expected = nib.as_closest_canonical(nib.load(reference))
-    np.testing.assert_array_equal(volume.array, np.asanyarray(expected.dataobj))
+    image = nib.load(reference)
+    stored = nib.Nifti1Image(np.asarray(image.dataobj.get_unscaled()), image.affine)
+    expected = nib.as_closest_canonical(stored)
+    np.testing.assert_array_equal(volume.array, np.asarray(expected.dataobj))
     np.testing.assert_allclose(volume.affine, expected.affine, atol=1e-3)
+    assert volume.slope == pytest.approx(image.dataobj.slope, rel=1e-5)
+    assert volume.intercept == pytest.approx(image.dataobj.inter, rel=1e-5)
 
 
 @pytest.mark.parametrize("number", [4, 5, 6, 7])
@@ -58,3 +62,18 @@ def test_every_transfer_syntax_gives_the_same_voxels(shared_data, number):
     (volume,), rejected = volumes_of([path])
     assert not rejected
     assert_equal(volume, root / f"Ref/{number}.nii")
+
+
+def test_a_siemens_enhanced_series_equals_its_reference(shared_data):
+    root = shared_data / "dcm_qa_enh"
+    (volume,), rejected = volumes_of(sorted((root / "In/Siemens/XA10").iterdir()))
+    assert not rejected
+    assert_equal(volume, root / "Ref/Siemens_REST1_w_SMS_PF7-8_6.nii")
+
+
+def test_a_philips_enhanced_field_map_equals_its_references(shared_data):
+    root = shared_data / "dcm_qa_enh"
+    volumes, rejected = volumes_of(sorted((root / "In/Philips").iterdir()))
+    assert not rejected
+    for volume, name in zip(volumes, ("e1", "e2_fieldmaphz"), strict=True):
+        assert_equal(volume, root / f"Ref/Philips_WIP_B0_NS_801_{name}.nii")

@@ -187,7 +187,7 @@ def test_a_localizer_is_split_by_plane():
         ({"position": ()}, Reason.GEOMETRY_INCONSISTENT),
         ({"orientation": (1.0, 0, 0, 1.0, 0, 0)}, Reason.GEOMETRY_INCONSISTENT),
         ({"mosaic": -1}, Reason.UNSUPPORTED),
-        ({"mosaic": 4}, Reason.UNSUPPORTED),
+        ({"mosaic": 4, "columns": 4}, Reason.UNSUPPORTED),
         ({"mosaic": 9, "slice_spacing": 3.0}, Reason.PIXELS_INVALID),
         ({"frames": 5}, Reason.UNSUPPORTED),
         ({"sop_uid": "1.2.1.0." + str(hash(AXIAL) % 999)}, Reason.CONFLICTING_DUPLICATE),

@@ -143,9 +143,7 @@ def build(train=6, validation=3, contrasts=("T1", "T2"), shape=(48, 48, 12), spa
             images.rows[volume], images.arrays[volume] = row, stored
             maps.rows[f"l-{volume}"], maps.arrays[f"l-{volume}"] = label_row(row, f"l-{volume}", labels), labels
             split = "train" if number < train else "validation"
-            members.append(
-                FakeMember("synthetic", subject, row["study"], row["series"], volume, split, f"l-{volume}")
-            )
+            members.append(FakeMember("synthetic", subject, row["study"], row["series"], volume, split, f"l-{volume}"))
     return FakeRelease(manifest(), members, images, maps)
 
 

@@ -62,12 +62,14 @@ class Storage:
         signed: whether Pixel Representation is 1.
         slope: Rescale Slope; None: no rescaling is written.
         intercept: Rescale Intercept.
+        true_slope: signal in the scanner's own unit a stored step, where private elements say another than the slope.
     """
 
     bits: int
     signed: bool
     slope: float | None = None
     intercept: float = 0.0
+    true_slope: float | None = None
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,12 @@ def wording(study: Study, scan: Scan) -> Wording:
 def storage(study: Study, scan: Scan) -> Storage:
     """Twelve bits, unsigned, with a rescale slope that differs from series to series."""
     lot = digest(study.config.seed, "slope", study.ordinal, scan.index)[0]
-    return Storage(12, signed=False, slope=round(0.4 + lot / 128, 5))
+    return Storage(12, signed=False, slope=round(0.4 + lot / 128, 5), true_slope=1 / _scale_slope(study, scan))
+
+
+def _scale_slope(study: Study, scan: Scan) -> float:
+    lot = digest(study.config.seed, "scale", study.ordinal, scan.index)[0]
+    return round(0.004 + lot / 40000, 6)
 
 
 def series_facts(dataset: Dataset, study: Study, scan: Scan, plant: Planter) -> None:
@@ -52,10 +57,9 @@ def series_facts(dataset: Dataset, study: Study, scan: Scan, plant: Planter) -> 
     imaging.add_new(0x18, "SL", scan.grid.shape[2])
     card = plant.text(Kind.NAME, f"{study.person.family} {study.body.part.value}", "(2001,10C8) Philips Imaging DD 001")
     imaging.add_new(0xC8, "LO", card)
-    scale = digest(study.config.seed, "scale", study.ordinal, scan.index)[0]
     private = dataset.private_block(0x2005, "Philips MR Imaging DD 001", create=True)
     private.add_new(0x0D, "FL", 0.0)
-    private.add_new(0x0E, "FL", round(0.004 + scale / 40000, 6))
+    private.add_new(0x0E, "FL", _scale_slope(study, scan))
     dataset.SeriesNumber = (scan.index + 2) * 100 + 1
 
 

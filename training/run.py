@@ -1,0 +1,140 @@
+"""A job description becomes a training or an evaluation: the entry of a process, under torchrun or alone.
+
+Belongs here: reading the job and calling what it names. Starting processes is `training.launch`. Who listens is not
+known here: events go to a callable, and from the command line to standard output, a JSON object a line.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.document import Document
+from schemas.naming import Name
+from training import process
+from training.errors import TrainingError
+from training.result import Result
+
+
+class Job(Document):
+    """What one process, or each of several, is asked to do."""
+
+    kind: Literal["pretrain", "finetune", "evaluate"]
+    """What to do."""
+    release: Name
+    """Release to use."""
+    name: Name
+    """Name of the model, or of the evaluation."""
+    root: Path | None = None
+    """Root of the lake; None: as configured."""
+    out: Path | None = None
+    """Folder of what is made; None: `<models>/<name>`."""
+    preset: str = "tiny"
+    """Preset to start from."""
+    config: dict[str, Any] = Field(default_factory=dict)
+    """Fields that differ from the preset; dotted names reach into sections."""
+    parent: str | None = None
+    """Pre-trained model to fine-tune: a name beside `out`, or a folder."""
+    checkpoints: list[str] = Field(default_factory=list)
+    """Fine-tuned models to evaluate: names beside `out`, or folders. The first is compared with the others."""
+    replace: bool = False
+    """Put the model in the place of another one of its name."""
+
+
+def read(job: Mapping[str, Any] | Path) -> Job:
+    """The job of a mapping or of a YAML file.
+
+    Raises:
+        DocumentError: if a field is missing or wrong.
+    """
+    return Job.read(job) if isinstance(job, Path) else Job.parse(dict(job), "job")
+
+
+def run(job: Mapping[str, Any] | Path, report: Any) -> Result:
+    """Do a job.
+
+    Under torchrun every process calls this; the first one reports and writes.
+
+    Args:
+        job: the job, or the path of its YAML file.
+        report: called with every event, a mapping of plain values.
+
+    Raises:
+        DocumentError: if the job or its configuration is wrong.
+        TrainingError: if it cannot be done.
+        ReleaseError: if there is no such release.
+    """
+    from lake.releases import Release
+    from lake.zones import Lake
+    from schemas.contract import Zone
+
+    wanted = read(job)
+    opened = Lake.open(wanted.root)
+    release = Release.open(opened, wanted.release)
+    out = (wanted.out or opened.settings.folder(Zone.MODELS) / wanted.name).absolute()
+    return do(wanted, release, out, report)
+
+
+def do(job: Job, release: Any, out: Path, report: Any) -> Result:
+    """Do a job on an opened release.
+
+    Args:
+        job: the job.
+        release: its release.
+        out: folder of what is made.
+        report: called with every event.
+    """
+    from training.config import configured
+
+    if job.kind == "pretrain":
+        from training.pretrain import pretrain
+
+        config = configured(job.preset, "pretrain", job.config)
+        return pretrain(config, release, out, report, replace=job.replace)
+    if job.kind == "finetune":
+        from training.finetune import finetune
+
+        parent = found(job.parent, out) if job.parent else None
+        return finetune(
+            configured(job.preset, "finetune", job.config), release, out, report, parent=parent, replace=job.replace
+        )
+    from training.evaluate import evaluate
+
+    if not job.checkpoints:
+        raise TrainingError("checkpoints: found none, needed at least one fine-tuned model to evaluate")
+    folders = [found(name, out) for name in job.checkpoints]
+    return evaluate(configured(job.preset, "evaluate", job.config), release, folders, out, report)
+
+
+def found(name: str, out: Path) -> Path:
+    """The folder of a model that is named as a path, or by its name beside `out`."""
+    return Path(name) if "/" in name else out.parent / name
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do the job whose YAML file is named; events go to standard output."""
+    process.die_with_parent()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m training.run JOB.yaml\n")
+        return 2
+    try:
+        run(Path(arguments[0]), tell)
+    except ValueError as error:  # documents, releases and trainings that cannot be as asked: the message is the remedy
+        if process.rank() == 0:
+            tell({"event": "failed", "error": str(error)})
+        return 1
+    return 0
+
+
+def tell(event: Mapping[str, Any]) -> None:
+    """Write an event to standard output, whole and at once."""
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -32,7 +32,7 @@ def verified(lake: LakeResource) -> dg.AssetCheckResult:
     from lineage.verify import verify
 
     verdict = verify(lake.open())
-    finding = {"finding": str(verdict.finding)} if verdict.finding else {}
+    finding = {"finding": str(verdict.first)} if verdict.first else {}
     return dg.AssetCheckResult(passed=verdict.ok, metadata={"entries": verdict.entries, **finding})
 
 

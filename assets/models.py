@@ -1,5 +1,7 @@
 """The assets `models/pretrained` and `models/finetuned`: what the catalogue says, and which job each starts."""
 
+from typing import Any
+
 import dagster as dg
 from pydantic import Field
 
@@ -81,7 +83,7 @@ def pretrained(context: dg.AssetExecutionContext, lake: LakeResource, config: Pr
 )
 def finetuned(context: dg.AssetExecutionContext, lake: LakeResource, config: Finetuning) -> dg.MaterializeResult:
     """A model of one task, grown from the pre-trained weights on a few labels, and the same from scratch."""
-    metadata = {}
+    metadata: dict[str, Any] = {}
     for scratch in (False, True) if config.scratch else (False,):
         job = {
             "kind": "finetune",

@@ -5,8 +5,10 @@ Belongs here: partition definitions. Keys are added by the sensors in `orchestra
 
 import dagster as dg
 
-DELIVERIES = dg.DynamicPartitionsDefinition(name="deliveries")
+DELIVERIES_NAME, RELEASES_NAME = "deliveries", "releases"
+
+DELIVERIES = dg.DynamicPartitionsDefinition(name=DELIVERIES_NAME)
 """One key a delivery, its name; thousands of them."""
 
-RELEASES = dg.DynamicPartitionsDefinition(name="releases")
+RELEASES = dg.DynamicPartitionsDefinition(name=RELEASES_NAME)
 """One key a release, its name; models and evaluations hang on it."""

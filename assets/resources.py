@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from lake.zones import Lake
 
 
-class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class LakeResource(dg.ConfigurableResource):
     """The lake that `LARMOR_*` and `larmor.yaml` name."""
 
     root: str | None = None

@@ -3,6 +3,7 @@
 Belongs here: from a job to a materialization. The training itself is `training`, its process `assets.training_process`.
 """
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,14 +34,14 @@ def trained(
     Raises:
         dagster_pipes.DagsterPipesError: if the process failed; its own message stands in the log.
     """
-    from training.launch import command
+    from training.launch import command, environment
 
     root = lake.open().settings.root
     with tempfile.TemporaryDirectory(prefix="larmor-job-") as folder:
         path = Path(folder) / "job.yaml"
         path.write_text(yaml.safe_dump({"root": str(root), **job}), encoding="utf-8")
-        arguments, environment = command(path, ranks, module="assets.training_process")
-        client = dg.PipesSubprocessClient(env=environment)
-        run = client.run(command=arguments, context=context.op_execution_context)
+        client = dg.PipesSubprocessClient(env=environment(ranks, len(os.sched_getaffinity(0))))
+        arguments = command(path, ranks, module="assets.training_process")
+        run = client.run(command=arguments, context=context)
     metadata: Mapping[str, Any] = run.get_materialize_result().metadata or {}
     return metadata

@@ -9,40 +9,46 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dagster_pipes import PipesContext, open_dagster_pipes
+from dagster_pipes import open_dagster_pipes
 
-_PLOTTED = ("loss", "samples_per_s", "tokens_per_s", "data_wait", "padding")
+_TOLD = ("loss", "mean_dice", "samples_per_s", "tokens_per_s", "data_wait", "padding")
+"""Numbers of an event that a line of progress shows."""
 
 
 def main(job: Path) -> int:
     """Run the job; 0 when it is finished and recorded."""
-    if os.environ.get("RANK", "0") != "0":
-        from training.run import run
+    from training.process import die_with_parent
+    from training.run import run
 
+    die_with_parent()
+    if os.environ.get("RANK", "0") != "0":
         run(job, lambda _event: None)
         return 0
     with open_dagster_pipes() as pipes:
-        return _first_rank(pipes, job)
-
-
-def _first_rank(pipes: PipesContext, job: Path) -> int:
-    from training.record import record
-    from training.run import run
-
-    def report(event: Mapping[str, Any]) -> None:
-        numbers = ", ".join(f"{name} {event[name]:.4g}" for name in _PLOTTED if name in event)
-        place = f" {event['step']} of {event['steps']}" if "step" in event and "steps" in event else ""
-        pipes.log.info(f"{event['event']}{place}{': ' + numbers if numbers else ''}")
-
-    result = run(job, report)
-    record(job, result)
-    pipes.report_asset_materialization(metadata=_metadata(result.folder, result.metrics, result.resumed_from))
+        result = run(job, lambda event: pipes.log.info(line(event)))
+        numbers = flat(result.metrics)
+        place = {"folder": {"raw_value": str(result.folder), "type": "path"}}
+        pipes.report_asset_materialization(metadata={**place, "resumed_from": result.resumed_from, **numbers})
     return 0
 
 
-def _metadata(folder: Path, metrics: Mapping[str, Any], resumed_from: int) -> dict[str, Any]:
-    numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
-    return {"folder": {"raw_value": str(folder), "type": "path"}, "resumed_from": resumed_from, **numbers}
+def line(event: Mapping[str, Any]) -> str:
+    """An event as a line of progress."""
+    numbers = [f"{name} {event[name]:.4g}" for name in _TOLD if isinstance(event.get(name), int | float)]
+    place = f" {event['step']} of {event['steps']}" if "steps" in event and "step" in event else ""
+    model = f" {event['checkpoint']}" if "checkpoint" in event else ""
+    return f"{event['event']}{model}{place}{': ' if numbers else ''}{', '.join(numbers)}"
+
+
+def flat(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, int | float | str]:
+    """Numbers of nested metrics under dotted names; longer lists are left to the files."""
+    found: dict[str, int | float | str] = {}
+    for name, value in metrics.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found[f"{prefix}{name}"] = value
+    return found
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ Pair = tuple[str, str]
 
 SHORTEST_NAME = 3
 """Shorter parts of names are initials and particles; as words they would take half of every text with them."""
-SHORTEST_AFFIX = 4
+SHORTEST_AFFIX = 5
 """A part of a name this long is found at the start or end of a longer word (`smithjohn`) ..."""
-SHORTEST_INFIX = 5
+SHORTEST_INFIX = 6
 """... and this long anywhere in it."""
 SHORTEST_ID = 4
 """Shorter ids are found only as whole words, because `7` or `12` stand in every protocol name."""

@@ -147,5 +147,5 @@ def _tag(policy: Policy, rule: Rule, keyword: str) -> int:
 
 
 def _most(multiplicity: str) -> int:
-    last = multiplicity.split("-")[-1]
+    last = multiplicity.rsplit("-", maxsplit=1)[-1]
     return int(last) if last.isdigit() else _ANY_NUMBER

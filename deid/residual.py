@@ -1,8 +1,8 @@
 """A second look at what is about to leave: do the output bytes still hold an identifying value?
 
-Belongs here: searching bytes and text for a subject's identifiers. It is independent of the cleaner on purpose: it shares
-the list of values and nothing of the code that removed them, and it does not parse DICOM, so a fault there cannot
-hide a leak here.
+Belongs here: searching bytes and text for a subject's identifiers. It is independent of the cleaner on purpose: it
+shares the list of values and nothing of the code that removed them, and it does not parse DICOM, so a fault there
+cannot hide a leak here.
 """
 
 import re
@@ -138,7 +138,7 @@ class Scanner:
                 if len(pattern) < shortest or not lowered.startswith(pattern, at):
                     continue
                 step = 2 if b"\0" in pattern[:2] else 1
-                if needle.glued and not needle.text.isdigit() or _apart(lowered, at, len(pattern), needle, step):
+                if (needle.glued and not needle.text.isdigit()) or _apart(lowered, at, len(pattern), needle, step):
                     counts[needle.kind] += 1
 
     def _candidates(self, lowered: bytes) -> Iterator[tuple[int, bytes]]:
@@ -232,7 +232,12 @@ def _date_needles(kind: str, value: str, dates: Dates) -> Iterator[_Needle]:
     orders = [(year, m, d) for m, d in ((month, day), (str(int(month)), str(int(day))))]
     orders += [(a, b, year) for _, m, d in orders for a, b in ((m, d), (d, m))]
     texts = [separator.join(order) for separator in "-/." for order in orders]
-    texts += [f"{int(day)} {name} {year}", f"{day}-{name}-{year}", f"{name} {int(day)}, {year}", f"{name} {int(day)} {year}"]
+    texts += [
+        f"{int(day)} {name} {year}",
+        f"{day}-{name}-{year}",
+        f"{name} {int(day)}, {year}",
+        f"{name} {int(day)} {year}",
+    ]
     first_of_january = value.endswith("0101") and dates is Dates.YEAR_ONLY
     if not first_of_january and (kind == "birth" or dates is Dates.YEAR_ONLY):
         texts.append(value)
@@ -285,6 +290,8 @@ def _apart(data: bytes, at: int, length: int, needle: _Needle, step: int) -> boo
     # little and big endian UTF-16 put the letter in the first or second byte
     letters_before = data[max(before, 0) : at]
     letters_after = data[after : after + step]
+    if step == 1 and data[after + 1 : after + 2] == b"\0":
+        letters_after = b""  # not a letter but the group number of the next element, such as 0043
     return not any(c in beside for c in letters_before) and not any(c in beside for c in letters_after)
 
 

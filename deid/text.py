@@ -24,10 +24,11 @@ LONGEST_NUMBER = 4
 MEMO = 1 << 16
 """Texts remembered; header text repeats, so one delivery needs a few thousand."""
 
+_ROUNDS = 6
 _TOKEN = re.compile(r"[^\W_]+")
 _REPORT_WORD = re.compile(r"[^\W\d_](?:[\w’'-]*\w)?")
 _NUMBERED = re.compile(r"(\d{0,4})([a-z]+)(\d{0,4})([a-z]*)")
-_SEQUENCE = re.compile(r"([a-z]+)[123]d\d{0,4}(?:(?:rr?|ns|t|p|s|v|ir|st)\d{0,4})*")
+_SEQUENCE = re.compile(r"([a-z]{2,})[123]d\d{0,2}(?:(?:rr?|ns|t|p|s|v|ir|st)\d{0,4})*")
 """Siemens' sequence names: a kind, its dimensions, and counts (`epfid2d1`, `tfl3d1`, `spc3d1rr282ns`)."""
 _PLAIN_SEPARATORS = frozenset(" _-./,:;()+=*%^<>&#[]|~")
 _NUMBER_LETTERS = frozenset("abcdehilmnprstvwxz")
@@ -89,9 +90,20 @@ class TextCleaner:
         key = (text, identifiers.digest)
         result = self._headers.get(key)
         if result is None:
-            result = _kept_words(text, [*self._recognized(text, quick=True), *_own(text, identifiers)])
+            result = self._settled(text, identifiers)
             _remember(self._headers, key, result)
         return result
+
+    def _settled(self, text: str, identifiers: Identifiers) -> Result:
+        """Cleaned again until nothing changes: what was dropped may have kept two halves of something apart."""
+        removed: list[Removal] = []
+        for _ in range(_ROUNDS):
+            result = _kept_words(text, [*self._recognized(text, quick=True), *_own(text, identifiers)])
+            removed.extend(result.removed)
+            if result.text == text or not result.text:
+                return Result(result.text, tuple(removed))
+            text = result.text
+        return Result("", tuple(removed))
 
     def report(self, text: str, identifiers: Identifiers) -> Result:
         """A report's prose, with typed tags such as [NAME] or [DATE] in place of what may identify somebody."""
@@ -144,7 +156,8 @@ def known_word(token: str) -> bool:
     """Whether a run of letters and digits may stay in header text.
 
     Known are words of the vocabulary, numbers of few digits that are no calendar year, and words with a number before
-    or behind them: `b1000`, `32ch`, `T2w`, `HeadNeck20`. Years ending in 00 or 50 stay, because b-values look like that.
+    or behind them: `b1000`, `32ch`, `T2w`, `HeadNeck20`. Years ending in 00 or 50 stay, because b-values look like
+    them.
     """
     word = fold(token)
     known = words("protocol", "generic")
@@ -181,6 +194,7 @@ def _kept_words(text: str, spans: list[_Span]) -> Result:
     lone = _lone_letters([m[0] for m in tokens])
     for place, match in enumerate(tokens):
         covered = any(s.start < match.end() and match.start() < s.end for s in spans)
+        covered = covered or (dropped and match[0] in "sS" and text[match.start() - 1 : match.start()] in {"'", "’"})
         if covered or place in lone or not known_word(match[0]):
             if not covered:
                 removed.append(Removal(UNKNOWN, "text", 1.0))
@@ -251,7 +265,8 @@ def _tagged(text: str, spans: list[_Span]) -> Result:
             joined[-1] = _Span(last.start, max(last.end, span.end), surest)
         else:
             joined.append(span)
-    pieces, at = [], 0
+    pieces: list[str] = []
+    at = 0
     for span in joined:
         passage = text[span.start : span.end]
         trailing = passage[len(passage.rstrip(" \n\t,.")) :]

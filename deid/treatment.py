@@ -242,7 +242,7 @@ class Treater:
         parts = [text] if vr in _ONE_VALUE else text.split("\\")[: treatment.most]
         results = [self._cleaner.header(part.strip(" \0\r\n"), self._ids) for part in parts]
         cleaned = "\\".join(result.text for result in results).rstrip("\\").encode()
-        removed = {}
+        removed: dict[str, float] = {}
         for removal in (r for result in results for r in result.removed):
             removed[removal.detector] = max(removal.score, removed.get(removal.detector, 0.0))
         action = "Z" if value.strip(b" \0") and not cleaned else "C"
@@ -312,10 +312,8 @@ def _encoded(tag: int, treated: Treated) -> Treated:
         return Treated(None, None, dropped)
 
 
-def _kept(
-    place: str, rule: str, action: str, kind: str, detector: str, value: tuple[str, bytes], score: float | None = None
-) -> Treated:
-    return Treated(value, None, (Decision(place, rule, action, kind, detector, score),))
+def _kept(place: str, rule: str, action: str, kind: str, detector: str, value: tuple[str, bytes]) -> Treated:
+    return Treated(value, None, (Decision(place, rule, action, kind, detector, None),))
 
 
 def _dropped(place: str, rule: str, vr: str, detector: str) -> Treated:

@@ -33,6 +33,9 @@ MAX_MISSING_SHARE = 0.5
 TILT_TOLERANCE_DEGREES = 0.1
 """Stacks leaning less than this count as upright: the corner then moves less than 2 per mille of the distance."""
 
+MIN_AXIS_RATIO = 1e-6
+"""Axes whose extents differ by more than this ratio are no three axes of an image, but a defect."""
+
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 Affine = NDArray[np.float64]
@@ -192,15 +195,23 @@ def canonical(affine: ArrayLike, shape: tuple[int, ...]) -> Canonical:
     Source: nibabel.orientations.io_orientation (closest axes by singular value decomposition).
     """
     affine = np.asarray(affine, dtype=np.float64)
-    if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
-        raise _inconsistent("found an affine that is singular or not finite", "three independent axes")
     nibo: Any = nibabel.orientations  # its functions carry no types
-    orientation = nibo.io_orientation(affine)
+    orientation = nibo.io_orientation(affine) if is_usable(affine) else np.full((3, 2), np.nan)
+    if np.isnan(orientation).any():
+        raise _inconsistent("found an affine that is singular or not finite", "three independent axes")
     permutation = tuple(int(axis) for axis in np.argsort(orientation[:, 0]))
     flips = tuple(bool(orientation[axis, 1] < 0) for axis in permutation)
     size = tuple(int(shape[axis]) for axis in permutation)
     moved = affine @ nibo.inv_ornt_aff(orientation, shape[:3])
     return Canonical(permutation, flips, moved, size)  # type: ignore[arg-type]
+
+
+def is_usable(affine: Affine) -> bool:
+    """Whether an affine is (4, 4), finite, and its axes are independent."""
+    if affine.shape != (4, 4) or not np.isfinite(affine).all():
+        return False
+    sizes = np.linalg.svd(affine[:3, :3], compute_uv=False)
+    return bool(sizes[-1] > MIN_AXIS_RATIO * sizes[0])
 
 
 def spacing_of(affine: ArrayLike) -> tuple[float, float, float]:

@@ -305,7 +305,8 @@ def rescale(values: Values, private: PrivateElements) -> tuple[float, float]:
 
     Philips writes a display scale into Rescale Slope (0028,1053) that differs between series and scans of one
     subject; the floating point value that the scanner measured is (stored * RS + RI) / (RS * SS) with the Scale Slope
-    SS (2005,xx0E). Where SS is there, that one is used, as dcm2niix does, so that intensities can be compared.
+    SS (2005,xx0E). Where SS is there, that one is used, as dcm2niix does, so that intensities can be compared; dcm2niix
+    computes it in single precision, which moves its slope by up to 1e-5 of ours.
 
     Raises:
         ImagingError: HEADER_INVALID where Rescale Slope is zero.

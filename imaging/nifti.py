@@ -25,8 +25,10 @@ GZIP_MAGIC = b"\x1f\x8b"
 MAX_UNPACKED = 1 << 33
 """Largest NIfTI that is unpacked, so that a small file cannot fill the memory."""
 
-_MILLIMETRES = {"mm": 1.0, "meter": 1000.0, "micron": 1e-3, "unknown": 1.0}
-_SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
+_SPACE_BITS, _TIME_BITS = 0x07, 0x38
+_MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 1e-3}
+_SECONDS = {8: 1.0, 16: 1e-3, 24: 1e-6}
+"""NIfTI's codes of units (nifti1.h, xyzt_units); length is millimetres where it is not stated."""
 _SCANNER = 1
 """NIfTI's code for scanner coordinates."""
 
@@ -51,10 +53,11 @@ def read(source: bytes | Path) -> Volume:
     if not (int(header["sform_code"]) or int(header["qform_code"])):
         raise ImagingError(Reason.HEADER_INVALID, "found neither sform nor qform in the NIfTI header, needed one")
     shape = _shape(image.shape)
-    space, time = header.get_xyzt_units()
-    if space not in _MILLIMETRES:
+    units = int(header["xyzt_units"])
+    if units & _SPACE_BITS not in _MILLIMETRES:
         raise ImagingError(Reason.HEADER_INVALID, "found a unit of length that NIfTI does not know, needed mm")
-    affine = np.diag([_MILLIMETRES[space]] * 3 + [1.0]) @ np.asarray(image.affine, dtype=np.float64)
+    scale = np.diag([_MILLIMETRES[units & _SPACE_BITS]] * 3 + [1.0])
+    affine = scale @ np.asarray(image.affine, dtype=np.float64)
     moved = canonical(affine, shape)
     stored = _stored(image).reshape(shape)
     proxy: Any = image.dataobj
@@ -64,7 +67,7 @@ def read(source: bytes | Path) -> Volume:
         slope=float(proxy.slope),
         intercept=float(proxy.inter),
         kind="static" if len(shape) == 3 else "dynamic",
-        times=_times(header, shape, time),
+        times=_times(header, shape, units & _TIME_BITS),
     )
 
 
@@ -155,7 +158,7 @@ def _stored(image: Any) -> NDArray[np.generic]:
     return stored.astype(stored.dtype.newbyteorder("="), copy=False)
 
 
-def _times(header: Any, shape: tuple[int, ...], unit: str) -> NDArray[np.float64] | None:
+def _times(header: Any, shape: tuple[int, ...], unit: int) -> NDArray[np.float64] | None:
     if len(shape) == 3 or unit not in _SECONDS:
         return None
     step = float(header["pixdim"][4]) * _SECONDS[unit]

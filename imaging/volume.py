@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.errors import ImagingError
-from imaging.geometry import spacing_of
+from imaging.geometry import is_usable, spacing_of
 from schemas.reasons import Reason
 
 KINDS = ("static", "diffusion", "dynamic")
@@ -70,8 +70,7 @@ class Volume:
         self._check_steps()
 
     def _check_geometry(self) -> None:
-        usable = self.affine.shape == (4, 4) and np.isfinite(self.affine).all()
-        if not usable or abs(np.linalg.det(self.affine[:3, :3])) < 1e-12:
+        if not is_usable(self.affine):
             raise ImagingError(
                 Reason.GEOMETRY_INCONSISTENT, "found a singular affine, needed three independent axes in millimetres"
             )

@@ -244,6 +244,8 @@ class LakeTable:
                     name=self.contract.name,
                     description=self.contract.meaning,
                     partition_by=list(self.contract.partition_by) or None,
+                    # without it delta-rs commits a second creation as version 1, schema and all
+                    commit_properties=CommitProperties(max_commit_retries=0),
                     configuration={
                         "delta.checkpointInterval": _NEVER if self.contract.sealed else _CHECKPOINT_INTERVAL
                     },

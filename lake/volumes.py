@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Buffer
 
 from lake import payload
 from lake.zones import Lake
@@ -108,7 +109,7 @@ class Volumes:
                 "needed one of this table version"
             ) from None
 
-    def _frame(self, volume: str) -> payload.Buffer:
+    def _frame(self, volume: str) -> Buffer:
         place = self._places[self._position(volume)]
         return payload.read(place, self._column, self._mapped(place.file))
 

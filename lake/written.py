@@ -51,7 +51,7 @@ class Written:
     def count(self, table: Table) -> int:
         """Rows for a table, written and handed."""
         written = sum(part.rows for part in self.parts if part.table == table.path)
-        return written + sum(rows.num_rows for rows in self.handed.get(table.path, []))
+        return written + sum(int(rows.num_rows) for rows in self.handed.get(table.path, []))
 
     def commit(self, table: LakeTable, partition: Mapping[str, str]) -> int:
         """Make everything for a table the whole content of a partition, in one commit.

@@ -27,7 +27,8 @@ class Lake:
             root: the lake's folder; None: as configured.
             settings: other settings, which win over the environment.
         """
-        return cls(Settings(**({"root": Path(root)} if root is not None else {}), **settings))
+        named: dict[str, Any] = {} if root is None else {"root": Path(root)}
+        return cls(Settings(**named, **settings))
 
     def location(self, zone: Zone, *parts: str) -> Location:
         """A folder of a zone; those of the restricted zone are private."""

@@ -71,7 +71,9 @@ def data(lake: Lake, seed: int, say: Callable[[str], None]) -> list[str]:
     terms.install(lake, document.id)
     made = demo_deliveries(lake.settings.root, seed=seed, licence=document.id, licensor=document.licensor)
     for summary in made:
-        say(f"  {summary.name}: {summary.files} files of {summary.subjects} subjects, {summary.planted} identifiers planted")
+        say(
+            f"  {summary.name}: {summary.files} files of {summary.subjects} subjects, {summary.planted} identifiers planted"
+        )
     return [summary.name for summary in made]
 
 
@@ -120,6 +122,6 @@ def _places(settings: Settings) -> dict[str, str]:
         "data card": curated / "releases" / RELEASE / "card.html",
         "model card": models / f"{RELEASE}-{PRESET}" / "card.html",
         "evaluation": models / f"{RELEASE}-{PRESET}-evaluation" / "evaluation.html",
-        "audit report": audit / "report.html",
+        "audit report": audit / "reports" / "audit.html",
     }
     return {name: str(path) for name, path in found.items()}

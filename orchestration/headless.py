@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.partitions import DELIVERIES, RELEASES
+from assets.partitions import DELIVERIES_NAME, RELEASES_NAME
 from lake.settings import Settings
 from orchestration.definitions import build
 from orchestration.instance import instance
@@ -57,7 +57,7 @@ def until(assets: Sequence[Key], last: str | None) -> list[Key]:
 
 def run_delivery(settings: Settings, name: str, to: str | None = None) -> list[Made]:
     """Materialize a delivery up to an asset."""
-    return _run(settings, "delivery", until(DELIVERY_ASSETS, to), (DELIVERIES.name, name))
+    return _run(settings, "delivery", until(DELIVERY_ASSETS, to), (DELIVERIES_NAME, name))
 
 
 def run_release(
@@ -73,7 +73,7 @@ def run_release(
         only: the last asset alone.
     """
     keys = until(RELEASE_ASSETS, to)
-    return _run(settings, "release", keys[-1:] if only else keys, (RELEASES.name, name), config)
+    return _run(settings, "release", keys[-1:] if only else keys, (RELEASES_NAME, name), config)
 
 
 def run_evidence(settings: Settings) -> list[Made]:

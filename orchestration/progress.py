@@ -37,7 +37,7 @@ def _line(record: logging.LogRecord, meta: dict[str, Any]) -> str | None:
     return None
 
 
-@dg.logger(description="Lines for a person at a terminal.")
+@dg.logger({}, "Lines for a person at a terminal.")
 def progress(_context: dg.InitLoggerContext) -> logging.Logger:
     """A logger that tells a person at a terminal how far the work is."""
     logger = logging.Logger("larmor.progress", level=logging.DEBUG)

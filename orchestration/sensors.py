@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.partitions import DELIVERIES, RELEASES
+from assets.partitions import DELIVERIES, DELIVERIES_NAME, RELEASES, RELEASES_NAME
 from assets.resources import LakeResource
 from orchestration.jobs import DELIVERY_JOB
 
@@ -22,7 +22,7 @@ def landing(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.Senso
 
     folder = lake.open().landing
     there = set(_named(folder, MANIFEST_NAME))
-    new = sorted(there - set(context.instance.get_dynamic_partitions(DELIVERIES.name)))[:_DELIVERIES_A_TICK]
+    new = sorted(there - set(context.instance.get_dynamic_partitions(DELIVERIES_NAME)))[:_DELIVERIES_A_TICK]
     if not new:
         return dg.SkipReason("found no new delivery in landing")
     return dg.SensorResult(
@@ -40,7 +40,7 @@ def release_specs(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg
 
     folder = lake.open().settings.root / SPECS
     there = {path.stem for path in folder.glob("*.yaml")} if folder.is_dir() else set()
-    new = sorted(there - set(context.instance.get_dynamic_partitions(RELEASES.name)))
+    new = sorted(there - set(context.instance.get_dynamic_partitions(RELEASES_NAME)))
     if not new:
         return dg.SkipReason("found no new specification of a release")
     return dg.SensorResult(dynamic_partitions_requests=[RELEASES.build_add_request(new)])

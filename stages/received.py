@@ -126,7 +126,7 @@ def _file(folder: Path, path: str, content: str, checksums: dict[str, str]) -> t
 
 def _judged(lake: Lake, manifest: Delivery, found: Written, listed: Listed) -> Written:
     """Complete rows: duplicates told apart, subjects from the vault, pseudonyms."""
-    rows = sorted(found.rows(RECEIVED), key=lambda row: str(row["path"]))
+    rows: list[dict[str, Any]] = sorted(found.rows(RECEIVED), key=lambda row: str(row["path"]))
     _tell_duplicates(rows)
     vault = open_vault(lake)
     subjects = _Subjects(vault, manifest, rows, listed)
@@ -137,11 +137,11 @@ def _judged(lake: Lake, manifest: Delivery, found: Written, listed: Listed) -> W
         if subject:
             # a NIfTI image is its own study and series: its path stands in for the UIDs it does not have
             study, series = (row["study_uid"] or row["path"]), (row["series_uid"] or row["path"])
-            row |= {"study": subject.uid(str(study)), "series": subject.uid(str(series))}
-            row["instance"] = subject.uid(str(row["sop_uid"])) if row["sop_uid"] else None
+            row |= {"study": subject.uid(study), "series": subject.uid(series)}
+            row["instance"] = subject.uid(row["sop_uid"]) if row["sop_uid"] else None
         if row["outcome"] not in ("kept", "duplicate"):
             reason = Reason(str(row["outcome"]))
-            written.hand(QUARANTINE, [held("received", reason, str(row["path"]), str(row["sha256"]), row["instance"])])
+            written.hand(QUARANTINE, [held("received", reason, row["path"], row["sha256"], row["instance"])])
             row["outcome"] = "quarantined"
     written.hand(RECEIVED, rows)
     seen = {(subjects.named(str(r["subject"])).code, r["kind"], r["value"]) for r in found.rows(IDENTIFIERS)}

@@ -91,7 +91,8 @@ def _of_series(series: Series, delivery: str, key: bytes, written: Written) -> I
     """Rows of a series' volumes; what cannot become one is handed over for quarantine."""
     rejected = [held("volumes", reason, instance=instance) for instance, reason in series.broken]
     rejected += [held("volumes", r.reason, instance=series.instances[r.index]) for r in series.plan.rejected]
-    judged = classify(series.headers) if series.headers else None
+    if series.plan.volumes:
+        judged = classify(series.headers)
     for number, planned in enumerate(series.plan.volumes):
         try:
             volume = assemble(planned, lambda i: stored_pixels(series.files[i], series.headers[i]))

@@ -12,6 +12,9 @@ from pydicom.tag import Tag
 SEARCHABLE = 6
 """Shorter strings turn up in voxels by chance, so finding their bytes would say nothing."""
 
+IDENTIFYING_AGE = 90
+"""Ages from here on identify a person; younger ones may leave (45 CFR 164.514(b)(2)(i)(C))."""
+
 
 class Kind(StrEnum):
     """What an identifying string is."""
@@ -70,6 +73,10 @@ class Planter:
         """The value, remembered; `where` names the carrier in words or as an element path."""
         self._key.add(self._subject, kind, value, where)
         return value
+
+    def age(self, age: int, text: str, where: str) -> str:
+        """How an age is written; remembered only where it identifies."""
+        return self.text(Kind.AGE, text, where) if age >= IDENTIFYING_AGE else text
 
     def put(self, dataset: Dataset, keyword: str, kind: Kind, value: str, path: str = "") -> None:
         """Set an element and remember its value; `path` names the sequence that the data set is an item of."""

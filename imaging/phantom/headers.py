@@ -43,7 +43,7 @@ def identity(dataset: Dataset, study: Study, plant: Planter) -> None:
         plant.text(Kind.NAME, part, element("PatientName"))
     plant.put(dataset, "PatientID", Kind.ID, who.mrn)
     plant.put(dataset, "PatientBirthDate", Kind.DATE, f"{who.born:%Y%m%d}")
-    plant.put(dataset, "PatientAge", Kind.AGE, f"{met.age:03d}Y")
+    dataset.PatientAge = plant.age(met.age, f"{met.age:03d}Y", element("PatientAge"))
     dataset.PatientSex = who.sex
     dataset.PatientWeight = str(who.weight)
     dataset.PatientSize = f"{who.height:.2f}"

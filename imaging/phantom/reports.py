@@ -66,9 +66,8 @@ def _history(study: Study, plant: Planter) -> str:
     who, met = study.person, study.encounter
     family = plant.text(Kind.NAME, who.family, WHERE)
     referrer = plant.text(Kind.CLINICIAN, met.referring.split("^")[0], WHERE)
-    title, age = "Mr." if who.sex == "M" else "Ms.", f"{met.age}-year-old"
+    title, age = "Mr." if who.sex == "M" else "Ms.", plant.age(met.age, f"{met.age}-year-old", WHERE)
     complaint = "headache and dizziness" if study.body.part is BodyPart.HEAD else "pain after exercise"
-    plant.text(Kind.AGE, age, WHERE)
     return (
         f"{age} {'man' if who.sex == 'M' else 'woman'} with {complaint}. {title} {family} was sent by Dr. {referrer}."
     )

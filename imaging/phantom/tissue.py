@@ -81,13 +81,12 @@ PROPERTIES: dict[Tissue, Properties] = {
     Tissue.SKIN: Properties(0.75, 900.0, 40.0, 25.0, (1.0, 1.0, 1.0), Label.FAT),
     Tissue.EFFUSION: Properties(1.0, 2850.0, 500.0, 300.0, (2.6, 2.6, 2.6), Label.FLUID),
 }
-"""Tissues and their values.
+"""Tissues and their values, typical of the literature and chosen so that contrasts come out as on clinical images.
 
-Sources: brain tissues and fat, the BrainWeb phantom at 1.5 T (Kwan, Evans, Pike, IEEE TMI 18 (1999) 1085-1097), the
-T2* of fluids raised because that phantom's value is for a grid of 1 mm; muscle, Stanisz et al., MRM 54 (2005) 507-512;
-cartilage, marrow and joint fluid, Gold et al., AJR 183 (2004) 343-351, the T2 of fat and marrow lowered to what spin
-echoes show; diffusion, Pierpaoli et al., Radiology 201 (1996) 637-648. Lesion, tendon, skin and bone are typical
-values without a single source.
+After: brain tissues and fat, the BrainWeb phantom at 1.5 T (Kwan, Evans, Pike, IEEE TMI 18 (1999) 1085-1097), but a
+longer T2* of fluid; muscle, Stanisz et al., MRM 54 (2005) 507-512; cartilage, joint fluid and marrow, Gold et al., AJR
+183 (2004) 343-351, but a shorter T2 of fluid and marrow; diffusion, Pierpaoli et al., Radiology 201 (1996) 637-648.
+Lesion, tendon, skin and bone follow no single source. These are settings of a phantom, not reference values.
 """
 
 LABEL_OF: NDArray[np.uint8] = np.array([PROPERTIES[t].label for t in Tissue], dtype=np.uint8)

@@ -15,7 +15,11 @@ from deid.identifiers import Identifiers, gather
 from deid.policy import load_policy
 from deid.vault import Subject
 
-STUDY, SERIES, INSTANCE = "1.2.826.0.1.3680043.9.77771.1", "1.2.826.0.1.3680043.9.77771.2", "1.2.826.0.1.3680043.9.77771.3"
+STUDY, SERIES, INSTANCE = (
+    "1.2.826.0.1.3680043.9.77771.1",
+    "1.2.826.0.1.3680043.9.77771.2",
+    "1.2.826.0.1.3680043.9.77771.3",
+)
 FRAME_OF_REFERENCE, OTHER_INSTANCE = "1.2.826.0.1.3680043.9.77771.4", "1.2.826.0.1.3680043.9.77771.5"
 
 
@@ -184,7 +188,15 @@ def _plant_listed(planted):
         if not value:
             continue
         put(image, keyword, value)
-    for word in ("Referwick", "Mercyvale", "Larkspurlane", "Foxgloveroad", "12/03/1949", "Wickdescription", "Brookmere"):
+    for word in (
+        "Referwick",
+        "Mercyvale",
+        "Larkspurlane",
+        "Foxgloveroad",
+        "12/03/1949",
+        "Wickdescription",
+        "Brookmere",
+    ):
         planted.tokens.append(word)
     image.PatientAge = "093Y"
     planted.tokens.append("093Y")

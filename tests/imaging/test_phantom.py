@@ -340,3 +340,20 @@ def test_the_demonstration_has_heads_and_knees_of_every_vendor_and_one_split_ser
     assert {vendor for part, vendor in subjects if part is BodyPart.KNEE} == set(Vendor)
     assert sorted(c.part for c in configs if c.part) == [Part.FIRST, Part.REST]
     assert len({o for c in configs for o in c.ordinals}) == 15
+
+
+@pytest.mark.filterwarnings("ignore:The DICOM readers are highly experimental")
+def test_siemens_csa_headers_are_readable_by_others(made):
+    from nibabel.nicom import csareader
+
+    uid, truth = next((u, t) for u, t in made.truth.items() if t["vendor"] == "siemens" and t["contrast"] == "DWI")
+    directions = truth["gradients_lps"]
+    for dataset in made.instances(uid):
+        header = csareader.get_csa_header(dataset, "image")
+        volume = dataset.AcquisitionNumber - 1
+        assert csareader.get_scalar(header, "B_value") == truth["bvals"][volume]
+        if truth["bvals"][volume]:
+            np.testing.assert_allclose(
+                csareader.get_vector(header, "DiffusionGradientDirection", 3), directions[volume], atol=1e-6
+            )
+        assert "MrPhoenixProtocol" in csareader.get_csa_header(dataset, "series")["tags"]

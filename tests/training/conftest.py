@@ -157,3 +157,53 @@ def release():
 def build_release():
     """Builds a release of another size or shape."""
     return build
+
+
+def write_lake(root, release):
+    """The release on disk, as `lake.releases.Release.open` finds it."""
+    import hashlib
+    import io
+    from dataclasses import asdict
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from lake import payload
+    from lake.zones import Lake
+    from schemas.contract import Zone
+    from schemas.tables import LABELS, VOLUMES
+
+    opened = Lake.open(root)
+    for contract, arrays in ((VOLUMES, release.images), (LABELS, release.maps)):
+        rows = []
+        for name, row in arrays.rows.items():
+            frame = payload.encode(arrays.arrays[name])
+            rows.append({**row, "voxels_bytes": len(frame), "voxels": frame})
+        table, partition = opened.table(contract), {"delivery": "synthetic"}
+        table.replace(partition, [table.write(rows, partition)])
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([asdict(member) for member in release.all_members]), buffer)
+    tables = {contract.path: opened.table(contract).version() for contract in (VOLUMES, LABELS)}
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+    location = opened.location(Zone.CURATED, "releases", release.manifest.name)
+    location.write_bytes("members.parquet", buffer.getvalue())
+    frozen = release.manifest.model_copy(update={"members_sha256": digest, "tables": tables})
+    location.write_bytes("manifest.json", frozen.model_dump_json().encode())
+    return opened
+
+
+@pytest.fixture(scope="session")
+def lake_root(tmp_path_factory, release):
+    """Root of a lake on disk that holds the release."""
+    root = tmp_path_factory.mktemp("lake")
+    write_lake(root, release)
+    return root
+
+
+SMALL = {"model.dim": 48, "model.depth": 1, "model.heads": 2, "model.decoder_dim": 24, "model.decoder_heads": 2}
+
+
+@pytest.fixture(scope="session")
+def small():
+    """Overrides of the tiny preset that make its model smaller still."""
+    return dict(SMALL)

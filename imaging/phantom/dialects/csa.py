@@ -1,7 +1,7 @@
 """The Siemens CSA header: a private table of named values inside an element of bytes.
 
-Belongs here: writing one, for phantoms. Source: the layout nibabel documents (nibabel.org, "Siemens format DICOM with
-CSA header"), type CSA2: `SV10`, four bytes, tag count, the number 77, then the tags.
+Belongs here: writing one, for phantoms. Source: the layout that `nibabel.nicom.csareader` reads, type CSA2: `SV10`,
+four bytes, tag count, the number 77, then the tags.
 """
 
 import struct

@@ -1,7 +1,8 @@
 """The GE dialect: `GEMS_*` blocks, the b-value among leftover integers, gradients in the image's own axes.
 
 Belongs here: what only GE writes. Meanings of private elements: pydicom's private dictionary (gdcm), creators
-`GEMS_IDEN_01`, `GEMS_ACQU_01` and `GEMS_PARM_01`; diffusion as `dcm2niix` documents it (rordenlab, GE README).
+`GEMS_IDEN_01`, `GEMS_ACQU_01` and `GEMS_PARM_01`, except for diffusion, which it does not know: where b-value and
+directions stand and in which axes they count is what dcm2niix reads back as the truth (a test holds it to that).
 """
 
 from pathlib import PurePosixPath
@@ -21,7 +22,7 @@ _CUT = {Plane.AXIAL: "Ax", Plane.CORONAL: "Cor", Plane.SAGITTAL: "Sag"}
 _ORIGINAL = ("ORIGINAL", "PRIMARY", "OTHER")
 
 BIG_B = 1_000_000_000
-"""Added to the b-value by newer software to say that several directions were averaged or that b is the nominal one."""
+"""Some software adds this to the b-value; readers must take it off."""
 
 
 def wording(study: Study, scan: Scan) -> Wording:

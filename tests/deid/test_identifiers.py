@@ -1,0 +1,66 @@
+"""Identifying values are gathered from wherever they stand, and found again however they are written."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deid.elements import parse
+from deid.identifiers import Identifiers, gather
+from deid.spelling import atoms, fold
+
+
+def test_values_are_gathered_from_nested_and_private_elements_too(planted, written):
+    pairs = gather(parse(written(planted.image), pixels=False).dataset)
+    assert {
+        ("name", "Quennelby^Osberta^Q"), ("name", "Deepwick^Nested"), ("id", "PID88123"), ("id", "ACC55120"), ("id", "OTHR7731"),
+        ("birth", "19490307"), ("date", "20210417"), ("phone", "615-555-0142"), ("address", "17 Larkspurlane"),
+        ("institution", "Mercyvale Hospital"), ("institution", "Nestedvale Clinic"), ("other", "STN4477"), ("other", "SN9988771"),
+        ("clinician", "Referwick^Ann"), ("uid", "1.2.826.0.1.3680043.9.77771.1"), ("uid", "1.2.826.0.1.3680043.9.88881.1"),
+    } <= pairs  # fmt: skip
+    assert not any(value.startswith("1.2.840.10008") for _, value in pairs)
+
+
+def test_placeholders_identify_nobody(mr_image, written):
+    mr_image.PatientName, mr_image.PatientID, mr_image.StationName = "Anonymous", "unknown", "NONE"
+    pairs = gather(parse(written(mr_image), pixels=False).dataset)
+    assert {kind for kind, _ in pairs} == {"date", "uid"}
+
+
+def test_names_in_other_alphabets_are_read_by_their_character_set(mr_image, written):
+    mr_image.SpecificCharacterSet = "ISO_IR 144"
+    mr_image.PatientName = "Люкceмбypг"
+    assert ("name", "Люкceмбypг") in gather(parse(written(mr_image), pixels=False).dataset)
+
+
+SPELLINGS = (
+    lambda name: name.upper(), lambda name: name.lower(), lambda name: name.capitalize(), lambda name: f"t1_{name}_sag",
+    lambda name: f"{name}2", lambda name: f"x{name}" if len(name) > 4 else name, " ".join, lambda name: f"Dr.{name},", "_".join,
+    lambda name: "".join(c + "\u0301" if c in "aeiou" else c for c in name),
+)  # fmt: skip
+
+
+@given(st.text("abcdefghijklmnopqrstuvwxyz", min_size=3, max_size=12), st.sampled_from(range(len(SPELLINGS))))
+def test_a_name_is_found_in_every_spelling(name, spelling):
+    written = SPELLINGS[spelling](name)
+    if " " in written or ("_" in written and spelling == 8):
+        written = written.upper()
+    found = Identifiers.of([("name", f"{name}^Zzz")]).find(f"brain {written} t2")
+    assert found, "not found"
+
+
+@pytest.mark.parametrize("text", ["AB7731X", "ab-7731-x", "AB 7731 X", "ab_7731_x", "head AB.7731.X t1"])
+def test_an_id_is_found_whatever_separates_it(text):
+    assert Identifiers.of([("id", "AB-7731-X")]).find(text)
+
+
+def test_ordinary_text_is_left_alone():
+    identifiers = Identifiers.of(
+        [("name", "Ma^Li"), ("name", "Maxi^Al"), ("id", "12"), ("institution", "University Hospital")]
+    )
+    assert identifiers.find("maximal intensity axial t1 12 university of alignment") == []
+
+
+def test_places_are_those_of_the_original_text():
+    text = "Ｓmíth ﬁne"
+    assert [(a.text, text[a.start : a.end]) for a in atoms(text)] == [("smith", "Ｓmíth"), ("fine", "ﬁne")]
+    assert fold("MÜLLER") == "muller"

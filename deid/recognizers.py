@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a pattern is checked more easily on one line
 """Patterns that identify anybody: dates, phone numbers, record numbers, addresses, hospitals, clinicians.
 
 Belongs here: what Presidio looks for and how it is set up, without a language model and without the network. The
@@ -17,7 +18,7 @@ _MONTHS = (
 )
 _EDGE, _END = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
 _NUMBER = r"(?:\s*(?:no\.?|nr\.?|number|num|id|#))?\s*[:=#-]?\s*"
-_NAME_WORD = r"[A-ZÀ-ÖØ-Þ][\w’'-]*\.?"
+_NAME_WORD = r"[A-ZÀ-ÖØ-Þ][\w\u2019'-]*\.?"
 _STREET = r"(?:street|avenue|road|boulevard|drive|lane|court|parkway|highway|terrace|stra[sß]e|platz|allee|rue|calle)"
 _STATES = (
     "A[LKZR]|C[AOT]|D[CE]|FL|GA|HI|I[DLNA]|K[SY]|LA|M[EDAINSOT]|N[EVHJMYCD]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[TA]|W[AVIY]"
@@ -63,9 +64,9 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern("ID", "licence number", rf"{_EDGE}(?:npi|dea|license|licence|lic|insurance|policy|member|account|acct|serial|s/n|vin|plate){_NUMBER}[A-Za-z]{{0,4}}[-\s]?\d[\w-]*", 0.9),
     Pattern("ID", "long number", r"(?<![\d.])\d{5,}(?![\d]*\.\d)", 0.6),
     Pattern("ID", "letters and digits", r"(?<![A-Za-z0-9])(?!b\d{3,5}(?![A-Za-z0-9])|\d{4}(?:mm|ms|hz|s)\b)(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]*\d{4,}[A-Za-z0-9]*(?![A-Za-z0-9])", 0.5),
-    Pattern("ADDRESS", "street", rf"{_EDGE}\d{{1,6}}[A-Za-z]?\s+(?:[\w.’'-]+\s+){{1,4}}?{_STREET}\b\.?(?:\s*,?\s*(?:apt|suite|ste|unit|room|rm|floor|fl|#)\.?\s*\w+)?", 0.8),
-    Pattern("ADDRESS", "street, short", r"\b\d{1,6}[A-Za-z]?\s+(?:[\w.’'-]+\s+){1,4}?(?:St|Ave|Rd|Blvd|Dr|Ln|Ct|Pl|Sq|Way|Pkwy|Hwy|Ter|Cir)\b\.?", 0.8, True),
-    Pattern("ADDRESS", "street in full", r"\b(?:[A-ZÀ-Þ][\w’'-]+\s+){1,3}(?:Street|Avenue|Road|Boulevard|Lane|Parkway|Highway|Stra[sß]e|Platz)\b(?:\s+\d+\w?)?", 0.8, True),
+    Pattern("ADDRESS", "street", rf"{_EDGE}\d{{1,6}}[A-Za-z]?\s+(?:[\w.\u2019'-]+\s+){{1,4}}?{_STREET}\b\.?(?:\s*,?\s*(?:apt|suite|ste|unit|room|rm|floor|fl|#)\.?\s*\w+)?", 0.8),
+    Pattern("ADDRESS", "street, short", r"\b\d{1,6}[A-Za-z]?\s+(?:[\w.\u2019'-]+\s+){1,4}?(?:St|Ave|Rd|Blvd|Dr|Ln|Ct|Pl|Sq|Way|Pkwy|Hwy|Ter|Cir)\b\.?", 0.8, True),
+    Pattern("ADDRESS", "street in full", r"\b(?:[A-ZÀ-Þ][\w\u2019'-]+\s+){1,3}(?:Street|Avenue|Road|Boulevard|Lane|Parkway|Highway|Stra[sß]e|Platz)\b(?:\s+\d+\w?)?", 0.8, True),
     Pattern("ADDRESS", "post box", rf"{_EDGE}p\.?\s?o\.?\s?box\s+\d+", 0.9),
     Pattern("ADDRESS", "state and zip", rf"(?:\b[A-Z][a-z]+,?\s+)*\b(?:{_STATES})\s*,?\s*(?:US\s*,?\s*)?\d{{5}}(?:-\d{{4}})?\b", 0.9, True),
     Pattern("ADDRESS", "zip plus four", r"(?<![\w-])\d{5}-\d{4}(?![\w-])", 0.9),
@@ -77,7 +78,7 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern("NAME", "title in lower case", rf"{_EDGE}(?:(?:mrs|dr|prof|doctor)\.?|mr\.|ms\.)\s+[^\W\d_]{{2,}}", 0.7),
     Pattern("NAME", "degree", rf"\b(?:{_NAME_WORD}[ \t]+){{1,3}}{_NAME_WORD}[ \t]*,?[ \t]*(?:M\.?D|D\.?O|Ph\.?D|R\.?N|FRCR|MBBS|R\.?T|P\.?A|N\.?P)\b\.?", 0.9, True),
     Pattern("NAME", "person name of a header", r"\b[^\W\d_]{2,}\^[^\W\d_]+(?:\^[^\W\d_]*)*", 1.0),
-    Pattern("NAME", "last, first", r"\b[A-Z][A-Za-z’'-]+,\s+[A-Z][a-z]+(?:\s+[A-Z]\.?)?(?=\s*(?:$|[.;:)\n(]|MRN|DOB))", 0.6, True),
+    Pattern("NAME", "last, first", r"\b[A-Z][A-Za-z\u2019'-]+,\s+[A-Z][a-z]+(?:\s+[A-Z]\.?)?(?=\s*(?:$|[.;:)\n(]|MRN|DOB))", 0.6, True),
     Pattern("NAME", "role", rf"\b(?i:patient|pt|name|physician|radiologist|technologist|tech|operator|referr(?:ed|ing)(?:\s+by)?|reported\s+by|read\s+by|signed(?:\s+by)?|dictated\s+by|interpreted\s+by|performed\s+by|seen\s+by|attending|resident)\s*(?:name)?\s*[:=]\s*(?:{_NAME_WORD}[ \t,]*){{1,4}}", 0.8, True),
     Pattern("NAME", "initials", r"(?<![\w.])(?:[A-Z]\.\s?){2,3}(?![\w])", 0.6, True),
 )  # fmt: skip

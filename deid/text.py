@@ -26,7 +26,7 @@ MEMO = 1 << 16
 
 _ROUNDS = 6
 _TOKEN = re.compile(r"[^\W_]+")
-_REPORT_WORD = re.compile(r"[^\W\d_](?:[\w’'-]*\w)?")
+_REPORT_WORD = re.compile(r"[^\W\d_](?:[\w\u2019'-]*\w)?")
 _NUMBERED = re.compile(r"(\d{0,4})([a-z]+)(\d{0,4})([a-z]*)")
 _SEQUENCE = re.compile(r"([a-z]{2,})[123]d\d{0,2}(?:(?:rr?|ns|t|p|s|v|ir|st)\d{0,4})*")
 """Siemens' sequence names: a kind, its dimensions, and counts (`epfid2d1`, `tfl3d1`, `spc3d1rr282ns`)."""
@@ -194,7 +194,9 @@ def _kept_words(text: str, spans: list[_Span]) -> Result:
     lone = _lone_letters([m[0] for m in tokens])
     for place, match in enumerate(tokens):
         covered = any(s.start < match.end() and match.start() < s.end for s in spans)
-        covered = covered or (dropped and match[0] in "sS" and text[match.start() - 1 : match.start()] in {"'", "’"})
+        covered = covered or (
+            dropped and match[0] in "sS" and text[match.start() - 1 : match.start()] in {"'", "\u2019"}
+        )
         if covered or place in lone or not known_word(match[0]):
             if not covered:
                 removed.append(Removal(UNKNOWN, "text", 1.0))
@@ -239,7 +241,7 @@ def _capitalized(text: str, spans: list[_Span]) -> list[_Span]:
         word = match[0]
         if not any(c.isupper() for c in word) or any(s.start < match.end() and match.start() < s.end for s in spans):
             continue
-        parts = [p for p in re.split(r"[-_]", re.sub(r"[’']s?$", "", word)) if p]
+        parts = [p for p in re.split(r"[-_]", re.sub(r"[\u2019']s?$", "", word)) if p]
         if all(p.islower() or fold(p) in known or known_word(p) for p in parts) or fold(word) in known:
             continue
         begins = bool(_SENTENCE_END.search(text[: match.start()])) or word.isupper()

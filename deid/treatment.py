@@ -259,9 +259,8 @@ class Treater:
         return _kept(place, treatment.rule, action, "number", POLICY, (vr, capped.encode()))
 
     def _time(self, place: str, treatment: Treatment, vr: str, value: bytes, encodings: tuple[str, ...]) -> Treated:
-        moved = []
-        for part in (p.strip(" \0") for p in text_of(value, encodings).split("\\")[: treatment.most]):
-            moved.append(self._moved(vr, part) if part else "")
+        parts = [part.strip(" \0") for part in text_of(value, encodings).split("\\")[: treatment.most]]
+        moved = [self._moved(vr, part) if part else "" for part in parts]
         good = "\\".join(part or "" for part in moved).rstrip("\\")
         if None in moved and not good:
             return _kept(place, treatment.rule, "Z", "date", CHECK, (vr, b""))

@@ -5,8 +5,15 @@ Belongs here: checks and arithmetic on one raw value. Which element is treated h
 
 import datetime as dt
 import re
+import string
+import struct
 
 _BINARY_WIDTH = {"US": 2, "SS": 2, "AT": 4, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "UV": 8, "SV": 8}
+_FLOATS = {"FL": "<f", "FD": "<d"}
+_MAGNITUDES = (1e-15, 1e15)
+_TEXT_BYTES = 4
+_PRINTABLE = frozenset(range(0x20, 0x7F))
+_WORD_BYTES = frozenset((string.ascii_letters + string.digits + " ").encode())
 _DECIMAL = re.compile(rb"[+-]?(?:\d{1,24}\.?\d{0,24}|\.\d{1,24})(?:[eE][+-]?\d{1,3})?")
 _INTEGER = re.compile(rb"[+-]?\d{1,10}")
 """IS lies between -2^31 and 2^31 - 1 (PS3.5 6.2): ten digits."""
@@ -22,12 +29,27 @@ def number(vr: str, value: bytes, most: int) -> bytes | None:
     if not value:
         return value
     if width := _BINARY_WIDTH.get(vr):
-        return value if len(value) % width == 0 and len(value) // width <= most else None
+        fits = len(value) % width == 0 and len(value) // width <= most
+        return value if fits and not _disguised(vr, value) else None
     pattern = _INTEGER if vr == "IS" else _DECIMAL
     parts = [part.strip(b" \0") for part in value.split(b"\\")]
     if len(parts) > most or not all(not part or pattern.fullmatch(part) for part in parts):
         return None
     return b"\\".join(parts)
+
+
+def _disguised(vr: str, value: bytes) -> bool:
+    """Whether binary numbers look like text, as they do where a file gives text a numeric element's number.
+
+    Integers of four bytes or more that are all printable would be beyond half a billion, or pairs beyond 8,000;
+    floating point numbers must be of a magnitude that something measured can have.
+    """
+    if vr not in _FLOATS:
+        return len(value) >= _TEXT_BYTES and _PRINTABLE.issuperset(value)
+    numbers = (abs(x) for (x,) in struct.iter_unpack(_FLOATS[vr], value))
+    if not all(x == 0 or _MAGNITUDES[0] < x < _MAGNITUDES[1] for x in numbers):
+        return True
+    return len(value) >= 2 * _TEXT_BYTES and _WORD_BYTES.issuperset(value)
 
 
 def age(text: str, cap: int) -> str | None:

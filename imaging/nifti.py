@@ -13,6 +13,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from imaging.errors import ImagingError
@@ -127,14 +128,27 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _open(data: bytes) -> Any:
-    for kind in (nib.Nifti1Image, nib.Nifti2Image):
-        try:
-            return kind.from_bytes(data)
-        except (ImageFileError, HeaderDataError):
-            continue
-        except (ValueError, OSError, EOFError, TypeError, KeyError):
-            break
-    raise ImagingError(Reason.UNREADABLE, "found no NIfTI-1 or NIfTI-2 header, needed one single-file image")
+    kind = next((kind for size, place, magic, kind in _LAYOUTS if _starts_as(data, size, place, magic)), None)
+    if kind is None:
+        raise ImagingError(Reason.UNREADABLE, "found no NIfTI-1 or NIfTI-2 header, needed one single-file image")
+    try:
+        return kind.from_bytes(data)
+    except _HEADER_ERRORS as error:
+        raise ImagingError(
+            Reason.HEADER_INVALID,
+            f"found a NIfTI header that cannot be read ({type(error).__name__}), needed a valid one",
+        ) from None
+
+
+_LAYOUTS = ((348, 344, b"n+1\0", nib.Nifti1Image), (540, 4, b"n+2\0", nib.Nifti2Image))
+"""Header size, place and text of the magic, and who reads it."""
+
+_HEADER_ERRORS = (EOFError, HeaderDataError, ImageFileError, KeyError, OSError, TypeError, ValueError, WrapStructError)
+
+
+def _starts_as(data: bytes, size: int, place: int, magic: bytes) -> bool:
+    sizes = (size.to_bytes(4, "little"), size.to_bytes(4, "big"))
+    return len(data) >= size and data[:4] in sizes and data[place : place + 4] == magic
 
 
 def _shape(shape: tuple[int, ...]) -> tuple[int, ...]:

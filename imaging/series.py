@@ -172,7 +172,8 @@ def _stacks(slices: list[_Slice]) -> dict[Hashable, list[_Slice]]:
         header = slice_.header
         echo_time = None if header.echo_time is None else round(header.echo_time, 2)
         key = (
-            header.series_uid,
+            # scanners and archives reuse a series UID under a new number when they export again
+            (header.series_uid, header.series_number),
             (header.rows, header.columns, header.photometric),
             planes.of(header),
             (header.echo_number, echo_time),

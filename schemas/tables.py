@@ -187,6 +187,7 @@ VOLUMES = Table(
         Column("body_part", _STRING, "Body part of its series, or unknown"),
         Column("part", _STRING, "magnitude, phase, real, imaginary, or unknown"),
         Column("instances", _INT, "Instances it was made from; 0 if it did not come as DICOM"),
+        Column("sources", _STRINGS, "Pseudonymous SOP Instance UIDs of these instances", Phi.PSEUDONYM),
         Column("shape", _INTS, "Voxels along x, y, z and, where 4D, the fourth axis"),
         Column("affine", _FLOATS, "Voxel index to RAS+ millimetres, 4x4 row-major"),
         Column("spacing", _FLOATS, "Voxel size along x, y, z", unit="mm"),

@@ -50,9 +50,9 @@ def volume_balance(lake: Lake, delivery: str) -> Sheet:
     """Instances and NIfTI images kept so far against those in volumes and those held back by the last station."""
     nifti = sum(row["outcome"] == "kept" and row["content"] == "nifti" for row in _received(lake, delivery))
     instances = lake.table(INSTANCES).read(["instance"], {"delivery": delivery}).num_rows
-    made = lake.table(VOLUMES).read(["instances"], {"delivery": delivery})["instances"].to_pylist()
-    # a volume that came as NIfTI counts as one file
-    kept = sum(number or 1 for number in made)
+    made = lake.table(VOLUMES).read(["sources"], {"delivery": delivery})["sources"].to_pylist()
+    # an instance with many frames may be in several volumes; a volume without instances came as one NIfTI image
+    kept = len({name for names in made for name in names}) + sum(not names for names in made)
     return Sheet(instances + nifti, kept, 0, _held(lake, delivery, ("volumes",)))
 
 

@@ -19,6 +19,7 @@ from imaging.errors import ImagingError
 from imaging.normalize import assemble
 from imaging.pixels import stored_pixels
 from imaging.preview import preview
+from imaging.series import VolumePlan
 from imaging.statistics import statistics
 from imaging.volume import Volume
 from lake import payload
@@ -90,7 +91,10 @@ def normalize_unit(unit: pa.RecordBatch, lake: Lake, delivery: str, key: bytes) 
 def _of_series(series: Series, delivery: str, key: bytes, written: Written) -> Iterator[dict[str, Any]]:
     """Rows of a series' volumes; what cannot become one is handed over for quarantine."""
     rejected = [held("volumes", reason, instance=instance) for instance, reason in series.broken]
-    rejected += [held("volumes", r.reason, instance=series.instances[r.index]) for r in series.plan.rejected]
+    used = {index for planned in series.plan.volumes for index in planned.members}
+    # a multi-frame instance of which some frames are in a volume is not held back as a whole
+    left_out = [r for r in series.plan.rejected if r.index not in used]
+    rejected += [held("volumes", r.reason, instance=series.instances[r.index]) for r in left_out]
     if series.plan.volumes:
         judged = classify(series.headers)
     for number, planned in enumerate(series.plan.volumes):
@@ -100,8 +104,13 @@ def _of_series(series: Series, delivery: str, key: bytes, written: Written) -> I
             rejected += [held("volumes", error.reason, instance=series.instances[i]) for i in planned.members]
             continue
         name = volume_id(delivery, series.keys["series"], number)
-        yield _row(volume, name, series.keys, judged, key) | {"instances": len(planned.members)}
+        yield _row(volume, name, series.keys, judged, key) | _sources(series, planned)
     written.hand(QUARANTINE, rejected)
+
+
+def _sources(series: Series, planned: VolumePlan) -> dict[str, Any]:
+    names = [series.instances[index] for index in planned.members]
+    return {"instances": len(names), "sources": names}
 
 
 def _of_nifti(
@@ -115,7 +124,7 @@ def _of_nifti(
         return
     body_part, contrast = nifti.stated(lake, delivery)
     judged = Classification(body_part, "unknown", contrast, volume.part, "", 0.0)
-    yield _row(volume, volume_id(delivery, keys["series"], 0), keys, judged, key) | {"instances": 0}
+    yield _row(volume, volume_id(delivery, keys["series"], 0), keys, judged, key) | {"instances": 0, "sources": []}
 
 
 def volume_id(delivery: str, series: str, number: int) -> str:

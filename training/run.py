@@ -75,7 +75,27 @@ def run(job: Mapping[str, Any] | Path, report: Any) -> Result:
     opened = Lake.open(wanted.root)
     release = Release.open(opened, wanted.release)
     out = (wanted.out or opened.settings.folder(Zone.MODELS) / wanted.name).absolute()
-    return do(wanted, release, out, report)
+    if process.rank() != 0:
+        return do(wanted, release, out, report)
+    return _recorded(opened, wanted, release, out, report)
+
+
+def _recorded(lake: Any, job: Job, release: Any, out: Path, report: Any) -> Result:
+    """Do a job and put it on the record: the opening of a sealed split before, what was made after."""
+    from training import record
+    from training.checkpoint import read_manifest
+    from training.config import configured
+
+    if job.kind != "evaluate":
+        result = do(job, release, out, report)
+        record.trained(lake, release, result)
+        return result
+    split = configured(job.preset, "evaluate", job.config).split
+    record.opening(lake, release, split)
+    result = do(job, release, out, report)
+    models = [read_manifest(found(name, out)) for name in job.checkpoints]
+    record.evaluated(lake, release, result, models, split)
+    return result
 
 
 def do(job: Job, release: Any, out: Path, report: Any) -> Result:

@@ -4,6 +4,7 @@ import io
 import socket
 import struct
 
+import pydicom.config
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
@@ -33,6 +34,13 @@ def no_network(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)
+
+
+@pytest.fixture(autouse=True)
+def invalid_values_may_be_written(monkeypatch):
+    """Let the tests write what no writer should: pydicom would warn about every planted value."""
+    monkeypatch.setattr(pydicom.config.settings, "_writing_validation_mode", pydicom.config.IGNORE)
+    monkeypatch.setattr(pydicom.config.settings, "reading_validation_mode", pydicom.config.IGNORE)
 
 
 @pytest.fixture
@@ -93,29 +101,89 @@ def mr_image():
 
 
 RESEARCH = {
-    "SpecificCharacterSet": "ISO_IR 100", "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", "NORM"], "Modality": "MR",
-    "Manufacturer": "SIEMENS", "ManufacturerModelName": "Prisma_fit", "SoftwareVersions": "syngo MR E11",
-    "StudyDescription": "BRAIN WITHOUT CONTRAST", "SeriesDescription": "ep2d_diff_b1000_p2",
-    "ProtocolName": "ep2d_diff_b1000_p2", "SequenceName": "*ep_b1000#1", "BodyPartExamined": "BRAIN",
-    "PatientSex": "F", "PatientAge": "042Y", "PatientWeight": "61.5", "PatientSize": "1.68", "PatientPosition": "HFS",
-    "ScanningSequence": "EP", "SequenceVariant": ["SK", "SP"], "ScanOptions": ["PFP", "FS"], "MRAcquisitionType": "2D",
-    "AngioFlag": "N", "SliceThickness": "2.0", "SpacingBetweenSlices": "2.2", "RepetitionTime": "8200",
-    "EchoTime": "86.5", "InversionTime": "2500", "NumberOfAverages": "1", "ImagingFrequency": "123.25",
-    "ImagedNucleus": "1H", "EchoNumbers": "1", "MagneticFieldStrength": "3", "NumberOfPhaseEncodingSteps": "96",
-    "EchoTrainLength": "1", "PercentSampling": "100", "PercentPhaseFieldOfView": "100", "PixelBandwidth": "1775",
-    "TriggerTime": "12.5", "HeartRate": "60", "ReconstructionDiameter": "240", "ReceiveCoilName": "HeadNeck_20",
-    "TransmitCoilName": "Body", "AcquisitionMatrix": [120, 0, 0, 120], "InPlanePhaseEncodingDirection": "COL",
-    "FlipAngle": "90", "VariableFlipAngleFlag": "N", "SAR": "0.4", "dBdt": "0", "B1rms": 1.5,
-    "SeriesNumber": "7", "AcquisitionNumber": "1", "InstanceNumber": "12", "ImagePositionPatient": ["-1.5", "2", "3.25"],
-    "ImageOrientationPatient": ["1", "0", "0", "0", "1", "0"], "SliceLocation": "3.25", "TemporalPositionIdentifier": "1",
-    "NumberOfTemporalPositions": "2", "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "Rows": 4,
-    "Columns": 4, "PixelSpacing": ["2", "2"], "BitsAllocated": 16, "BitsStored": 12, "HighBit": 11,
-    "PixelRepresentation": 0, "SmallestImagePixelValue": 0, "LargestImagePixelValue": 15, "WindowCenter": "400",
-    "WindowWidth": "800", "RescaleIntercept": "0", "RescaleSlope": "1", "RescaleType": "US", "DiffusionBValue": 1000.0,
-    "DiffusionGradientOrientation": [0.6, 0.0, 0.8], "StudyDate": "20210417", "SeriesDate": "20210417",
-    "AcquisitionDate": "20210417", "ContentDate": "20210417", "StudyTime": "101500", "SeriesTime": "102000.5",
-    "AcquisitionTime": "102030.125000", "ContentTime": "102031",
-}  # fmt: skip
+    "SpecificCharacterSet": "ISO_IR 100",
+    "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", "NORM"],
+    "Modality": "MR",
+    "Manufacturer": "SIEMENS",
+    "ManufacturerModelName": "Prisma_fit",
+    "SoftwareVersions": "syngo MR E11",
+    "StudyDescription": "BRAIN WITHOUT CONTRAST",
+    "SeriesDescription": "ep2d_diff_b1000_p2",
+    "ProtocolName": "ep2d_diff_b1000_p2",
+    "SequenceName": "*ep_b1000#1",
+    "BodyPartExamined": "BRAIN",
+    "PatientSex": "F",
+    "PatientAge": "042Y",
+    "PatientWeight": "61.5",
+    "PatientSize": "1.68",
+    "PatientPosition": "HFS",
+    "ScanningSequence": "EP",
+    "SequenceVariant": ["SK", "SP"],
+    "ScanOptions": ["PFP", "FS"],
+    "MRAcquisitionType": "2D",
+    "AngioFlag": "N",
+    "SliceThickness": "2.0",
+    "SpacingBetweenSlices": "2.2",
+    "RepetitionTime": "8200",
+    "EchoTime": "86.5",
+    "InversionTime": "2500",
+    "NumberOfAverages": "1",
+    "ImagingFrequency": "123.25",
+    "ImagedNucleus": "1H",
+    "EchoNumbers": "1",
+    "MagneticFieldStrength": "3",
+    "NumberOfPhaseEncodingSteps": "96",
+    "EchoTrainLength": "1",
+    "PercentSampling": "100",
+    "PercentPhaseFieldOfView": "100",
+    "PixelBandwidth": "1775",
+    "TriggerTime": "12.5",
+    "HeartRate": "60",
+    "ReconstructionDiameter": "240",
+    "ReceiveCoilName": "HeadNeck_20",
+    "TransmitCoilName": "Body",
+    "AcquisitionMatrix": [120, 0, 0, 120],
+    "InPlanePhaseEncodingDirection": "COL",
+    "FlipAngle": "90",
+    "VariableFlipAngleFlag": "N",
+    "SAR": "0.4",
+    "dBdt": "0",
+    "B1rms": 1.5,
+    "SeriesNumber": "7",
+    "AcquisitionNumber": "1",
+    "InstanceNumber": "12",
+    "ImagePositionPatient": ["-1.5", "2", "3.25"],
+    "ImageOrientationPatient": ["1", "0", "0", "0", "1", "0"],
+    "SliceLocation": "3.25",
+    "TemporalPositionIdentifier": "1",
+    "NumberOfTemporalPositions": "2",
+    "SamplesPerPixel": 1,
+    "PhotometricInterpretation": "MONOCHROME2",
+    "Rows": 4,
+    "Columns": 4,
+    "PixelSpacing": ["2", "2"],
+    "BitsAllocated": 16,
+    "BitsStored": 12,
+    "HighBit": 11,
+    "PixelRepresentation": 0,
+    "SmallestImagePixelValue": 0,
+    "LargestImagePixelValue": 15,
+    "WindowCenter": "400",
+    "WindowWidth": "800",
+    "RescaleIntercept": "0",
+    "RescaleSlope": "1",
+    "RescaleType": "US",
+    "DiffusionBValue": 1000.0,
+    "DiffusionGradientOrientation": [0.6, 0.0, 0.8],
+    "StudyDate": "20210417",
+    "SeriesDate": "20210417",
+    "AcquisitionDate": "20210417",
+    "ContentDate": "20210417",
+    "StudyTime": "101500",
+    "SeriesTime": "102000.5",
+    "AcquisitionTime": "102030.125000",
+    "ContentTime": "102031",
+}
 
 
 @pytest.fixture
@@ -159,31 +227,76 @@ def _plant_listed(planted):
     put(image, "PatientName", "Quennelby", "Quennelby^Osberta^Q")
     planted.tokens.append("Osberta")
     listed = {
-        "PatientID": "PID88123", "OtherPatientIDs": "OPI77120", "PatientBirthDate": "19490307", "PatientBirthTime": "031733",
-        "PatientBirthName": "Maidenhurst", "PatientMotherBirthName": "Motherwick", "OtherPatientNames": "Aliasworth",
-        "PatientAddress": "17 Larkspurlane", "PatientTelephoneNumbers": "615-555-0142", "EthnicGroup": "Ethnogroupia",
-        "Occupation": "Lighthousekeeper", "AdditionalPatientHistory": "Historytoken fell at Brookmere",
-        "PatientComments": "Commenttoken", "MedicalAlerts": "Alerttoken", "Allergies": "Allergytoken",
-        "MilitaryRank": "Ranktoken", "BranchOfService": "Branchtoken", "CountryOfResidence": "Ruritania",
-        "RegionOfResidence": "Zendashire", "PatientReligiousPreference": "Religiontoken", "AccessionNumber": "ACC55120",
-        "StudyID": "STID9182", "InstitutionName": "Mercyvale Hospital", "InstitutionAddress": "9 Foxgloveroad",
-        "InstitutionalDepartmentName": "Deptokenology", "StationName": "STN4477", "DeviceSerialNumber": "SN9988771",
-        "ReferringPhysicianName": "Referwick^Ann", "ReferringPhysicianTelephoneNumbers": "615-555-0199",
-        "PerformingPhysicianName": "Performwick", "OperatorsName": "Operatorwick", "NameOfPhysiciansReadingStudy": "Readwick",
-        "PhysiciansOfRecord": "Recordwick", "RequestingPhysician": "Requestwick", "ProtocolName": "t1 for Osberta Quennelby",
-        "SeriesDescription": "Wickdescription T2", "StudyDescription": "Studywick 12/03/1949", "ImageComments": "Imagewick",
-        "AdmissionID": "ADM33121", "PerformedProcedureStepID": "PPS72819", "PerformedProcedureStepDescription": "Stepwick",
-        "RequestedProcedureDescription": "Procwick", "RequestAttributesComment": "", "CurrentPatientLocation": "Wardwick",
-        "PerformedStationAETitle": "AETWICK", "PerformedLocation": "Locwick", "GantryID": "GAN88123", "PlateID": "PLT66128",
-        "DetectorID": "DET55127", "IssuerOfPatientID": "Issuerwick", "SourceApplicationEntityTitle": "",
-        "TimezoneOffsetFromUTC": "+0530", "InstanceCreationDate": "20210418", "InstanceCreationTime": "235959",
-        "PatientInsurancePlanCodeSequence": None, "TextComments": "Textwick", "InterpretationText": "Interpretwick",
-        "ContributionDate": "", "AcquisitionComments": "Acqwick", "DerivationDescription": "Derivedwick",
-        "ContrastBolusAgent": "Agentwick", "FrameComments": "Framewick", "ImagePresentationComments": "Presentwick",
-        "RequestedContrastAgent": "Requestagentwick", "ResultsComments": "", "VisitComments": "Visitwick",
-        "StudyComments": "Studycommentwick", "PerformedProcedureStepStartDate": "20210416",
+        "PatientID": "PID88123",
+        "OtherPatientIDs": "OPI77120",
+        "PatientBirthDate": "19490307",
+        "PatientBirthTime": "031733",
+        "PatientBirthName": "Maidenhurst",
+        "PatientMotherBirthName": "Motherwick",
+        "OtherPatientNames": "Aliasworth",
+        "PatientAddress": "17 Larkspurlane",
+        "PatientTelephoneNumbers": "615-555-0142",
+        "EthnicGroup": "Ethnogroupia",
+        "Occupation": "Lighthousekeeper",
+        "AdditionalPatientHistory": "Historytoken fell at Brookmere",
+        "PatientComments": "Commenttoken",
+        "MedicalAlerts": "Alerttoken",
+        "Allergies": "Allergytoken",
+        "MilitaryRank": "Ranktoken",
+        "BranchOfService": "Branchtoken",
+        "CountryOfResidence": "Ruritania",
+        "RegionOfResidence": "Zendashire",
+        "PatientReligiousPreference": "Religiontoken",
+        "AccessionNumber": "ACC55120",
+        "StudyID": "STID9182",
+        "InstitutionName": "Mercyvale Hospital",
+        "InstitutionAddress": "9 Foxgloveroad",
+        "InstitutionalDepartmentName": "Deptokenology",
+        "StationName": "STN4477",
+        "DeviceSerialNumber": "SN9988771",
+        "ReferringPhysicianName": "Referwick^Ann",
+        "ReferringPhysicianTelephoneNumbers": "615-555-0199",
+        "PerformingPhysicianName": "Performwick",
+        "OperatorsName": "Operatorwick",
+        "NameOfPhysiciansReadingStudy": "Readwick",
+        "PhysiciansOfRecord": "Recordwick",
+        "RequestingPhysician": "Requestwick",
+        "ProtocolName": "t1 for Osberta Quennelby",
+        "SeriesDescription": "Wickdescription T2",
+        "StudyDescription": "Studywick 12/03/1949",
+        "ImageComments": "Imagewick",
+        "AdmissionID": "ADM33121",
+        "PerformedProcedureStepID": "PPS72819",
+        "PerformedProcedureStepDescription": "Stepwick",
+        "RequestedProcedureDescription": "Procwick",
+        "RequestAttributesComment": "",
+        "CurrentPatientLocation": "Wardwick",
+        "PerformedStationAETitle": "AETWICK",
+        "PerformedLocation": "Locwick",
+        "GantryID": "GAN88123",
+        "PlateID": "PLT66128",
+        "DetectorID": "DET55127",
+        "IssuerOfPatientID": "Issuerwick",
+        "SourceApplicationEntityTitle": "",
+        "TimezoneOffsetFromUTC": "+0530",
+        "InstanceCreationDate": "20210418",
+        "InstanceCreationTime": "235959",
+        "PatientInsurancePlanCodeSequence": None,
+        "TextComments": "Textwick",
+        "InterpretationText": "Interpretwick",
+        "ContributionDate": "",
+        "AcquisitionComments": "Acqwick",
+        "DerivationDescription": "Derivedwick",
+        "ContrastBolusAgent": "Agentwick",
+        "FrameComments": "Framewick",
+        "ImagePresentationComments": "Presentwick",
+        "RequestedContrastAgent": "Requestagentwick",
+        "ResultsComments": "",
+        "VisitComments": "Visitwick",
+        "StudyComments": "Studycommentwick",
+        "PerformedProcedureStepStartDate": "20210416",
         "CommentsOnThePerformedProcedureStep": "Performcommentwick",
-    }  # fmt: skip
+    }
     for keyword, value in listed.items():
         if not value:
             continue
@@ -207,11 +320,20 @@ def _plant_unlisted(planted):
     image = planted.image
     planted.put(image, "ImageType", "TYPEWICK", ["ORIGINAL", "PRIMARY", "M", "TYPEWICK"])
     for keyword, token in {
-        "SequenceName": "Seqwick", "BodyPartExamined": "BODYWICK", "ManufacturerModelName": "Modelwick",
-        "SoftwareVersions": "Softwick", "TransmitCoilName": "Coilwick", "PositionReferenceIndicator": "Positwick",
-        "WindowCenterWidthExplanation": "Explainwick", "ScanOptions": "OPTWICK", "ReceiveCoilName": "Receivewick",
-        "RescaleType": "Rescalewick", "StackID": "Stackwick", "DocumentTitle": "Documentwick", "Manufacturer": "Makerwick",
-    }.items():  # fmt: skip
+        "SequenceName": "Seqwick",
+        "BodyPartExamined": "BODYWICK",
+        "ManufacturerModelName": "Modelwick",
+        "SoftwareVersions": "Softwick",
+        "TransmitCoilName": "Coilwick",
+        "PositionReferenceIndicator": "Positwick",
+        "WindowCenterWidthExplanation": "Explainwick",
+        "ScanOptions": "OPTWICK",
+        "ReceiveCoilName": "Receivewick",
+        "RescaleType": "Rescalewick",
+        "StackID": "Stackwick",
+        "DocumentTitle": "Documentwick",
+        "Manufacturer": "Makerwick",
+    }.items():
         planted.put(image, keyword, token)
     code = Dataset()
     planted.put(code, "CodeValue", "CODE7781")
@@ -268,10 +390,17 @@ def _plant_private(planted):
 def _plant_graphics(planted):
     image = planted.image
     for tag, vr, value in (
-        (0x60000010, "US", 4), (0x60000011, "US", 4), (0x60000022, "LO", "Overlaywick"), (0x60000040, "CS", "G"),
-        (0x60000050, "SS", [1, 1]), (0x60000100, "US", 1), (0x60000102, "US", 0), (0x60001500, "LO", "Labelwick"),
-        (0x60003000, "OW", b"OVERLAYDATAWICK "), (0x50003000, "OW", b"CURVEDATAWICK "),
-    ):  # fmt: skip
+        (0x60000010, "US", 4),
+        (0x60000011, "US", 4),
+        (0x60000022, "LO", "Overlaywick"),
+        (0x60000040, "CS", "G"),
+        (0x60000050, "SS", [1, 1]),
+        (0x60000100, "US", 1),
+        (0x60000102, "US", 0),
+        (0x60001500, "LO", "Labelwick"),
+        (0x60003000, "OW", b"OVERLAYDATAWICK "),
+        (0x50003000, "OW", b"CURVEDATAWICK "),
+    ):
         image.add_new(tag, vr, value)
     planted.tokens.extend(("Overlaywick", "Labelwick", "OVERLAYDATAWICK", "CURVEDATAWICK"))
     icon = Dataset()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydicom.datadict import DicomDictionary
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
 
 from deid.headers import Deidentifier
 from deid.identifiers import Identifiers
@@ -68,7 +68,11 @@ def test_no_planted_identifier_is_left_anywhere_in_the_file(
     assert left(["1.2.826.0.1.3680043.9.77771"], cleaned.data) == []
 
 
-@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian], ids=["implicit", "big endian"])
+@pytest.mark.parametrize(
+    "syntax",
+    [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian],
+    ids=["implicit", "big endian", "deflated"],
+)
 def test_other_encodings_leak_as_little_and_give_the_same_file(planted, written, deidentifiers, subject, syntax):
     image = planted.image
     explicit = deidentifiers["safe_harbor"].clean(written(image), subject, Identifiers())
@@ -91,13 +95,31 @@ def test_decisions_and_header_columns_hold_no_planted_identifier(
     assert top >= came, "every element that came has a decision"
 
 
+def test_neither_log_nor_warning_quotes_a_value(
+    planted, written, deidentifiers, identifiers_of, subject, caplog, recwarn, monkeypatch
+):
+    planted.image.SpecificCharacterSet = "CHARSETWICK"
+    planted.image.PatientBirthDate = "BIRTHWICK"
+    data = written(planted.image)
+    monkeypatch.setattr(pydicom.config.settings, "reading_validation_mode", pydicom.config.WARN)
+    caplog.set_level(0)
+    caplog.clear()
+    recwarn.clear()
+    deidentifiers["safe_harbor"].clean(data, subject, identifiers_of(data))
+    said = caplog.text + "".join(str(warning.message) for warning in recwarn)
+    assert left([*planted.tokens, "CHARSETWICK", "BIRTHWICK"], said.encode()) == []
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_what_research_needs_stays(mr_image, written, deidentifiers, identifiers_of, subject, research, policy):
     data = written(mr_image)
     output = reread(deidentifiers[policy].clean(data, subject, identifiers_of(data)))
     changing = {"SpecificCharacterSet"} | {keyword for keyword in research if keyword.endswith(("Date", "Time"))} - {
-        "RepetitionTime", "EchoTime", "InversionTime", "TriggerTime",
-    }  # fmt: skip
+        "RepetitionTime",
+        "EchoTime",
+        "InversionTime",
+        "TriggerTime",
+    }
     source = pydicom.dcmread(io.BytesIO(data))
     lost = [k for k in research if k not in changing and output.get(k) != source.get(k)]
     assert lost == []
@@ -158,9 +180,12 @@ def test_another_process_gives_the_same_bytes(mr_image, written, deidentifiers, 
         "sys.stdout.write(out.hex())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / "job"], capture_output=True, text=True, check=True,
+        [sys.executable, "-c", code, tmp_path / "job"],
+        capture_output=True,
+        text=True,
+        check=True,
         env={"PYTHONHASHSEED": "7", "PYTHONPATH": str(Path(__file__).parents[2])},
-    )  # fmt: skip
+    )
     assert bytes.fromhex(done.stdout) == here
 
 
@@ -207,9 +232,17 @@ def test_times_of_a_study_move_together(mr_image, written, deidentifiers, subjec
 
 @pytest.mark.parametrize(
     ("age", "birth", "expected"),
-    [("089Y", "", "089Y"), ("090Y", "", "090Y"), ("104Y", "", "090Y"), ("007M", "", "007M"), ("", "19500418", "070Y"),
-     ("", "19200101", "090Y"), ("", "20200117", "015M"), ("old", "", None)],
-)  # fmt: skip
+    [
+        ("089Y", "", "089Y"),
+        ("090Y", "", "090Y"),
+        ("104Y", "", "090Y"),
+        ("007M", "", "007M"),
+        ("", "19500418", "070Y"),
+        ("", "19200101", "090Y"),
+        ("", "20200117", "015M"),
+        ("old", "", None),
+    ],
+)
 def test_ages_above_89_are_aggregated(mr_image, written, deidentifiers, subject, age, birth, expected):
     # the data dictionary's check would refuse the last one already when it is set
     mr_image["PatientAge"]._value = age

@@ -8,7 +8,30 @@ from deid.policy import Treat, compile_policy, load_policy
 from schemas.document import DocumentError
 from schemas.policy import POLICIES, Dates, shipped
 
-NEVER = ["PatientAddress", "PatientTelephoneNumbers", "OtherPatientIDs", "InstitutionName", "InstitutionAddress", "StationName", "DeviceSerialNumber", "OperatorsName", "PerformingPhysicianName", "ImageComments", "PatientComments", "RequestAttributesSequence", "OriginalAttributesSequence", "IconImageSequence", "OverlayData", "TimezoneOffsetFromUTC", "InstanceCreationDate", "EthnicGroup", "OtherPatientIDsSequence", "DigitalSignaturesSequence", "GraphicAnnotationSequence", "ProcedureCodeSequence"]
+NEVER = [
+    "PatientAddress",
+    "PatientTelephoneNumbers",
+    "OtherPatientIDs",
+    "InstitutionName",
+    "InstitutionAddress",
+    "StationName",
+    "DeviceSerialNumber",
+    "OperatorsName",
+    "PerformingPhysicianName",
+    "ImageComments",
+    "PatientComments",
+    "RequestAttributesSequence",
+    "OriginalAttributesSequence",
+    "IconImageSequence",
+    "OverlayData",
+    "TimezoneOffsetFromUTC",
+    "InstanceCreationDate",
+    "EthnicGroup",
+    "OtherPatientIDsSequence",
+    "DigitalSignaturesSequence",
+    "GraphicAnnotationSequence",
+    "ProcedureCodeSequence",
+]
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -71,12 +94,34 @@ def test_a_rule_that_cannot_hold_is_refused_by_name(tmp_path, field, elements, s
         ({"keeep": []}, "keeep"),
         ({"extends": "own.yaml"}, "extends itself"),
         ({"extends": "absent.yaml"}, "found no policy"),
-        ({"private": [{"id": "p", "reason": "r", "creator": "C", "elements": [{"at": "0018,xx01", "vr": "DS", "meaning": "m"}]}]},
-         "odd group"),
-        ({"private": [{"id": "p", "reason": "r", "creator": "C", "elements": [{"at": "0019,xx01", "vr": "LO", "meaning": "m"}]}]},
-         "vr"),
+        (
+            {
+                "private": [
+                    {
+                        "id": "p",
+                        "reason": "r",
+                        "creator": "C",
+                        "elements": [{"at": "0018,xx01", "vr": "DS", "meaning": "m"}],
+                    }
+                ]
+            },
+            "odd group",
+        ),
+        (
+            {
+                "private": [
+                    {
+                        "id": "p",
+                        "reason": "r",
+                        "creator": "C",
+                        "elements": [{"at": "0019,xx01", "vr": "LO", "meaning": "m"}],
+                    }
+                ]
+            },
+            "vr",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_document_that_is_no_policy_is_refused(tmp_path, content, said):
     with pytest.raises(DocumentError, match=said):
         load_policy(write(tmp_path / "own.yaml", **content))

@@ -8,10 +8,16 @@ from deid.residual import Finding, Scanner
 from schemas.policy import Dates
 
 PAIRS = [
-    ("name", "Quennelby^Osberta"), ("name", "Müller^Jörg"), ("id", "PID88123"), ("id", "00123"), ("phone", "615-555-0142"),
-    ("institution", "Mercyvale Heart and Lung"), ("birth", "19490307"), ("date", "20210417"),
+    ("name", "Quennelby^Osberta"),
+    ("name", "Müller^Jörg"),
+    ("id", "PID88123"),
+    ("id", "00123"),
+    ("phone", "615-555-0142"),
+    ("institution", "Mercyvale Heart and Lung"),
+    ("birth", "19490307"),
+    ("date", "20210417"),
     ("uid", "1.2.826.0.1.3680043.9.77771.1"),
-]  # fmt: skip
+]
 PIXELS = b"\xe0\x7f\x10\x00OW\0\0\x20\0\0\0"
 
 
@@ -27,12 +33,24 @@ def part10(header=b"", pixels=b""):
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("t1 quennelby", "name"), ("t1_QUENNELBY_sag", "name"), ("QuennelbyOsberta", "name"), ("Müller", "name"),
-        ("Muller", "name"), ("jörg", "name"), ("00123", "id"), ("PID88123", "id"), ("6155550142", "phone"), ("mercyvale", "institution"), ("1949-03-07", "birth"),
-        ("3/7/1949", "birth"), ("7 Mar 1949", "birth"), ("19490307", "birth"), ("17.04.2021", "date"),
+        ("t1 quennelby", "name"),
+        ("t1_QUENNELBY_sag", "name"),
+        ("QuennelbyOsberta", "name"),
+        ("Müller", "name"),
+        ("Muller", "name"),
+        ("jörg", "name"),
+        ("00123", "id"),
+        ("PID88123", "id"),
+        ("6155550142", "phone"),
+        ("mercyvale", "institution"),
+        ("1949-03-07", "birth"),
+        ("3/7/1949", "birth"),
+        ("7 Mar 1949", "birth"),
+        ("19490307", "birth"),
+        ("17.04.2021", "date"),
         ("1.2.826.0.1.3680043.9.77771.1", "uid"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("form", ["text", "latin-1", "utf-8", "utf-16-le"])
 def test_an_identifier_is_found_in_every_spelling_and_encoding(scanner, text, kind, form):
     data = text if form == "text" else part10(text.encode(form) + b"\0\0")

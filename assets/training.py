@@ -13,6 +13,7 @@ import dagster as dg
 import yaml
 
 from assets.resources import LakeResource
+from assets.training_process import REASON
 
 
 def overrides(texts: Mapping[str, str]) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def trained(
         ranks: processes.
 
     Raises:
-        dagster_pipes.DagsterPipesError: if the process failed; its own message stands in the log.
+        dagster.Failure: if the job cannot be done, with the reason; it is not to be retried.
     """
     from training.launch import command, environment
 
@@ -43,5 +44,8 @@ def trained(
         client = dg.PipesSubprocessClient(env=environment(ranks, len(os.sched_getaffinity(0))))
         arguments = command(path, ranks, module="assets.training_process")
         run = client.run(command=arguments, context=context)
+        if (told := path.with_suffix(REASON)).is_file():
+            # what is wrong with a job is wrong at the second try too; only a lost process is tried again
+            raise dg.Failure(told.read_text(encoding="utf-8"), allow_retries=False)
     metadata: Mapping[str, Any] = run.get_materialize_result().metadata or {}
     return metadata

@@ -11,25 +11,42 @@ from typing import Any
 
 from dagster_pipes import open_dagster_pipes
 
+_ROOMS = ("schemas", "lake", "lineage", "training")
+
 _TOLD = ("loss", "mean_dice", "samples_per_s", "tokens_per_s", "data_wait", "padding")
 """Numbers of an event that a line of progress shows."""
 
 
+REASON = ".reason"
+"""Suffix of the file beside the job that says, for people, why it could not be done."""
+
+
 def main(job: Path) -> int:
-    """Run the job; 0 when it is finished and recorded."""
+    """Run the job to its end, or write down why it cannot be done; any other code than 0 is a lost process."""
     from training.process import die_with_parent
-    from training.run import run
 
     die_with_parent()
+    try:
+        _run(job)
+    # what our rooms raise for wrong documents, releases, terms and trainings; all else is a defect and shows its trace
+    except (ValueError, PermissionError, FileNotFoundError) as error:
+        if type(error).__module__.split(".")[0] not in _ROOMS:
+            raise
+        job.with_suffix(REASON).write_text(str(error), encoding="utf-8")
+    return 0
+
+
+def _run(job: Path) -> None:
+    from training.run import run
+
     if os.environ.get("RANK", "0") != "0":
         run(job, lambda _event: None)
-        return 0
+        return
     with open_dagster_pipes() as pipes:
         result = run(job, lambda event: pipes.log.info(line(event)))
         numbers = flat(result.metrics)
         place = {"folder": {"raw_value": str(result.folder), "type": "path"}}
         pipes.report_asset_materialization(metadata={**place, "resumed_from": result.resumed_from, **numbers})
-    return 0
 
 
 def line(event: Mapping[str, Any]) -> str:

@@ -41,6 +41,10 @@ class Conflict(RuntimeError):
     """Another writer committed first; read again, then try again."""
 
 
+class TableOutdated(ValueError):
+    """The table was made under an older contract; the message says what to do."""
+
+
 class TableMissing(FileNotFoundError):
     """The table has no commit yet; the message says what makes it."""
 
@@ -191,8 +195,10 @@ class LakeTable:
 
         Raises:
             TableMissing: if the table has no commit yet.
+            TableOutdated: if it has not all columns of the contract.
         """
         names = list(columns or (c.name for c in self.contract.columns if c.name != self.contract.payload))
+        self._require(names, version)
         schema = pa.schema([self.contract.arrow_schema.field(name) for name in names])
         stored = [name for name in names if name not in self.contract.partition_by]
         tables = []
@@ -223,6 +229,14 @@ class LakeTable:
                 f"found no table {self.contract.path} in this lake, needed one; materialize the asset "
                 f"{self.contract.path} first (larmor run DELIVERY)"
             ) from None
+
+    def _require(self, names: Sequence[str], version: int | None) -> None:
+        there = {field.name for field in self._delta(version).schema().fields}
+        if missing := [name for name in names if name not in there]:
+            raise TableOutdated(
+                f"table {self.contract.path}: found no columns {missing} in it, needed them; it was made by another "
+                "version of Larmor, so use that one, or move the table away and materialize its deliveries again"
+            )
 
     def _adds(self, partition: Mapping[str, str] | None, version: int | None) -> list[tuple[str, dict[str, str]]]:
         actions = pa.table(self._delta(version).get_add_actions(flatten=True)).to_pylist()

@@ -71,9 +71,8 @@ def data(lake: Lake, seed: int, say: Callable[[str], None]) -> list[str]:
     terms.install(lake, document.id)
     made = demo_deliveries(lake.settings.root, seed=seed, licence=document.id, licensor=document.licensor)
     for summary in made:
-        say(
-            f"  {summary.name}: {summary.files} files of {summary.subjects} subjects, {summary.planted} identifiers planted"
-        )
+        planted = f"{summary.planted} identifiers planted"
+        say(f"  {summary.name}: {summary.files} files of {summary.subjects} subjects, {planted}")
     return [summary.name for summary in made]
 
 

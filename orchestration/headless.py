@@ -3,6 +3,7 @@
 Belongs here: running a job in this process and summing up what it did. What the jobs hold is `orchestration.jobs`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -103,25 +104,35 @@ def _run(
         )
         if not result.success:
             raise RunFailed(_failure(result))
-        return _made(result)
+        return _made(result, keys)
 
 
-def _made(result: dg.ExecuteInProcessResult) -> list[Made]:
-    found = {}
+def _made(result: dg.ExecuteInProcessResult, keys: Sequence[Key]) -> list[Made]:
+    found: dict[str, dict[str, Any]] = {}
     for event in result.get_asset_materialization_events():
         materialization = event.materialization
         metadata = {name: getattr(value, "value", value) for name, value in materialization.metadata.items()}
         # an asset that reports twice, once through Pipes, has told all the second time
         found["/".join(materialization.asset_key.path)] = metadata
-    return [Made(asset, metadata) for asset, metadata in found.items()]
+    return [Made(asset, found[asset]) for asset in map("/".join, keys) if asset in found]
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.event_type_value == "STEP_FAILURE" and event.step_failure_data.error:
+            step = str(event.step_key).replace("__", "/")
+            if told := event.step_failure_data.user_failure_data:
+                return f"{step}: {told.description}"
             error = event.step_failure_data.error
             # the innermost cause is the sentence that names the remedy; Dagster's own frames stand around it
             while error.cause:
                 error = error.cause
-            return f"{event.step_key}: {error.message.strip().removeprefix(f'{error.cls_name}: ')}"
+            if error.cls_name == "DagsterPipesExecutionError":
+                return (
+                    f"{step}: found a training process that ended before its work, needed it to finish; its "
+                    "own words stand above, and the same command resumes from the last saved step"
+                )
+            # the message begins with the path of the error's class
+            message = re.sub(rf"^[\w.]*{error.cls_name}: ", "", error.message.strip())
+            return f"{step}: {message}"
     return "a run ended without success and without an error; look at it in the Dagster UI (make dev)"

@@ -24,7 +24,7 @@ class _Lines(logging.Handler):
 
 def _line(record: logging.LogRecord, meta: dict[str, Any]) -> str | None:
     event = meta.get("dagster_event")
-    step = meta.get("step_key") or ""
+    step = str(meta.get("step_key") or "").replace("__", "/")
     if event is None:
         told = str(meta.get("orig_message") or record.getMessage())
         # steps that wait for a failed one say so at error level; the failure itself is told at the end

@@ -108,7 +108,7 @@ class TokenSegmenter(nn.Module):
 def _conv(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv3d(inputs, outputs, size, padding=size // 2, bias=False),
-        nn.GroupNorm(1, outputs),
+        nn.InstanceNorm3d(outputs, affine=True),
         nn.LeakyReLU(0.01),
     )
 
@@ -148,23 +148,33 @@ class Supervised:
 
 
 class SegmentationTask(nn.Module):
-    """A network with its loss: soft Dice plus cross entropy, window by window."""
+    """A network with its loss, window by window: cross entropy, plus soft Dice of the classes that are there.
+
+    Dice of a class that a window does not hold is one whatever is predicted, and would drown the others.
+    """
 
     def __init__(self, network: nn.Module) -> None:
         """Wrap a network."""
-        from monai.losses.dice import DiceCELoss
+        from monai.losses.dice import DiceLoss
 
         super().__init__()
         self.network = network
-        self._loss = DiceCELoss(
-            to_onehot_y=True, softmax=True, include_background=False, smooth_nr=1e-3, smooth_dr=1e-3
+        self._dice = DiceLoss(
+            to_onehot_y=True, softmax=True, include_background=False, reduction="none", smooth_nr=1.0, smooth_dr=1.0
         )
 
     def forward(self, windows: Windows) -> Supervised:
         """(N,) losses."""
         logits: Sequence[Tensor] = self.network(windows)
-        losses = [self._loss(z[None], y[None, None]) for z, y in zip(logits, windows.labels, strict=True)]
+        losses = [self._one(z[None], y) for z, y in zip(logits, windows.labels, strict=True)]
         return Supervised(torch.stack(losses), sum(windows.tokens.lengths))
+
+    def _one(self, logits: Tensor, labels: Tensor) -> Tensor:
+        loss = F.cross_entropy(logits, labels[None])
+        present = torch.bincount(labels.flatten(), minlength=logits.shape[1])[1:] > 0
+        if present.any():
+            loss = loss + self._dice(logits, labels[None, None]).flatten()[present].mean()
+        return loss
 
 
 def network_for(config: FinetuneConfig, classes: int) -> nn.Module:

@@ -110,7 +110,7 @@ def person(config: PhantomConfig, ordinal: int) -> Person:
     return Person(
         ordinal=ordinal,
         sex="MF"[int(rng.integers(2))],
-        born=born,
+        born=telling(born),
         family=family,
         given=given,
         mrn=f"MRN{_number(config, ordinal, 'mrn', 7)}",
@@ -132,7 +132,7 @@ def encounter(config: PhantomConfig, who: Person) -> Encounter:
     ordinal, visit = who.ordinal, config.visit
     rng = stream(config.seed, "encounter", ordinal, visit)
     words = [word(config.seed, ordinal, index) for index in range(8, 20)]
-    day = first_examination(config, ordinal) + dt.timedelta(days=visit * int(rng.integers(330, 400)))
+    day = telling(first_examination(config, ordinal) + dt.timedelta(days=visit * int(rng.integers(330, 400))))
     postal = _number(config, ordinal, "zip", 5)
     return Encounter(
         date=day,
@@ -149,7 +149,7 @@ def encounter(config: PhantomConfig, who: Person) -> Encounter:
         department=f"{words[10]} Radiology",
         station=f"MR{words[11].upper()}",
         serial=f"SN{_number(config, ordinal, 'serial', 8)}",
-        calibrated=day - dt.timedelta(days=int(rng.integers(3, 60))),
+        calibrated=telling(day - dt.timedelta(days=int(rng.integers(3, 60)))),
         procedure=f"RP{_number(config, ordinal, f'procedure{visit}', 7)}",
     )
 
@@ -158,6 +158,11 @@ def first_examination(config: PhantomConfig, ordinal: int) -> dt.date:
     """The day of a subject's first examination."""
     rng = stream(config.seed, "examined", ordinal)
     return dt.date(2012, 1, 1) + dt.timedelta(days=int(rng.integers(0, 4000)))
+
+
+def telling(day: dt.date) -> dt.date:
+    """The day, or the next where it is the first of January: that is how a year alone is written, so it tells nothing."""
+    return day + dt.timedelta(days=1) if (day.month, day.day) == (1, 1) else day
 
 
 def _number(config: PhantomConfig, ordinal: int, purpose: str, digits: int) -> str:

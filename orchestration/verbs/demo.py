@@ -19,7 +19,8 @@ def command(context: click.Context, seed: int, json_: bool) -> None:
     counts = "\n".join(f"  {asset}: {rows} rows" for asset, rows in shown.counts.items())
     metrics = "\n".join(f"  {name}: {value}" for name, value in shown.metrics.items())
     places = "\n".join(f"  {name}: {place}" for name, place in shown.places.items())
-    text = f"Done in {shown.seconds:.0f} s.\n\nTables\n{counts}\n\nEvaluation on the test set\n{metrics}\n\nLook at\n{places}"
+    parts = {"Tables": counts, "Evaluation on the test set": metrics, "Look at": places}
+    text = "\n\n".join([f"Done in {shown.seconds:.0f} s.", *(f"{title}\n{body}" for title, body in parts.items())])
     answer(json_, shown.__dict__, text, "make dev (Dagster UI), larmor verify, larmor who-saw SUBJECT, larmor look")
 
 

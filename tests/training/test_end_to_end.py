@@ -97,7 +97,7 @@ def test_an_evaluation_compares_checkpoints_on_the_same_unseen_subjects(models, 
     assert result.metrics["differences"]["scratch"]["subjects"] == 3
     page = (root / "evaluation/evaluation.html").read_text()
     assert page.count("data:image/png;base64,") == 3
-    assert "src=\"http" not in page
+    assert 'src="http' not in page
 
 
 def test_an_evaluation_on_what_was_trained_on_is_refused(models, release):
@@ -128,6 +128,4 @@ def test_a_parent_is_needed_or_scratch_is_said(models, release, small, tmp_path)
     with pytest.raises(TrainingError, match="found a fine-tuned model, needed a pre-trained one"):
         finetune(config, release, tmp_path / "x", events.append, parent=root / "tuned")
     with pytest.raises(TrainingError, match="labels: found 6 labelled training subjects, needed 40"):
-        finetune(
-            config.model_copy(update={"labels": 40}), release, tmp_path / "x", events.append, parent=root / "base"
-        )
+        finetune(config.model_copy(update={"labels": 40}), release, tmp_path / "x", events.append, parent=root / "base")

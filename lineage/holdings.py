@@ -1,0 +1,200 @@
+"""What tables hold of a subject, a delivery or a licence: rows, files and versions, counted from the files themselves.
+
+Belongs here: counting in every file that is still on disk, also those that only older versions or no commit name,
+because deleting rows from the newest version removes nothing from disk. What follows from it is `lineage.withdrawal`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lake.files import DataFile, commits, data_files
+from lake.zones import Lake
+from schemas.contract import Table
+from schemas.tables import ACCESS, LEDGER, LICENCES, TABLES
+
+Pair = tuple[str, str]
+"""A delivery, and a series, path or subject in it."""
+
+
+class Kind(StrEnum):
+    """What can be withdrawn."""
+
+    SUBJECT = "subject"
+    DELIVERY = "delivery"
+    LICENCE = "licence"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is to be withdrawn.
+
+    Attributes:
+        kind: a subject (pseudonym), a delivery or a licence.
+        value: which.
+    """
+
+    kind: Kind
+    value: str
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What one partition of a table holds of it.
+
+    Attributes:
+        table: path of the table.
+        partition: values of the partition columns.
+        rows: rows of the newest version.
+        files: files of the newest version with such rows.
+        bytes: size of these files.
+        whole_files: of these, files that hold nothing else and can go as they are; the others must be rewritten.
+        older_files: files with such rows that only older versions name, still on disk.
+        older_bytes: their size.
+        orphan_files: files with such rows that no commit names.
+        orphan_bytes: their size.
+        versions: versions of the table that can still be opened and hold such rows.
+        evidence: whether it is a table of the audit zone, which holds pseudonyms and no PHI and is kept as the record.
+    """
+
+    table: str
+    partition: dict[str, str]
+    rows: int
+    files: int
+    bytes: int
+    whole_files: int
+    older_files: int
+    older_bytes: int
+    orphan_files: int
+    orphan_bytes: int
+    versions: list[int]
+    evidence: bool
+
+
+@dataclass
+class Held:
+    """All that tables hold of it.
+
+    Attributes:
+        holdings: one a partition of a table.
+        subjects: persons with rows in it.
+        elsewhere: persons with rows outside it.
+        log_commits: commits of Delta logs whose statistics name the subject, by table.
+        unreadable_files: part files that were cut off in writing; nobody can tell what they hold.
+    """
+
+    holdings: list[Holding] = field(default_factory=list)
+    subjects: set[str] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)
+    log_commits: dict[str, int] = field(default_factory=dict)
+    unreadable_files: int = 0
+
+
+@dataclass
+class _Keys:
+    """What leads to rows that do not carry the scope's own column."""
+
+    series: set[Pair] = field(default_factory=set)
+    places: set[Pair] = field(default_factory=set)
+    people: set[Pair] = field(default_factory=set)
+
+
+_NOT_ASKED = {LEDGER.name, ACCESS.name, LICENCES.name}
+"""The ledger names subjects by commitments only; accesses and terms are facts about people who work here and papers."""
+
+
+def held(lake: Lake, scope: Scope) -> Held:
+    """What the tables hold of a scope, counted file by file."""
+    answer, keys = Held(), _Keys()
+    asked = [table for table in TABLES if table.name not in _NOT_ASKED]
+    # tables that carry the column come first: they say which series and paths the others are asked for
+    own = [table for table in asked if _has(table, scope.kind)]
+    for table in [*own, *(table for table in asked if table not in own)]:
+        found: dict[tuple[tuple[str, str], ...], list[tuple[DataFile, int]]] = {}
+        for file in data_files(lake.table(table)):
+            if file.on_disk:
+                matched = _matched(table, file, scope, keys, answer)
+                found.setdefault(tuple(sorted(file.partition.items())), []).append((file, matched))
+        newest = lake.table(table).version()
+        for partition, counted in sorted(found.items()):
+            if any(rows for _, rows in counted):
+                answer.holdings.append(_holding(table, dict(partition), counted, newest))
+        if scope.kind is Kind.SUBJECT and (number := _named_in_log(lake, table, scope.value)):
+            answer.log_commits[table.path] = number
+    return answer
+
+
+def _matched(table: Table, file: DataFile, scope: Scope, keys: _Keys, answer: Held) -> int:
+    """Rows of a file that belong to the scope; what they lead to is noted on the way."""
+    names = [n for n in ("delivery", "subject", "licence", "series", "path") if _has(table, n)]
+    number = 0
+    try:
+        for row, count in _rows(file, names):
+            inside = _inside(row, scope, keys)
+            number += count if inside else 0
+            _note(row, inside, keys, answer)
+    except pa.ArrowInvalid:
+        answer.unreadable_files += 1
+    return number
+
+
+def _inside(row: dict[str, Any], scope: Scope, keys: _Keys) -> bool:
+    if scope.kind in row:
+        return bool(row[scope.kind] == scope.value)
+    for name, known in (("series", keys.series), ("path", keys.places), ("subject", keys.people)):
+        if name in row:
+            return (row["delivery"], row[name]) in known
+    return False
+
+
+def _note(row: dict[str, Any], inside: bool, keys: _Keys, answer: Held) -> None:
+    if subject := row.get("subject"):
+        (answer.subjects if inside else answer.elsewhere).add(subject)
+    if inside:
+        for name, known in (("series", keys.series), ("path", keys.places), ("subject", keys.people)):
+            if row.get(name):
+                known.add((row["delivery"], row[name]))
+
+
+def _rows(file: DataFile, names: Sequence[str]) -> Iterator[tuple[dict[str, Any], int]]:
+    """Different rows of a file with the named columns, those of its partition included, and how often each is there."""
+    stored = [name for name in names if name not in file.partition]
+    partition = {name: file.partition[name] for name in names if name in file.partition}
+    with pq.ParquetFile(file.path) as parquet:
+        counted = parquet.read(columns=stored).group_by(stored).aggregate([([], "count_all")])
+    for row in counted.to_pylist():
+        count = row.pop("count_all")
+        yield partition | row, count
+
+
+def _holding(table: Table, partition: dict[str, str], counted: list[tuple[DataFile, int]], newest: int) -> Holding:
+    hits = [(file, rows) for file, rows in counted if rows]
+    live = [(file, rows) for file, rows in hits if file.newest]
+    older = [file for file, _ in hits if not file.newest and not file.orphan]
+    orphans = [file for file, _ in hits if file.orphan]
+    return Holding(
+        table=table.path,
+        partition=partition,
+        rows=sum(rows for _, rows in live),
+        files=len(live),
+        bytes=sum(file.bytes for file, _ in live),
+        whole_files=sum(rows == file.rows for file, rows in live),
+        older_files=len(older),
+        older_bytes=sum(file.bytes for file in older),
+        orphan_files=len(orphans),
+        orphan_bytes=sum(file.bytes for file in orphans),
+        versions=[v for v in range(newest + 1) if any(file.in_version(v) for file, _ in hits)],
+        evidence=table.zone == "audit",
+    )
+
+
+def _named_in_log(lake: Lake, table: Table, subject: str) -> int:
+    return sum(subject in text for _, text in commits(lake.table(table)))
+
+
+def _has(table: Table, name: str) -> bool:
+    return any(column.name == name for column in table.columns)

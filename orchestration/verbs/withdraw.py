@@ -1,0 +1,127 @@
+"""`larmor withdraw`."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestration.verbs._amounts import many, size
+from orchestration.verbs._shared import answer, as_json, opened, table
+
+if TYPE_CHECKING:
+    from lake.zones import Lake
+    from lineage.withdrawal import Plan
+
+_ONLY_PLANNED = "This is a plan. This version of Larmor carries nothing out; nothing was changed or deleted."
+
+
+@click.command("withdraw", epilog="Example: larmor withdraw --subject SABCDEFGHIJKL")
+@click.option("--subject", help="Pseudonym of a person, as in the tables; never a patient's id or name.")
+@click.option("--delivery", help="Name of a delivery.")
+@click.option("--licence", help="Id of a licence.")
+@as_json
+@click.pass_context
+def command(
+    context: click.Context, subject: str | None, delivery: str | None, licence: str | None, json_: bool
+) -> None:
+    """Plan the withdrawal of a subject, a delivery or a licence: what holds it, and the steps.
+
+    It only plans: this version deletes and changes nothing. A person carries the steps out, in their order.
+    """
+    from lineage.holdings import Kind, Scope
+    from lineage.withdrawal import plan
+
+    given = {Kind.SUBJECT: subject, Kind.DELIVERY: delivery, Kind.LICENCE: licence}
+    chosen = [Scope(kind, value) for kind, value in given.items() if value]
+    if len(chosen) != 1:
+        raise click.UsageError(
+            f"found {len(chosen)} of --subject, --delivery and --licence, needed exactly one", context
+        )
+    lake = opened(context)
+    made = plan(lake, chosen[0], lambda subjects: _secrets(lake, subjects))
+    result = {"carried_out": False, **asdict(made)}
+    if made.empty:
+        left = f"{many(made.evidence_rows, 'row')} of the audit zone stay as evidence.\n" if made.evidence_rows else ""
+        text = f"Nothing of this {made.scope.kind} is held by tables, releases, models or landing.\n{left}{_ONLY_PLANNED}"
+        answer(json_, result, text, "check the spelling; after a withdrawal, keep this answer as evidence")
+        return
+    answer(json_, result, "\n\n".join(_parts(made)), "carry out the steps in their order, then plan again")
+
+
+def _secrets(lake: "Lake", subjects: frozenset[str]) -> int | None:
+    """How many of these subjects have a secret in the vault; None where its key is not here."""
+    from deid.vault import VaultError
+    from schemas.contract import Zone
+    from stages.identity import open_vault
+
+    # opening a vault that is not there would make one
+    if not subjects or not lake.location(Zone.RESTRICTED).exists("vault"):
+        return 0
+    try:
+        return sum(subject.code in subjects for subject in open_vault(lake).subjects())
+    except VaultError:
+        return None
+
+
+def _parts(plan: "Plan") -> Iterator[str]:
+    yield f"Withdrawal of {plan.scope.kind} {plan.scope.value}\n{_ONLY_PLANNED}"
+    yield f"What tables hold\n{_tables(plan)}"
+    if plan.releases:
+        rows = [{"release": r.release, "subjects": r.subjects, **r.splits} for r in plan.releases]
+        yield "Releases, with volumes of each split\n" + table(
+            rows, ["release", "subjects", "train", "validation", "test"]
+        )
+    if plan.models:
+        yield "Models that were trained on it\n" + _models(plan)
+    vault = "not asked, its key is not here" if plan.secrets is None else many(plan.secrets, "secret")
+    landing = f"{many(plan.landing.files, 'file')}, {size(plan.landing.bytes)}"
+    yield "\n".join(
+        [
+            "Elsewhere",
+            f"  landing: {landing}, and {plan.landing.unattributed} that name no person",
+            f"  persons: {plan.subjects}, of whom {plan.subjects_only_here} have nothing outside it",
+            f"  vault: {vault} of these",
+            f"  exports recorded: {plan.exports}; evaluations recorded: {plan.evaluations}",
+            f"  models without recorded exposures: {len(plan.unrecorded_models)}",
+        ]
+    )
+    lines = [f"{number:>3}. {step.do}\n     {step.why}" for number, step in enumerate(plan.steps, 1)]
+    yield "Steps, in this order\n" + "\n".join(lines)
+
+
+def _tables(plan: "Plan") -> str:
+    sums: dict[str, dict[str, Any]] = defaultdict(lambda: defaultdict(int))
+    for holding in plan.holdings:
+        row = sums[holding.table]
+        row |= {"table": holding.table, "as": "evidence, stays" if holding.evidence else "data"}
+        row["partitions"] += 1
+        for name in ("rows", "files", "bytes", "older_files", "older_bytes", "orphan_files"):
+            row[name] += getattr(holding, name)
+        row["versions"] = {*(row["versions"] or ()), *holding.versions}
+    rows = [
+        row
+        | {"size": size(row["bytes"]), "older": row["older_files"], "older size": size(row["older_bytes"])}
+        | {"uncommitted": row["orphan_files"], "versions": len(row["versions"])}
+        for row in sums.values()
+    ]
+    columns = ["table", "partitions", "rows", "files", "size", "older", "older size", "uncommitted", "versions", "as"]
+    return table(rows, columns)
+
+
+def _models(plan: "Plan") -> str:
+    rows = [
+        {
+            "model": model.model,
+            "checkpoint": model.checkpoint[:16],
+            "how": "directly" if model.direct else "through an ancestor",
+            "via": ", ".join(model.via),
+            "volumes": model.volumes,
+            "samples": model.samples,
+            "last clean ancestor": model.clean_ancestor or "none",
+            "weights": "in place" if model.in_place else "not in place",
+        }
+        for model in plan.models
+    ]
+    return table(rows, list(rows[0]))

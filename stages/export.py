@@ -1,0 +1,281 @@
+"""An export: volumes of a release as NIfTI files in a BIDS-like folder, with physics, labels, data card and terms.
+
+Belongs here: asking the terms, writing the folder at once and whole, and the record. Which name a volume gets is
+`stages.bids`; how voxels become NIfTI is `imaging.nifti`.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imaging import nifti
+from imaging.volume import Volume
+from lake.releases import CARD, Member, Release
+from lake.volumes import Volumes
+from lake.zones import Lake
+from lineage import terms
+from lineage.access import Access, accessed
+from lineage.events import EventType
+from lineage.ledger import append
+from schemas.contract import Zone
+from schemas.licence import Licence
+from schemas.tables import LICENCES, SERIES
+from stages import bids
+from stages.station import Report, silent
+
+SPLITS = ("train", "validation")
+"""What may leave: the test set is sealed."""
+
+CHECKSUMS = "SHA256SUMS"
+"""Every file with its digest, as `sha256sum --check` reads it."""
+
+
+class ExportError(ValueError):
+    """An export cannot be written as asked."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        folder: where it lies.
+        subjects: persons.
+        volumes: images.
+        labels: label maps.
+        files: files of all kinds.
+        bytes: their size.
+        sha256: digest of the list of checksums, which names the content for ever.
+    """
+
+    folder: Path
+    subjects: int
+    volumes: int
+    labels: int
+    files: int
+    bytes: int
+    sha256: str
+
+
+def export(
+    lake: Lake,
+    name: str,
+    to: Path,
+    *,
+    splits: Sequence[str] = SPLITS,
+    purpose: str | None = None,
+    report: Report = silent,
+) -> Exported:
+    """Write volumes of a release to a new folder; a stopped export leaves nothing there.
+
+    Args:
+        lake: the lake.
+        name: the release.
+        to: the folder, which must not be there yet.
+        splits: of `SPLITS`.
+        purpose: what for; None: what the release is for.
+        report: told how far it is.
+
+    Raises:
+        Refusal: if a licence of the release does not allow it; the refusal is on the ledger.
+        ExportError: if the folder is there or in a zone of the lake, or there is nothing to export.
+        ReleaseError: if there is no such release, or it was changed.
+    """
+    release = Release.open(lake, name)
+    if strangers := set(splits) - set(SPLITS):
+        raise ExportError(f"found split {', '.join(sorted(strangers))}, needed {' or '.join(SPLITS)}; test is sealed")
+    _check_target(lake, to)
+    licences = permitted(lake, release, purpose or release.manifest.spec.purpose)
+    members = [member for split in splits for member in release.members(split)]
+    if not members:
+        raise ExportError(f"release {name}: found no volume in {' and '.join(splits)}, needed at least one")
+    building = to.parent / f".{to.name}.partial"
+    shutil.rmtree(building, ignore_errors=True)
+    try:
+        building.mkdir(parents=True)
+        _write(release, members, licences, building, report)
+        sums = _checksums(building)
+        made = _counted(members, building, to, hashlib.sha256(sums).hexdigest())
+        # the record comes before the folder appears: nothing is ever out without being on the ledger
+        _record(lake, release, made, licences, purpose or release.manifest.spec.purpose)
+        building.rename(to)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return made
+
+
+def permitted(lake: Lake, release: Release, purpose: str) -> dict[str, Licence]:
+    """The licences of a release, each of which was asked and allows the export today.
+
+    Raises:
+        Refusal: if one does not, or did not when the release was frozen.
+    """
+    today = dt.datetime.now(dt.UTC).date()
+    found = {name: terms.known(lake, name) for name in sorted(release.manifest.licences)}
+    for licence in found.values():
+        terms.permit(lake, licence, None, purpose=purpose, action=terms.Action.EXPORT, day=today)
+    if not release.manifest.export:
+        name, digest = _forbidding(lake, release)
+        facts = {"action": "export", "term": "export", "licence": name, "licence_sha256": digest, "day": str(today)}
+        append(lake, EventType.REFUSED, facts | {"release": release.name})
+        raise terms.Refusal(
+            name, "export", f"false when release {release.name} was frozen", "true",
+            "freeze a new release under the terms that are known now",
+        )  # fmt: skip
+    return found
+
+
+def _forbidding(lake: Lake, release: Release) -> tuple[str, str]:
+    """Licence and digest of the document that forbade export when the release was frozen."""
+    digests = set(release.manifest.licences.values())
+    for row in lake.table(LICENCES).rows():
+        if row["digest"] in digests and not json.loads(row["document"])["export"]:
+            return row["licence"], row["digest"]
+    return next(iter(release.manifest.licences.items()))
+
+
+def _check_target(lake: Lake, to: Path) -> None:
+    if to.exists() or to.is_symlink():
+        raise ExportError(f"found {to.name} there already, needed a new folder; name another one with --to")
+    homes = [*(str(zone) for zone in Zone), "landing", "licences"]
+    if any(to.resolve().is_relative_to(lake.settings.folder(home).resolve()) for home in homes):
+        raise ExportError("found a target inside a zone of the lake, needed a folder outside; name another one with --to")
+
+
+def _write(
+    release: Release, members: Sequence[Member], licences: Mapping[str, Licence], folder: Path, report: Report
+) -> None:
+    volumes = release.volumes()
+    labels = release.labels() if any(member.label for member in members) else None
+    series = _series(release)
+    rows = {member.volume: volumes.row(member.volume) for member in members}
+    described = {v: series.get((row["delivery"], row["series"]), {}) for v, row in rows.items()}
+    names = bids.names([(rows[member.volume], described[member.volume]) for member in members])
+    step = max(1, len(members) // 10)
+    for done, member in enumerate(members, 1):
+        row, stem = rows[member.volume], folder / names[member.volume]
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        image = _image(volumes, row)
+        nifti.write(image, _beside(stem, ".nii.gz"))
+        _json(_beside(stem, ".json"), bids.sidecar(row, described[member.volume], stem.name))
+        for suffix, text in bids.gradients(image).items():
+            _beside(stem, suffix).write_text(text, encoding="utf-8")
+        if labels and member.label:
+            _label(labels, member.label, stem)
+        if done % step == 0 or done == len(members):
+            report(f"{done} of {len(members)} volumes")
+    _about(release, members, described, licences, folder)
+
+
+def _series(release: Release) -> dict[tuple[str, str], dict[str, Any]]:
+    rows = release.lake.table(SERIES).rows(version=release.manifest.tables[SERIES.path])
+    return {(row["delivery"], row["series"]): row for row in rows}
+
+
+def _image(volumes: Volumes, row: Mapping[str, Any]) -> Volume:
+    def listed(name: str, *shape: int) -> Any:
+        return None if row[name] is None else np.array(row[name], dtype=np.float64).reshape(shape)
+
+    return Volume(
+        array=volumes.array(row["volume"]),
+        affine=np.array(row["affine"], dtype=np.float64).reshape(4, 4),
+        slope=row["slope"],
+        intercept=row["intercept"],
+        kind=row["kind"],
+        part=row["part"],
+        bvals=listed("bvals", -1),
+        bvecs=listed("bvecs", -1, 3),
+        times=listed("times", -1),
+        missing_slices=tuple(row["missing_slices"]),
+        missing_axis=row["missing_axis"],
+    )
+
+
+def _label(labels: Volumes, label: str, stem: Path) -> None:
+    row = labels.row(label)
+    affine = np.array(row["affine"], dtype=np.float64).reshape(4, 4)
+    nifti.write(Volume(labels.array(label), affine), _beside(stem, "_dseg.nii.gz"))
+    facts = {"Task": row["task"], "Labels": json.loads(row["scheme"]), "Provenance": row["provenance"]}
+    _json(_beside(stem, "_dseg.json"), facts)
+
+
+def _about(
+    release: Release,
+    members: Sequence[Member],
+    described: Mapping[str, Mapping[str, Any]],
+    licences: Mapping[str, Licence],
+    folder: Path,
+) -> None:
+    """What the folder says of itself: description, persons, card and terms."""
+    manifest = release.manifest
+    _json(folder / "dataset_description.json", bids.description(manifest, release.sha256, licences.values()))
+    people = [(member.subject, member.split, described[member.volume]) for member in members]
+    (folder / "participants.tsv").write_text(bids.participants(people), encoding="utf-8")
+    _json(folder / "participants.json", bids.PARTICIPANTS)
+    (folder / "README").write_text(bids.readme(manifest), encoding="utf-8")
+    (folder / ".bidsignore").write_text(bids.IGNORED, encoding="utf-8")
+    card = release.lake.location(Zone.CURATED, "releases", manifest.name).read_bytes(CARD)
+    (folder / CARD).write_bytes(card)
+    (folder / "licences").mkdir()
+    for name, licence in licences.items():
+        licence.write(folder / "licences" / f"{name}.yaml")
+
+
+def _checksums(folder: Path) -> bytes:
+    lines = [f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in _files(folder)]
+    content = "".join(lines).encode()
+    (folder / CHECKSUMS).write_bytes(content)
+    return content
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _counted(members: Sequence[Member], building: Path, to: Path, sha256: str) -> Exported:
+    sizes = [path.stat().st_size for path in _files(building)]
+    subjects = {member.subject for member in members}
+    labels = sum(member.label is not None for member in members)
+    return Exported(to, len(subjects), len(members), labels, len(sizes), sum(sizes), sha256)
+
+
+def _record(
+    lake: Lake, release: Release, made: Exported, licences: Mapping[str, Licence], purpose: str
+) -> None:
+    facts = {
+        "target": release.name,
+        "rows": made.volumes,
+        "purpose": purpose,
+        "format": "nifti",
+        "release": release.name,
+        "release_sha256": release.sha256,
+        "subjects": made.subjects,
+        "volumes": made.volumes,
+        "labels": made.labels,
+        "files": made.files,
+        "bytes": made.bytes,
+        "content_sha256": made.sha256,
+        "licences": {name: licence.digest for name, licence in licences.items()},
+    }
+    append(lake, EventType.EXPORTED, facts)
+    accessed(lake, Access.EXPORT, release.name, made.volumes, purpose, release=release.name)
+
+
+def _beside(stem: Path, suffix: str) -> Path:
+    return stem.with_name(stem.name + suffix)
+
+
+def _json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")

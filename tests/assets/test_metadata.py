@@ -1,0 +1,36 @@
+"""What the UI shows of an outcome adds up, and a picture never swells the event log."""
+
+import pytest
+
+from assets.metadata import picture, reported
+from assets.training import overrides
+from assets.training_process import flat, line
+from stages.station import Outcome
+
+
+def test_rows_duplicates_and_quarantine_are_all_shown():
+    shown = reported(Outcome("curated/volumes", 3, 20, 2, 1, {"bytes": 10}))
+    assert shown == {"dagster/row_count": 20, "duplicates": 2, "quarantined": 1, "table_version": 3, "bytes": 10}
+
+
+@pytest.mark.parametrize(("size", "shown"), [(1000, "data:image/png;base64,"), (1_000_000, "too large")])
+def test_a_picture_is_shown_unless_it_is_too_large(size, shown):
+    assert shown in picture(bytes(size), "T1").value
+
+
+def test_progress_is_one_line_of_what_is_known():
+    event = {"event": "step", "step": 3, "steps": 9, "loss": 0.12345, "padding": 0}
+    assert line(event) == "step 3 of 9: loss 0.1235, padding 0"
+    assert line({"event": "saved"}) == "saved"
+
+
+def test_nested_metrics_become_plots_under_dotted_names():
+    assert flat({"a": {"b": 1, "c": [1, 2]}, "d": True, "e": 0.5}) == {"a.b": 1, "e": 0.5}
+
+
+def test_overrides_are_read_as_yaml_would():
+    assert overrides({"steps": "20", "scratch": "true", "model.dim": "64"}) == {
+        "steps": 20,
+        "scratch": True,
+        "model.dim": 64,
+    }

@@ -43,7 +43,11 @@ def trained(
         path.write_text(yaml.safe_dump({"root": str(root), **job}), encoding="utf-8")
         client = dg.PipesSubprocessClient(env=environment(ranks, len(os.sched_getaffinity(0))))
         arguments = command(path, ranks, module="assets.training_process")
-        run = client.run(command=arguments, context=context)
+        try:
+            run = client.run(command=arguments, context=context)
+        except dg.DagsterExecutionInterruptedError:
+            # Dagster retries an interrupted step that has a retry policy, but whoever stops it means it
+            raise dg.Failure("stopped; the next run goes on from the last saved step", allow_retries=False) from None
         if (told := path.with_suffix(REASON)).is_file():
             # what is wrong with a job is wrong at the second try too; only a lost process is tried again
             raise dg.Failure(told.read_text(encoding="utf-8"), allow_retries=False)

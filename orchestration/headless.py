@@ -95,13 +95,16 @@ def _run(
         if partition:
             opened.add_dynamic_partitions(partition[0], [partition[1]])
         job = build(str(settings.root)).resolve_job_def(job_name)
-        result = job.execute_in_process(
-            instance=opened,
-            partition_key=partition[1] if partition else None,
-            asset_selection=[dg.AssetKey(list(key)) for key in keys],
-            run_config=run_config,
-            raise_on_error=False,
-        )
+        try:
+            result = job.execute_in_process(
+                instance=opened,
+                partition_key=partition[1] if partition else None,
+                asset_selection=[dg.AssetKey(list(key)) for key in keys],
+                run_config=run_config,
+                raise_on_error=False,
+            )
+        except dg.DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
         if not result.success:
             raise RunFailed(_failure(result))
         return _made(result, keys)

@@ -1,0 +1,166 @@
+"""Prediction on a NIfTI file: the label map lands on the file's own grid, and the record says that it was made.
+
+Belongs here: from a file to a file. The model's work on arrays is `training.inference`.
+"""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging import nifti
+from imaging.source_grid import on_source_grid
+from imaging.statistics import statistics
+from imaging.volume import Volume
+from lake.storage import Location
+from lake.zones import Lake
+from lineage.access import Access, accessed
+from lineage.events import EventType
+from lineage.ledger import append
+from schemas.checkpoint import CheckpointManifest
+from schemas.contract import Zone
+from training import checkpoint
+from training.errors import TrainingError
+from training.inference import Model, model_of, predict
+from training.volume import facts_of, unusable
+
+_ENDINGS = (".nii", ".nii.gz")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a model found of one class.
+
+    Attributes:
+        value: label value.
+        name: what it means.
+        voxels: how many.
+        millilitres: their volume.
+    """
+
+    value: int
+    name: str
+    voxels: int
+    millilitres: float
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was written.
+
+    Attributes:
+        out: the label map.
+        model: name of the model.
+        shape: voxels along the file's axes.
+        classes: what was found, background left out.
+        steps: steps of the input's fourth axis, of which the first was used; 1 for a 3D image.
+        sha256: digest of the label map's file.
+    """
+
+    out: Path
+    model: str
+    shape: tuple[int, ...]
+    classes: list[Found]
+    steps: int
+    sha256: str
+
+
+def predict_file(lake: Lake, model: str, source: Path, out: Path, purpose: str = "research") -> Predicted:
+    """Write the label map of a NIfTI image, and put it on the record.
+
+    Args:
+        lake: the lake, whose models are known by name and whose ledger keeps the record.
+        model: name of a fine-tuned model, or its folder.
+        source: the image, `.nii` or gzipped.
+        out: the label map to write, `.nii` or `.nii.gz`; must not be there yet.
+        purpose: what for, for the record.
+
+    Raises:
+        CheckpointError: if there is no such model, or it is not a fine-tuned one.
+        ImagingError: if the image cannot be read.
+        TrainingError: if the image has nothing to see in it, or the files are not as needed.
+    """
+    _check(source, out)
+    loaded = checkpoint.load(folder_of(lake, model))
+    data = source.read_bytes()
+    volume = nifti.read(data)
+    opened = model_of(loaded)
+    placed = on_source_grid(_labels(opened, volume), volume, data)
+    content = nifti.write(placed)
+    if out.name.endswith(".gz"):
+        content = gzip.compress(content, mtime=0)
+    sha256 = hashlib.sha256(content).hexdigest()
+    _record(lake, loaded.manifest, sha256, purpose)
+    Location(out.parent).write_bytes(out.name, content)
+    classes = _counted(opened, placed)
+    return Predicted(out, loaded.manifest.name, placed.shape, classes, volume.steps, sha256)
+
+
+def folder_of(lake: Lake, model: str) -> Path:
+    """The folder of a model, given as a folder or as a name among the lake's models."""
+    given = Path(model)
+    return given if (given / checkpoint.MANIFEST).is_file() else lake.location(Zone.MODELS).path / model
+
+
+def _check(source: Path, out: Path) -> None:
+    if not source.is_file():
+        raise TrainingError("found no such image, needed a NIfTI file (.nii or .nii.gz)")
+    if not out.name.endswith(_ENDINGS):
+        raise TrainingError(f"found another ending of the label map, needed {' or '.join(_ENDINGS)}; name it with --out")
+    if out.exists():
+        raise TrainingError("found a file at the label map's place already, needed none; name another one with --out")
+
+
+def _labels(model: Model, volume: Volume) -> NDArray[np.generic]:
+    """Label values on the volume's voxels, as small an integer as holds them."""
+    row = _row(volume)
+    if reason := unusable(facts_of("input", row)):
+        raise TrainingError(f"found a {reason} image, needed one with intensities that differ; check the file")
+    labels = predict(model, volume.array, row)
+    return labels.astype(np.uint8) if max(model.classes.values) <= np.iinfo(np.uint8).max else labels
+
+
+def _row(volume: Volume) -> dict[str, Any]:
+    """What `curated/volumes` would say of the image."""
+    numbers = statistics(volume)
+    return {
+        "volume": "input",
+        "shape": list(volume.shape),
+        "spacing": list(volume.spacing),
+        "slope": volume.slope,
+        "intercept": volume.intercept,
+        "percentiles": list(numbers.percentiles),
+        "occupancy": numbers.occupancy,
+        "missing_slices": list(volume.missing_slices),
+        "missing_axis": volume.missing_axis,
+    }
+
+
+def _counted(model: Model, placed: Volume) -> list[Found]:
+    voxel = float(abs(np.linalg.det(placed.affine[:3, :3]))) / 1000
+    counts = np.bincount(placed.array.ravel(), minlength=max(model.classes.values) + 1)
+    return [
+        Found(value, model.classes.names[value], int(counts[value]), round(int(counts[value]) * voxel, 3))
+        for value in model.classes.values
+        if value
+    ]
+
+
+def _record(lake: Lake, manifest: CheckpointManifest, sha256: str, purpose: str) -> None:
+    facts = {
+        "model": manifest.name,
+        "weights_sha256": manifest.weights_sha256,
+        "release": manifest.release,
+        "release_sha256": manifest.release_sha256,
+        "volumes": 1,
+        "format": "nifti",
+        "content_sha256": sha256,
+        "purpose": purpose,
+    }
+    # the record comes before the file: no label map is ever out without being on the ledger
+    append(lake, EventType.PREDICTED, facts)
+    accessed(lake, Access.PREDICT, manifest.name, 1, purpose)

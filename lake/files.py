@@ -120,7 +120,7 @@ def _state(table: LakeTable, version: int) -> Iterator[DataFile]:
     for row in pa.table(delta.get_add_actions(flatten=True)).to_pylist():
         path = table.location.path / row["path"]
         partition = {name: row[f"partition.{name}"] for name in table.contract.partition_by}
-        written = row["modification_time"].replace(tzinfo=dt.UTC)
+        written = dt.datetime.fromtimestamp(row["modification_time"] / 1000, dt.UTC)
         yield DataFile(
             path, row["size_bytes"], row.get("num_records") or 0, written, partition, version, None, path.is_file()
         )

@@ -142,7 +142,8 @@ def _close(plan: "Plan") -> Iterator[Step]:
     yield Step("Let backups and snapshots of all zones expire, and note the day.", "this lake does not know of them")
     yield Step(
         "Plan again, keep the empty plan as evidence, seal the ledger (larmor report) and prove it (larmor verify).",
-        f"a plan that finds nothing of this {plan.scope.kind} is the proof that it is gone from here",
+        f"it says that no table, release or model here names this {plan.scope.kind} any more; files in landing are "
+        "known through restricted/received only, which is why they go first",
     )
 
 

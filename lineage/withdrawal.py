@@ -120,7 +120,7 @@ class Plan:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing holds it any more but the evidence of the audit zone."""
+        """Whether nothing holds it any more but the evidence of the audit zone, as far as tables and manifests tell."""
         data = [holding for holding in self.holdings if not holding.evidence]
         return not (data or self.releases or self.landing.files or any(model.in_place for model in self.models))
 
@@ -253,5 +253,3 @@ def _landing(lake: Lake, scope: Scope, found: Held) -> Landing:
         manifests = (lake.landing / str(delivery) / MANIFEST_NAME for delivery in deliveries)
         paths += [path for path in manifests if path.is_file()]
     return Landing(len(paths), sum(path.stat().st_size for path in paths), unattributed)
-
-

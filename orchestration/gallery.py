@@ -32,6 +32,7 @@ _SHOWN = (
     "missing_slices", "missing_axis", "licence",
 )  # fmt: skip
 _LEFT_OUT = ("voxels", "preview", "occupancy", "sources")
+TIMES = " \N{MULTIPLICATION SIGN} "
 _OPEN_SPLITS = ("train", "validation")
 
 FILTERS = {
@@ -140,9 +141,7 @@ def _source(lake: Lake, release: str | None, delivery: str | None) -> _Source:
         # which volumes are sealed must be known to leave them out; nothing else of the test set is read
         splits = {m.volume: m.split for s in (*_OPEN_SPLITS, "test") for m in opened.members(s, sealed_ok=True)}
         facts = {"release": release}
-        return _Source(
-            f"Release {release}", f"release-{release}", release, facts, opened.manifest.tables, {}, splits
-        )
+        return _Source(f"Release {release}", f"release-{release}", release, facts, opened.manifest.tables, {}, splits)
     if delivery:
         there = sorted({values["delivery"] for values in lake.table(VOLUMES).partitions()})
         if delivery not in there:
@@ -207,9 +206,9 @@ def _cards(lake: Lake, source: _Source, rows: Sequence[Mapping[str, Any]]) -> li
                 "plane": row["plane"] or "unknown",
                 "split": split,
                 "preview": previews.get(row["volume"]),
-                "voxels": " × ".join(str(n) for n in row["shape"][:3]),
+                "voxels": TIMES.join(str(n) for n in row["shape"][:3]),
                 "steps": row["shape"][3] if len(row["shape"]) > 3 else 0,
-                "size": " × ".join(f"{edge:.3g}" for edge in row["spacing"]),
+                "size": TIMES.join(f"{edge:.3g}" for edge in row["spacing"]),
                 "gaps": "slices missing" if row["missing_slices"] else "complete",
                 "missing": _missing(row),
             }

@@ -15,6 +15,7 @@ from lake.settings import Settings
 from orchestration.definitions import build
 from orchestration.instance import instance
 from orchestration.jobs import DELIVERY_ASSETS, EVIDENCE_ASSETS, RELEASE_ASSETS
+from orchestration.processes import TAG, own_mark
 
 Key = tuple[str, ...]
 
@@ -101,6 +102,7 @@ def _run(
                 partition_key=partition[1] if partition else None,
                 asset_selection=[dg.AssetKey(list(key)) for key in keys],
                 run_config=run_config,
+                tags={TAG: own_mark()},
                 raise_on_error=False,
             )
         except dg.DagsterExecutionInterruptedError:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lake.settings import Settings
+from orchestration.processes import end_lost_runs
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -37,4 +38,5 @@ def instance(settings: Settings) -> Iterator["dg.DagsterInstance"]:
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     home = prepare(settings)
     with dg.DagsterInstance.from_config(str(home)) as opened:
+        end_lost_runs(opened)
         yield opened

@@ -76,7 +76,9 @@ class PriceBook(Document):
         if len(set(names)) != len(names):
             raise ValueError("found two classes of one name, needed a name of its own for each")
         if not self.classes[0].immediate or self.classes[0].single_zone:
-            raise ValueError("found a first class that is slow or in one zone, needed the one that files are written to")
+            raise ValueError(
+                "found a first class that is slow or in one zone, needed the one that files are written to"
+            )
         for kind in self.classes:
             days = [fall.after_days for fall in kind.falls]
             if days != sorted(set(days)):

@@ -1,7 +1,7 @@
 """Names and facts of an exported volume, after the Brain Imaging Data Structure (BIDS 1.10) as far as it goes.
 
-Belongs here: from rows of `curated/volumes` and `curated/series` to names, sidecars and tables. What the standard has no
-name for gets one of ours, listed in `.bidsignore`. Writing files is `stages.export`.
+Belongs here: from rows of `curated/volumes` and `curated/series` to names, sidecars and tables. What the standard has
+no name for gets one of ours, listed in `.bidsignore`. Writing files is `stages.export`.
 """
 
 from collections import defaultdict

@@ -146,7 +146,9 @@ def _check_target(lake: Lake, to: Path) -> None:
         raise ExportError(f"found {to.name} there already, needed a new folder; name another one with --to")
     homes = [*(str(zone) for zone in Zone), "landing", "licences"]
     if any(to.resolve().is_relative_to(lake.settings.folder(home).resolve()) for home in homes):
-        raise ExportError("found a target inside a zone of the lake, needed a folder outside; name another one with --to")
+        raise ExportError(
+            "found a target inside a zone of the lake, needed a folder outside; name another one with --to"
+        )
 
 
 def _write(
@@ -251,9 +253,7 @@ def _counted(members: Sequence[Member], building: Path, to: Path, sha256: str) -
     return Exported(to, len(subjects), len(members), labels, len(sizes), sum(sizes), sha256)
 
 
-def _record(
-    lake: Lake, release: Release, made: Exported, licences: Mapping[str, Licence], purpose: str
-) -> None:
+def _record(lake: Lake, release: Release, made: Exported, licences: Mapping[str, Licence], purpose: str) -> None:
     facts = {
         "target": release.name,
         "rows": made.volumes,

@@ -110,7 +110,9 @@ def _check(source: Path, out: Path) -> None:
     if not source.is_file():
         raise TrainingError("found no such image, needed a NIfTI file (.nii or .nii.gz)")
     if not out.name.endswith(_ENDINGS):
-        raise TrainingError(f"found another ending of the label map, needed {' or '.join(_ENDINGS)}; name it with --out")
+        raise TrainingError(
+            f"found another ending of the label map, needed {' or '.join(_ENDINGS)}; name it with --out"
+        )
     if out.exists():
         raise TrainingError("found a file at the label map's place already, needed none; name another one with --out")
 

@@ -18,7 +18,7 @@ Shape = tuple[int, int, int]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 TISSUE_SHARE = 0.02
-"""A token with a smaller share of voxels above the background holds noise, not tissue, and is dropped."""
+"""A token with a smaller share of its voxels above the background holds noise, not tissue, and is dropped."""
 
 
 class Key(NamedTuple):
@@ -93,7 +93,7 @@ def tokenize(
     with_tissue = _patches(np.pad(tissue & valid, padding), grid, patch)
     count = measured.sum((1, 2, 3))
     present = (count > 0) & (count >= 0.5 * inside.sum((1, 2, 3)))
-    kept = present & (with_tissue.mean((1, 2, 3), dtype=np.float32) >= TISSUE_SHARE)
+    kept = present & (with_tissue.sum((1, 2, 3)) >= TISSUE_SHARE * inside.sum((1, 2, 3)))
     kept = np.flatnonzero(kept if kept.any() else present)
     cut = _patches(np.pad(np.where(valid, values, 0), padding), grid, patch)[kept]
     measured = measured[kept]

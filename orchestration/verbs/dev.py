@@ -14,7 +14,7 @@ from orchestration.verbs._shared import configured, say
 @click.pass_context
 def command(context: click.Context, port: int) -> None:
     """Start the Dagster UI on this lake, on the loopback interface, with what headless runs recorded."""
-    from orchestration.instance import prepare
+    from orchestration.instance import instance, prepare
 
     settings = configured(context)
     environment = {
@@ -23,6 +23,8 @@ def command(context: click.Context, port: int) -> None:
         "LARMOR_ROOT": str(settings.root),
         "DAGSTER_DISABLE_TELEMETRY": "1",
     }
+    with instance(settings):
+        pass  # runs that lost their process are ended now, before the UI shows them as running
     say(f"Dagster UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
     dagster = str(Path(sys.executable).parent / "dagster")
     arguments = ["dev", "-m", "orchestration.definitions", "--host", "127.0.0.1", "--port", str(port)]

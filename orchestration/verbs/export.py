@@ -31,10 +31,17 @@ def command(
 
     say(f"Exporting {release}")
     made = export(
-        opened(context), release, to, splits=(split,) if split else SPLITS, purpose=purpose, report=lambda s: say(f"  {s}")
+        opened(context),
+        release,
+        to,
+        splits=(split,) if split else SPLITS,
+        purpose=purpose,
+        report=lambda s: say(f"  {s}"),
     )
     text = (
         f"{many(made.volumes, 'volume')} of {many(made.subjects, 'subject')} and {many(made.labels, 'label map')}: "
         f"{many(made.files, 'file')}, {size(made.bytes)}\n{made.folder}\nSHA-256 of {CHECKSUMS}: {made.sha256}"
     )
-    answer(json_, asdict(made), text, f"cd {made.folder} && sha256sum --check {CHECKSUMS}; read card.html and licences/")
+    answer(
+        json_, asdict(made), text, f"cd {made.folder} && sha256sum --check {CHECKSUMS}; read card.html and licences/"
+    )

@@ -13,7 +13,9 @@ from orchestration.verbs._shared import answer, as_json, opened
 @click.option("--delivery", help="Volumes of this delivery; default: all of the lake.")
 @click.option("--where", help="SQL predicate over the columns of curated/volumes and curated/series.")
 @click.option("--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="Most volumes to show.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Page to write; default: below <root>/pages.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Page to write; default: below <root>/pages."
+)
 @click.option("--purpose", default="research", show_default=True, help="What for; it is recorded.")
 @as_json
 @click.pass_context

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command("tiers", epilog="Example: larmor tiers --prices our-prices.yaml --reads 2")
 @click.option(
-    "--prices", type=click.Path(path_type=Path, dir_okay=False), help="Price book to use in place of the one that ships."
+    "--prices",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Price book to use in place of the one that ships.",
 )
 @click.option(
     "--reads",

@@ -43,11 +43,18 @@ def command(
     made = plan(lake, chosen[0], lambda subjects: _secrets(lake, subjects))
     result = {"carried_out": False, **asdict(made)}
     if made.empty:
-        left = f"{many(made.evidence_rows, 'row')} of the audit zone stay as evidence.\n" if made.evidence_rows else ""
-        text = f"Nothing of this {made.scope.kind} is held by tables, releases, models or landing.\n{left}{_ONLY_PLANNED}"
+        text = _nothing(made)
         answer(json_, result, text, "check the spelling; after a withdrawal, keep this answer as evidence")
         return
     answer(json_, result, "\n\n".join(_parts(made)), "carry out the steps in their order, then plan again")
+
+
+def _nothing(plan: "Plan") -> str:
+    held_by = "tables, releases, models in use, or files that restricted/received names"
+    lines = [f"Nothing of this {plan.scope.kind} is held by {held_by}."]
+    if plan.evidence_rows:
+        lines.append(f"Rows of the audit zone that stay as evidence: {plan.evidence_rows}.")
+    return "\n".join([*lines, _ONLY_PLANNED])
 
 
 def _secrets(lake: "Lake", subjects: frozenset[str]) -> int | None:

@@ -53,7 +53,7 @@ def volume_row(subject, volume, stored, spacing, contrast):
     return {
         "delivery": "synthetic", "subject": subject, "study": f"study-{subject}", "series": f"series-{volume}",
         "volume": volume, "kind": "static", "contrast": contrast, "body_part": "HEAD", "part": "magnitude",
-        "instances": stored.shape[2], "shape": list(stored.shape), "affine": list(np.diag([*spacing, 1.0]).ravel()),
+        "instances": 0, "sources": [], "shape": list(stored.shape), "affine": list(np.diag([*spacing, 1.0]).ravel()),
         "spacing": list(spacing), "dtype": str(stored.dtype), "slope": 1.0, "intercept": 0.0, "bvals": None,
         "bvecs": None, "times": None,
         "percentiles": [float(p) for p in np.percentile(above, [0, 1, 5, 25, 50, 75, 95, 99, 100])],

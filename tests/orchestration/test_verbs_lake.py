@@ -1,0 +1,117 @@
+"""Verbs that show, export and plan: what they print, what scripts get, and how they refuse."""
+
+import json
+import sys
+
+import pytest
+
+from orchestration import cli
+from schemas.contract import Zone
+from tests import synthetic
+
+
+@pytest.fixture
+def filled(lake):
+    synthetic.know(lake, synthetic.licence())
+    synthetic.land(lake, {"a": ["S1", "S2"]})
+    synthetic.fill(lake, {"a": ["S1", "S2"]}, contrasts=("T1", "T2"))
+    synthetic.frozen(lake, splits=(0.5, 0.5, 0.0))
+    return lake
+
+
+@pytest.fixture
+def larmor(filled, capsys, monkeypatch):
+    """Run a verb on the lake; exit code, output, errors."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["larmor", "--root", str(filled.settings.root), *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        told = capsys.readouterr()
+        return (1, told.out, told.err + end.value.code) if isinstance(end.value.code, str) else (end.value.code, *told)
+
+    return run
+
+
+def test_look_prints_the_page_and_the_next_step(larmor, filled):
+    code, out, _ = larmor("look", "--release", "cohort")
+    assert code == 0
+    assert str(filled.settings.root / "pages" / "release-cohort.html") in out
+    assert "Next: " in out
+    code, out, _ = larmor("look", "--where", "contrast = 'T1'", "--json")
+    assert json.loads(out) | {"page": ""} == {"page": "", "volumes": 2, "found": 2, "sealed": 0}
+
+
+def test_export_prints_the_folder_and_refuses_a_second_time(larmor, tmp_path):
+    code, out, _ = larmor("export", "cohort", "--to", tmp_path / "out", "--split", "train", "--json")
+    made = json.loads(out)
+    assert (code, made["volumes"], made["labels"]) == (0, 2, 1)
+    code, _, err = larmor("export", "cohort", "--to", tmp_path / "out")
+    assert code == 1
+    assert "needed a new folder" in err
+    code, _, err = larmor("export", "cohort", "--to", tmp_path / "sealed", "--split", "test")
+    assert code == 2
+    assert "test" in err
+
+
+def test_tiers_shows_costs_and_says_that_nothing_moved(larmor):
+    code, out, _ = larmor("tiers")
+    assert code == 0
+    for words in ("curated/volumes", "S3 Glacier Deep Archive", "Nothing was moved", "stays: sealed", "2026-06-05"):
+        assert words in out
+    found = json.loads(larmor("tiers", "--reads", "2", "--json")[1])
+    assert found["moved"] is False
+    assert {table["reads"] for table in found["tables"]} == {2.0}
+
+
+def test_tiers_of_an_empty_lake_names_the_next_step(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["larmor", "--root", str(tmp_path / "none"), "tiers"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "Next: larmor ingest" in capsys.readouterr().out
+
+
+def test_withdraw_plans_and_says_that_it_only_plans(larmor, filled):
+    code, out, _ = larmor("withdraw", "--subject", "S1")
+    assert code == 0
+    for words in (
+        "This is a plan",
+        "nothing was changed or deleted",
+        "curated/volumes",
+        "cohort",
+        "Steps, in this order",
+    ):
+        assert words in out
+    found = json.loads(larmor("withdraw", "--delivery", "a", "--json")[1])
+    assert found["carried_out"] is False
+    assert found["scope"] == {"kind": "delivery", "value": "a"}
+    assert found["secrets"] == 0
+    assert found["steps"]
+    assert not filled.location(Zone.RESTRICTED).exists("vault")
+
+
+def test_withdraw_counts_the_secrets_of_the_vault(larmor, filled):
+    from stages.identity import open_vault
+
+    vault = open_vault(filled)
+    code = vault.subject("Hospital Consortium", "patient-1").code
+    vault.subject("Hospital Consortium", "patient-2")
+    synthetic.fill(filled, {"b": [code]})
+    assert json.loads(larmor("withdraw", "--subject", code, "--json")[1])["secrets"] == 1
+    (filled.location(Zone.RESTRICTED, "vault").path / "vault.key").write_text("0" * 64)
+    assert json.loads(larmor("withdraw", "--subject", code, "--json")[1])["secrets"] is None
+    assert "its key is not here" in larmor("withdraw", "--subject", code)[1]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--subject", "S1", "--delivery", "a")])
+def test_withdraw_needs_exactly_one_thing(larmor, arguments):
+    code, _, err = larmor("withdraw", *arguments)
+    assert code == 2
+    assert "needed exactly one" in err
+
+
+def test_predict_names_the_models_that_there_are(larmor, tmp_path):
+    (tmp_path / "image.nii").write_bytes(b"x")
+    code, _, err = larmor("predict", "nobody", tmp_path / "image.nii", "--out", tmp_path / "labels.nii")
+    assert code == 1
+    assert "found no checkpoint" in err

@@ -1,0 +1,31 @@
+"""A job that cannot be done says why, in words, and never with a trace."""
+
+import json
+
+import pytest
+
+from schemas.document import DocumentError
+from training.errors import CheckpointError, TrainingError
+from training.run import main, run
+
+
+def test_a_misspelt_job_is_refused_by_field():
+    with pytest.raises(DocumentError, match="realese"):
+        run({"kind": "pretrain", "realese": "x", "name": "m"}, print)
+
+
+def test_an_unknown_release_is_told_with_what_there_is(lake_root, tmp_path, capsys):
+    job = tmp_path / "job.yaml"
+    job.write_text(f"kind: pretrain\nroot: {lake_root}\nrelease: nothing\nname: m\n")
+    assert main([str(job)]) == 1
+    event = json.loads(capsys.readouterr().out)
+    assert event["event"] == "failed"
+    assert "found no release nothing, needed one of: synthetic" in event["error"]
+
+
+def test_an_evaluation_of_nothing_and_of_a_model_that_is_not_there_are_refused(lake_root):
+    job = {"kind": "evaluate", "root": str(lake_root), "release": "synthetic", "name": "e"}
+    with pytest.raises(TrainingError, match="checkpoints: found none"):
+        run(job, print)
+    with pytest.raises(CheckpointError, match="found no checkpoint at .*ghost"):
+        run({**job, "checkpoints": ["ghost"]}, print)

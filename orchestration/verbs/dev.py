@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+import orchestration
 from orchestration.verbs._shared import configured, say
 
 
@@ -27,5 +28,8 @@ def command(context: click.Context, port: int) -> None:
         pass  # runs that lost their process are ended now, before the UI shows them as running
     say(f"Dagster UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
     dagster = str(Path(sys.executable).parent / "dagster")
-    arguments = ["dev", "-m", "orchestration.definitions", "--host", "127.0.0.1", "--port", str(port)]
+    # the same location name as everybody else's, because saved selections and sensors' states hang on it
+    workspace = Path(orchestration.__file__).parent.parent / "workspace.yaml"
+    code = ["-w", str(workspace)] if workspace.is_file() else ["-m", "orchestration.definitions"]
+    arguments = ["dev", *code, "--host", "127.0.0.1", "--port", str(port)]
     os.execve(dagster, [dagster, *arguments], environment)  # noqa: S606 - replaces this process by our own program

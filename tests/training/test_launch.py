@@ -48,7 +48,7 @@ def test_exit_code_zero_without_a_finished_model_is_a_failure(monkeypatch):
 
 
 def test_the_reason_that_a_training_gives_is_the_error(monkeypatch):
-    instead(monkeypatch, "print('{\"event\": \"failed\", \"error\": \"found no release, needed one\"}'); exit(1)")
+    instead(monkeypatch, 'print(\'{"event": "failed", "error": "found no release, needed one"}\'); exit(1)')
     with pytest.raises(TrainingError, match="^found no release, needed one$"):
         launch_local(JOB, 1, lambda _: None)
 
@@ -65,7 +65,11 @@ def test_a_training_that_is_given_up_leaves_no_process(monkeypatch, tmp_path, ho
 
     with pytest.raises(TrainingError, match="cancelled|unfinished after|cannot write"):
         launch_local(
-            JOB, 1, report, timeout_s=3 if how == "late" else None, cancelled=lambda: how == "cancelled" and place.exists()
+            JOB,
+            1,
+            report,
+            timeout_s=3 if how == "late" else None,
+            cancelled=lambda: how == "cancelled" and place.exists(),
         )
     with pytest.raises(ProcessLookupError):
         os.kill(int(place.read_text()), 0)
@@ -82,7 +86,14 @@ def alive(pid):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the parent-death signal is Linux's")
 def test_a_tethered_command_ends_when_its_parent_is_killed(tmp_path):
-    inner = [sys.executable, "-m", "training.tether", sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
+    inner = [
+        sys.executable,
+        "-m",
+        "training.tether",
+        sys.executable,
+        "-c",
+        "import time; print('up', flush=True); time.sleep(60)",
+    ]
     code = f"import subprocess, time; p = subprocess.Popen({inner!r}); print(p.pid, flush=True); time.sleep(60)"
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     child = int(parent.stdout.readline())
@@ -98,7 +109,9 @@ def test_a_tethered_command_ends_when_its_parent_is_killed(tmp_path):
 
 def children(pid):
     """Processes that a process started."""
-    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
 
 
 @pytest.mark.slow
@@ -108,7 +121,9 @@ def test_killed_and_started_again_two_ranks_go_on_as_if_nothing_had_happened(lak
     job = {"kind": "pretrain", "root": str(lake_root), "release": "synthetic", "config": config}
     whole = {**job, "name": "whole", "out": str(tmp_path / "whole")}
     losses = {}
-    launch_local(whole, 2, lambda e: losses.update({e["step"]: e["loss"]} if e["event"] == "step" else {}), timeout_s=300)
+    launch_local(
+        whole, 2, lambda e: losses.update({e["step"]: e["loss"]} if e["event"] == "step" else {}), timeout_s=300
+    )
     assert sorted(losses) == list(range(1, 13))
 
     broken = {**job, "name": "broken", "out": str(tmp_path / "broken")}

@@ -1,0 +1,19 @@
+"""`python -m benchmarks [NAME ...]`: run all measurements, or those named."""
+
+import importlib
+import sys
+
+NAMES = ("crops", "deidentification")
+
+
+def main(names: list[str]) -> None:
+    """Run measurements and print their tables."""
+    for name in names or NAMES:
+        if name not in NAMES:
+            sys.exit(f"found no benchmark {name!r}, needed some of: {', '.join(NAMES)}")
+        print(f"\n## {name}\n", flush=True)
+        print(importlib.import_module(f"benchmarks.{name}").run(), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

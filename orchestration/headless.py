@@ -4,6 +4,7 @@ Belongs here: running a job in this process and summing up what it did. What the
 """
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,10 +93,12 @@ def _run(
 ) -> list[Made]:
     steps = {"__".join(key): dict((config or {}).get("__".join(key), {})) for key in keys}
     run_config = {"loggers": {"progress": {}}, "ops": {s: {"config": c} for s, c in steps.items() if c}}
-    with instance(settings) as opened:
+    with instance(settings) as opened, warnings.catch_warnings():
         if partition:
             opened.add_dynamic_partitions(partition[0], [partition[1]])
         job = build(str(settings.root)).resolve_job_def(job_name)
+        # Pipes announces a preview of its own at each start; on a person's terminal that reads like a fault
+        warnings.simplefilter("ignore", dg.PreviewWarning)
         try:
             result = job.execute_in_process(
                 instance=opened,

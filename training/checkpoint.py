@@ -103,7 +103,9 @@ def write(out: Path, made: Made) -> CheckpointManifest:
     building = out.parent / ".runs" / out.name / "building"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
-    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in made.weights.items()}, building / WEIGHTS)
+    save_file(
+        {name: tensor.detach().cpu().contiguous().clone() for name, tensor in made.weights.items()}, building / WEIGHTS
+    )
     (building / CONFIG).write_text(yaml.safe_dump(dict(made.config), sort_keys=False), encoding="utf-8")
     _write_json(building / METRICS, made.metrics)
     _write_json(building / EXPOSURE, _exposure(made))

@@ -13,8 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody reads
 
 from training.config import FinetuneConfig
+from training.kernels import resize_patch
 from training.tokens import Packed, Shape
 from training.vit import Encoder
+
+DIRECT = 4
+"""Points along an axis at which a token speaks of its own patch; they are resized to the patch's voxels."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,9 @@ class TokenSegmenter(nn.Module):
     """The encoder's tokens, brought back to voxels by a light convolutional decoder.
 
     Tokens lie on the window's token grid; they are interpolated to a middle and to voxel resolution, where features of
-    the image itself join them, as in UNETR (Hatamizadeh et al., WACV 2022) with two stages in place of four. Sizes come
-    from the window, so that any patch and window shape will do.
+    the image itself join them, as in UNETR (Hatamizadeh et al., WACV 2022) with two stages in place of four. Beside it
+    each token says by itself what its patch holds, which lets pre-trained features speak from the first steps on. Sizes
+    come from the window, so that any patch and window shape will do.
     """
 
     def __init__(self, encoder: Encoder, classes: int, channels: tuple[int, int, int]) -> None:
@@ -62,26 +67,38 @@ class TokenSegmenter(nn.Module):
         """
         super().__init__()
         fine, middle, coarse = channels
-        self.encoder = encoder
+        self.encoder, self.classes = encoder, classes
         self.absent = nn.Parameter(torch.zeros(encoder.config.dim))
         self.stem = nn.Sequential(_conv(1, fine), _conv(fine, fine))
         self.down = _conv(fine, middle)
         self.coarse = nn.Sequential(_conv(encoder.config.dim, coarse, 1), _conv(coarse, middle))
         self.middle = nn.Sequential(_conv(2 * middle, middle), _conv(middle, fine, 1))
         self.fine = nn.Sequential(_conv(2 * fine, fine), nn.Conv3d(fine, classes, 1))
+        self.direct = nn.Linear(encoder.config.dim, classes * DIRECT**3)
+        nn.init.zeros_(self.direct.weight)
+        nn.init.zeros_(self.direct.bias)
 
     def forward(self, windows: Windows) -> list[Tensor]:
         """For each window (classes, x, y, z) logits."""
         batch = windows.tokens
-        features = self.encoder(batch).split(batch.lengths)
-        indices = batch.index.split(batch.lengths)
-        shapes = [patches.shape[1:] for patches in batch.patches]
-        return [
-            self._decode(image[None, None], self._grid(feature, index, grid), (s[0], s[1], s[2]))
-            for image, feature, index, grid, s in zip(
-                windows.images, features, indices, batch.grids, shapes, strict=True
-            )
-        ]
+        features = self.encoder(batch)
+        each = zip(
+            windows.images,
+            features.split(batch.lengths),
+            self.direct(features).float().split(batch.lengths),
+            batch.index.split(batch.lengths),
+            batch.grids,
+            batch.patches,
+            strict=True,
+        )
+        logits = []
+        for image, tokens, direct, index, grid, patches in each:
+            x, y, z = patches.shape[1:]
+            padded = _pad(image, (grid[0] * x, grid[1] * y, grid[2] * z))
+            whole = self._decode(padded, self._grid(tokens, index, grid), (x, y, z))
+            whole = whole + self._unpatch(direct, index, grid, (x, y, z))
+            logits.append(whole[:, : image.shape[0], : image.shape[1], : image.shape[2]])
+        return logits
 
     def _grid(self, features: Tensor, index: Tensor, grid: Shape) -> Tensor:
         """(1, dim, *grid) features at their places; where there is no token, what stands for absence."""
@@ -89,20 +106,30 @@ class TokenSegmenter(nn.Module):
         dense = dense.index_put(tuple(index.unbind(1)), features)
         return dense.permute(3, 0, 1, 2).unsqueeze(0)
 
+    def _unpatch(self, direct: Tensor, index: Tensor, grid: Shape, patch: Shape) -> Tensor:
+        """(classes, x, y, z) logits that tokens give their own patches; zero where there is no token."""
+        said = resize_patch(direct.unflatten(-1, (self.classes, DIRECT, DIRECT, DIRECT)), patch)
+        dense = said.new_zeros(*grid, self.classes, *patch).index_put(tuple(index.unbind(1)), said)
+        return dense.permute(3, 0, 4, 1, 5, 2, 6).flatten(5, 6).flatten(3, 4).flatten(1, 2)
+
     def _decode(self, image: Tensor, tokens: Tensor, patch: Shape) -> Tensor:
-        """(classes, x, y, z) logits of one window."""
-        pad = [g * p - n for g, p, n in zip(tokens.shape[2:], patch, image.shape[2:], strict=True)]
-        # intensities beyond the border repeat: a step there would look like an edge
-        padded = F.pad(image, [0, pad[2], 0, pad[1], 0, pad[0]], mode="replicate") if any(pad) else image
+        """(classes, x, y, z) logits of one window that is padded to whole patches."""
         step = [2 ** ((p.bit_length() - 1) // 2) for p in patch]
-        fine = self.stem(padded)
+        fine = self.stem(image[None, None])
         middle = self.down(F.avg_pool3d(fine, step))
         up = F.interpolate(self.coarse(tokens), middle.shape[2:], mode="trilinear")
         joined = self.middle(torch.cat([up, middle], 1))
         joined = F.interpolate(joined, fine.shape[2:], mode="trilinear")
         logits: Tensor = self.fine(torch.cat([joined, fine], 1))
-        x, y, z = image.shape[2:]
-        return logits[0, :, :x, :y, :z].float()
+        return logits[0].float()
+
+
+def _pad(image: Tensor, shape: Shape) -> Tensor:
+    """The image with its border repeated up to a shape: zeros there would look like an edge."""
+    x, y, z = (target - size for target, size in zip(shape, image.shape, strict=True))
+    if not (x or y or z):
+        return image
+    return F.pad(image[None, None], [0, z, 0, y, 0, x], mode="replicate")[0, 0]
 
 
 def _conv(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
@@ -133,9 +160,8 @@ class ConvolutionalBaseline(nn.Module):
 
     def _one(self, image: Tensor) -> Tensor:
         x, y, z = image.shape
-        pad = [-n % self.STRIDE for n in image.shape]
-        padded = F.pad(image[None, None], [0, pad[2], 0, pad[1], 0, pad[0]], mode="replicate")
-        logits: Tensor = self.network(padded)
+        padded = _pad(image, (x + -x % self.STRIDE, y + -y % self.STRIDE, z + -z % self.STRIDE))
+        logits: Tensor = self.network(padded[None, None])
         return logits[0, :, :x, :y, :z].float()
 
 

@@ -161,7 +161,7 @@ def first_examination(config: PhantomConfig, ordinal: int) -> dt.date:
 
 
 def telling(day: dt.date) -> dt.date:
-    """The day, or the next where it is the first of January: that is how a year alone is written, so it tells nothing."""
+    """The day, or the next where it is the first of January, which is how a year alone is written and tells nothing."""
     return day + dt.timedelta(days=1) if (day.month, day.day) == (1, 1) else day
 
 

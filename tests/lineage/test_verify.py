@@ -37,7 +37,7 @@ def test_untouched_ledger_verifies_and_says_what_is_not_sealed(sealed):
 
 def test_every_flipped_bit_is_found(sealed):
     audit = sealed.settings.folder("audit")
-    draw = random.Random(20)  # noqa: S311
+    draw = random.Random(20)
     files = _files(audit)
     for number in range(180):
         path = files[number % len(files)]

@@ -59,7 +59,7 @@ def dataset(release, **changes):
 
 
 def test_a_sample_is_the_same_whenever_and_wherever_it_is_asked_for(release):
-    served_here, elsewhere = dataset(release), pickle.loads(pickle.dumps(dataset(release)))  # noqa: S301
+    served_here, elsewhere = dataset(release), pickle.loads(pickle.dumps(dataset(release)))
     first = served_here[Key(5, 2)]
     _ = served_here[Key(6, 0)]
     for again in (served_here[Key(5, 2)], elsewhere[Key(5, 2)]):

@@ -49,21 +49,22 @@ def test_exit_code_zero_without_a_finished_model_is_a_failure(monkeypatch):
 
 def test_the_reason_that_a_training_gives_is_the_error(monkeypatch):
     instead(monkeypatch, 'print(\'{"event": "failed", "error": "found no release, needed one"}\'); exit(1)')
-    with pytest.raises(TrainingError, match="^found no release, needed one$"):
+    with pytest.raises(TrainingError, match=r"^found no release, needed one$"):
         launch_local(JOB, 1, lambda _: None)
 
 
 @pytest.mark.parametrize("how", ["cancelled", "late", "reporter fails"])
 def test_a_training_that_is_given_up_leaves_no_process(monkeypatch, tmp_path, how):
     place = tmp_path / "pid"
-    code = f"import os, time; open({str(place)!r}, 'w').write(str(os.getpid())); print('{{\"event\": \"start\"}}', flush=True); time.sleep(60)"
+    told = 'print(\'{"event": "start"}\', flush=True)'
+    code = f"import os, time; open({str(place)!r}, 'w').write(str(os.getpid())); {told}; time.sleep(60)"
     instead(monkeypatch, code)
 
     def report(_event):
         if how == "reporter fails":
             raise TrainingError("cannot write")
 
-    with pytest.raises(TrainingError, match="cancelled|unfinished after|cannot write"):
+    with pytest.raises(TrainingError, match=r"cancelled|unfinished after|cannot write"):
         launch_local(
             JOB,
             1,

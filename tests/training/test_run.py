@@ -27,5 +27,5 @@ def test_an_evaluation_of_nothing_and_of_a_model_that_is_not_there_are_refused(l
     job = {"kind": "evaluate", "root": str(lake_root), "release": "synthetic", "name": "e"}
     with pytest.raises(TrainingError, match="checkpoints: found none"):
         run(job, print)
-    with pytest.raises(CheckpointError, match="found no checkpoint at .*ghost"):
+    with pytest.raises(CheckpointError, match=r"found no checkpoint at .*ghost"):
         run({**job, "checkpoints": ["ghost"]}, print)

@@ -239,7 +239,13 @@ def _write(
             classes=names,
             boxes=pictures.boxes({s.name: s.dice for s in scores}, names),
             curves=pictures.curves({c.manifest.name: c.metrics.get("curve") or [] for c in loaded}),
-            worst=pictures.overlay(arrays.array(member.volume), labels.array(member.label), predicted, classes.values),
+            worst=pictures.overlay(
+                arrays.array(member.volume),
+                labels.array(member.label),
+                predicted,
+                classes.values,
+                arrays.row(member.volume)["spacing"],
+            ),
             worst_of=scores[0].name,
         )
     )

@@ -54,7 +54,13 @@ def curves(losses: Mapping[str, Sequence[Sequence[float]]]) -> str:
     return _encoded(figure)
 
 
-def overlay(image: NDArray[Any], truth: NDArray[Any], predicted: NDArray[Any], values: Sequence[int]) -> str:
+def overlay(
+    image: NDArray[Any],
+    truth: NDArray[Any],
+    predicted: NDArray[Any],
+    values: Sequence[int],
+    spacing: Sequence[float] = (1.0, 1.0, 1.0),
+) -> str:
     """The axial slice with most labelled voxels: image, truth, prediction.
 
     Args:
@@ -62,6 +68,7 @@ def overlay(image: NDArray[Any], truth: NDArray[Any], predicted: NDArray[Any], v
         truth: (x, y, z) label values.
         predicted: (x, y, z) label values.
         values: label values that may occur, background first.
+        spacing: voxel size along x, y, z, so that the picture has the shape of the anatomy.
     """
     from matplotlib.colors import ListedColormap
 
@@ -69,15 +76,18 @@ def overlay(image: NDArray[Any], truth: NDArray[Any], predicted: NDArray[Any], v
     grey = image[..., 0] if image.ndim > 3 else image
     figure = Figure(figsize=(9.0, 3.4), layout="constrained")
     colours = ListedColormap([COLOURS[i % len(COLOURS)] for i in range(max(1, len(values) - 1))])
+    aspect = spacing[1] / spacing[0]
     low, high = np.percentile(grey[:, :, place], [1, 99])
     for axes, labels, title in zip(
         figure.subplots(1, 3), (None, truth, predicted), ("image", "truth", "prediction"), strict=True
     ):
-        axes.imshow(grey[:, :, place].T, cmap="gray", origin="lower", vmin=low, vmax=max(high, low + 1e-6))
+        window = {"vmin": low, "vmax": max(high, low + 1e-6)}
+        axes.imshow(grey[:, :, place].T, cmap="gray", origin="lower", aspect=aspect, **window)
         if labels is not None:
             index = np.searchsorted(values, labels[:, :, place].T)
             shown = np.ma.masked_equal(index, 0)
-            axes.imshow(shown - 1, cmap=colours, origin="lower", alpha=0.55, vmin=0, vmax=max(1, len(values) - 2))
+            classes = {"cmap": colours, "alpha": 0.55, "vmin": 0, "vmax": max(1, len(values) - 2)}
+            axes.imshow(shown - 1, origin="lower", aspect=aspect, **classes)
         axes.set_title(title, fontsize="small")
         axes.axis("off")
     return _encoded(figure)

@@ -56,8 +56,11 @@ def test_the_reason_that_a_training_gives_is_the_error(monkeypatch):
 @pytest.mark.parametrize("how", ["cancelled", "late", "reporter fails"])
 def test_a_training_that_is_given_up_leaves_no_process(monkeypatch, tmp_path, how):
     place = tmp_path / "pid"
-    told = 'print(\'{"event": "start"}\', flush=True)'
-    code = f"import os, time; open({str(place)!r}, 'w').write(str(os.getpid())); {told}; time.sleep(60)"
+    code = f"""if True:
+        import os, time
+        open({str(place)!r}, "w").write(str(os.getpid()))
+        print('{{"event": "start"}}', flush=True)
+        time.sleep(60)"""
     instead(monkeypatch, code)
 
     def report(_event):

@@ -116,7 +116,7 @@ class Table:
             ValueError: if a column is unknown, a needed one is missing or null, or a value has another type. Values
                 are never quoted.
         """
-        table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows, self._file_schema_nullable(rows))
+        table = rows if isinstance(rows, pa.Table) else self._tabled(rows)
         if missing := set(self.file_schema.names) - set(table.column_names):
             raise ValueError(f"table {self.name!r}: found no columns {sorted(missing)}, needed all of the contract's")
         table = table.select(self.file_schema.names)
@@ -132,8 +132,17 @@ class Table:
                 )
         return table.cast(self.file_schema)
 
-    def _file_schema_nullable(self, rows: list[Mapping[str, object]]) -> pa.Schema:
+    def _tabled(self, rows: list[Mapping[str, object]]) -> pa.Table:
         known = {column.name for column in self.columns}
         if unknown := {name for row in rows for name in row} - known:
             raise ValueError(f"table {self.name!r}: found columns {sorted(unknown)} that its contract does not declare")
-        return pa.schema([field.with_nullable(True) for field in self.file_schema])
+        arrays = []
+        for field in self.file_schema:
+            try:
+                arrays.append(pa.array([row.get(field.name) for row in rows], field.type))
+            except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, OverflowError):
+                # Arrow's own message quotes the value
+                raise ValueError(
+                    f"table {self.name!r}: found values of another type in {field.name!r}, needed {field.type}"
+                ) from None
+        return pa.Table.from_arrays(arrays, names=self.file_schema.names)

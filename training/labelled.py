@@ -172,11 +172,11 @@ def varied(values: NDArray[np.float32], draw: np.random.Generator) -> NDArray[np
         draw: random numbers.
     """
     unit = np.clip((values - RANGE[0]) / (RANGE[1] - RANGE[0]), 0, 1)
-    varied = unit ** np.float32(np.exp(draw.normal(0, 0.15))) * (RANGE[1] - RANGE[0]) + RANGE[0]
+    varied = unit ** np.float32(np.exp(draw.normal(0, 0.1))) * (RANGE[1] - RANGE[0]) + RANGE[0]
     for axis, size in enumerate(values.shape):
-        slope = np.linspace(-1, 1, size, dtype=np.float32) * np.float32(draw.normal(0, 0.1))
+        slope = np.linspace(-1, 1, size, dtype=np.float32) * np.float32(draw.normal(0, 0.05))
         varied = varied + np.expand_dims(slope, tuple(a for a in range(3) if a != axis))
-    varied = varied * np.float32(np.exp(draw.normal(0, 0.1))) + np.float32(draw.normal(0, 0.1))
+    varied = varied * np.float32(np.exp(draw.normal(0, 0.05))) + np.float32(draw.normal(0, 0.05))
     varied = varied + draw.normal(0, 0.05, values.shape).astype(np.float32) * np.float32(draw.random())
     return np.clip(varied, *RANGE).astype(np.float32)
 

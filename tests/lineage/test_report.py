@@ -29,7 +29,10 @@ def _fill(table, column):
     if column.nullable:
         return None
     kind = str(column.type)
-    return {"string": "x", "int64": 1, "double": 1.0, "binary": b"x"}.get(kind, [1.0] if "double" in kind else [1])
+    item = next(
+        value for name, value in (("string", "x"), ("int64", 1), ("double", 1.0), ("binary", b"x")) if name in kind
+    )
+    return [item] if kind.startswith("list") else item
 
 
 def _write(lake, table, partition, rows):

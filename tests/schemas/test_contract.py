@@ -45,8 +45,9 @@ def test_a_column_nobody_can_explain_is_refused():
         ([{"count": 1, "other": 2}], "does not declare"),
         (pa.table({"note": ["a"]}), "needed all of the contract's"),
         (pa.table({"count": ["many"], "note": ["a"]}), "needed the contract's"),
+        ([{"count": "many", "note": "a"}], "another type in 'count', needed int64"),
     ],
-    ids=["null in a needed column", "unknown column", "missing column", "wrong type"],
+    ids=["null in a needed column", "unknown column", "missing column", "wrong type", "wrong value"],
 )
 def test_rows_that_break_the_contract_are_refused_without_quoting_values(rows, said):
     with pytest.raises(ValueError, match=said) as refusal:

@@ -121,7 +121,15 @@ def children(pid):
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the parent-death signal is Linux's")
 def test_killed_and_started_again_two_ranks_go_on_as_if_nothing_had_happened(lake_root, small, tmp_path):
-    config = {**small, "steps": 12, "warmup_steps": 2, "save_every": 4, "report_every": 1, "crop_mm": [100, 100, 100]}
+    config = {
+        **small,
+        "steps": 12,
+        "warmup_steps": 2,
+        "save_every": 4,
+        "report_every": 1,
+        "batch_size": 4,
+        "crop_mm": [100, 100, 100],
+    }
     job = {"kind": "pretrain", "root": str(lake_root), "release": "synthetic", "config": config}
     whole = {**job, "name": "whole", "out": str(tmp_path / "whole")}
     losses = {}

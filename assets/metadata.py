@@ -1,7 +1,7 @@
 """From a contract or an outcome to what the Dagster UI shows. The only place that spells Dagster's metadata keys."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stages.station import Outcome
 
 _LARGEST_PREVIEW = 200_000
-"""Bytes of a picture that may go into an event; Dagster keeps events for ever, in a database."""
+"""Bytes of pictures that may go into an event; Dagster keeps events for ever, in a database."""
 
 
 def described(table: Table) -> Mapping[str, Any]:
@@ -42,11 +42,16 @@ def reported(outcome: "Outcome") -> dict[str, Any]:
     }
 
 
-def picture(png: bytes, caption: str) -> dg.MetadataValue[Any]:
-    """A picture that the UI shows in an event; one that is too large for an event is left out, and said so."""
-    if len(png) > _LARGEST_PREVIEW:
-        return dg.MetadataValue.md(f"{caption}: too large to show here")
-    return dg.MetadataValue.md(f"![{caption}](data:image/png;base64,{base64.b64encode(png).decode()})")
+def pictures(captioned: Iterable[tuple[str, bytes]]) -> dg.MetadataValue[Any]:
+    """PNG pictures that the UI shows in an event, with captions; those too large for an event are left out."""
+    left, shown = _LARGEST_PREVIEW, []
+    for caption, png in captioned:
+        left -= len(png)
+        encoded = base64.b64encode(png).decode()
+        shown.append(
+            f"**{caption}**\n\n" + (f"![{caption}](data:image/png;base64,{encoded})" if left >= 0 else "too large")
+        )
+    return dg.MetadataValue.md("\n\n".join(shown))
 
 
 def page(path: Path) -> dg.MetadataValue[Any]:

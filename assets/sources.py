@@ -31,7 +31,7 @@ SOURCES = [
         ["restricted", "quarantine"],
         deps=[["restricted", "received"], ["curated", "instances"], ["curated", "volumes"], ["curated", "labels"]],
         description="What the stations held back, each with a reason of a closed list and a remedy.",
-        group_name="intake",
+        group_name="quarantine",
         kinds={"deltalake"},
         owners=["team:data-engineering"],
         partitions_def=DELIVERIES,

@@ -5,7 +5,7 @@ The work is `stages.volumes`, which knows nothing of Dagster and runs on an exec
 
 import dagster as dg
 
-from assets.metadata import described, picture, reported
+from assets.metadata import described, pictures, reported
 from assets.partitions import DELIVERIES
 from assets.resources import LakeResource
 from schemas.tables import VOLUMES
@@ -27,8 +27,8 @@ def volumes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Materia
 
     opened = lake.open()
     outcome = normalize(opened, context.partition_key, context.log.info)
-    pictures = {f"preview_{caption}": picture(png, caption) for caption, png in previews(opened, context.partition_key)}
-    return dg.MaterializeResult(metadata=reported(outcome) | pictures)
+    preview = pictures(previews(opened, context.partition_key))
+    return dg.MaterializeResult(metadata=reported(outcome) | {"preview": preview})
 
 
 @dg.asset_check(asset=volumes, blocking=True, partitions_def=DELIVERIES)

@@ -68,7 +68,7 @@ def previews(lake: Lake, delivery: str) -> list[tuple[str, bytes]]:
     first: dict[str, bytes] = {}
     for row in sorted(rows, key=lambda row: str(row["volume"])):
         if row["preview"]:
-            first.setdefault(f"{row['body_part']}_{row['contrast']}", row["preview"])
+            first.setdefault(f"{row['body_part']}, {row['contrast']}", row["preview"])
     return sorted(first.items())[:_PREVIEWS]
 
 

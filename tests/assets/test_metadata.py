@@ -2,7 +2,7 @@
 
 import pytest
 
-from assets.metadata import picture, reported
+from assets.metadata import pictures, reported
 from assets.training import overrides
 from assets.training_process import flat, line
 from stages.station import Outcome
@@ -15,7 +15,7 @@ def test_rows_duplicates_and_quarantine_are_all_shown():
 
 @pytest.mark.parametrize(("size", "shown"), [(1000, "data:image/png;base64,"), (1_000_000, "too large")])
 def test_a_picture_is_shown_unless_it_is_too_large(size, shown):
-    assert shown in picture(bytes(size), "T1").value
+    assert shown in pictures([("T1", bytes(size))]).value
 
 
 def test_progress_is_one_line_of_what_is_known():

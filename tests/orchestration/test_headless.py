@@ -44,7 +44,7 @@ def test_a_run_is_recorded_and_leaves_no_person_outside_the_restricted_zone(lake
         event = opened.get_latest_materialization_event(dg.AssetKey(["curated", "volumes"]))
         shown = event.asset_materialization.metadata
         assert shown["dagster/row_count"].value == lake.table(VOLUMES).read(["volume"]).num_rows
-        assert any(name.startswith("preview_") for name in shown)
+        assert "data:image/png;base64," in shown["preview"].value
     told = "".join(capfd.readouterr()).lower()
     phi = json.loads((phantoms / f"{NAME}.answers" / "phi.json").read_text())
     wanted = {entry["value"].lower() for entry in phi if entry["searchable"]}

@@ -34,6 +34,13 @@ VERBS = {
 
 _ROOMS = ("schemas", "lake", "lineage", "imaging", "deid", "stages", "training", "assets", "orchestration")
 
+_DISK_FULL = (
+    "larmor: found no space left on the disk, needed more; free some and run the same command again, what was committed "
+    "is kept"
+)
+_SIGNS_OF_A_FULL_DISK = ("No space left on device", "disk is full", "disk I/O error")
+"""How libraries say it: the system's words, and SQLite's, which keeps Dagster's record and meets it first."""
+
 
 class _Verbs(click.Group):
     """Knows its verbs without importing them."""
@@ -84,6 +91,8 @@ def main() -> None:
     # the process boundary: what our rooms raise is written for people, anything else is a defect and shows its trace
     except Exception as error:
         if not _ours(error):
+            if any(sign in str(error) for sign in _SIGNS_OF_A_FULL_DISK):
+                sys.exit(_DISK_FULL)
             raise
         sys.exit(f"larmor: {error}")
     sys.exit(code if isinstance(code, int) else 0)
@@ -95,10 +104,7 @@ def _ours(error: BaseException) -> bool:
 
 def _explain_os_error(error: OSError) -> None:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        sys.exit(
-            "larmor: found no space left on the disk, needed more; free some and run the same command again, "
-            "what was committed is kept"
-        )
+        sys.exit(_DISK_FULL)
     if error.errno in (errno.EACCES, errno.EPERM) and not _ours(error):
         sys.exit(
             "larmor: found a file or folder without permission, needed to read and write the lake; check its owner"

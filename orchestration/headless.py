@@ -20,6 +20,9 @@ from orchestration.processes import TAG, own_mark
 
 Key = tuple[str, ...]
 
+DISK_FULL = (
+    "found no space left on the disk, needed more; free some and run the same command again, what was committed is kept"
+)
 _SHOWN = ("dagster/row_count", "duplicates", "quarantined")
 
 
@@ -140,6 +143,8 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
                     f"{step}: found a training process that ended before its work, needed it to finish; its "
                     "own words stand above, and the same command resumes from the last saved step"
                 )
+            if "No space left on device" in error.message:
+                return f"{step}: {DISK_FULL}"
             # the message begins with the path of the error's class
             message = re.sub(rf"^[\w.]*{error.cls_name}: ", "", error.message.strip())
             return f"{step}: {message}"

@@ -35,8 +35,8 @@ VERBS = {
 _ROOMS = ("schemas", "lake", "lineage", "imaging", "deid", "stages", "training", "assets", "orchestration")
 
 _DISK_FULL = (
-    "larmor: found no space left on the disk, needed more; free some and run the same command again, what was committed "
-    "is kept"
+    "larmor: found no space left on the disk, needed more; free some and run the same command again, "
+    "what was committed is kept"
 )
 _SIGNS_OF_A_FULL_DISK = ("No space left on device", "disk is full", "disk I/O error")
 """How libraries say it: the system's words, and SQLite's, which keeps Dagster's record and meets it first."""

@@ -20,6 +20,9 @@ from training.vit import Encoder
 DIRECT = 4
 """Points along an axis at which a token speaks of its own patch; they are resized to the patch's voxels."""
 
+THIN = 3
+"""Voxels along the first axis below which convolutions are not left to bfloat16, see `Convolution`."""
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -132,9 +135,25 @@ def _pad(image: Tensor, shape: Shape) -> Tensor:
     return F.pad(image[None, None], [0, z, 0, y, 0, x], mode="replicate")[0, 0]
 
 
+class Convolution(nn.Conv3d):
+    """A convolution whose gradients are right for thin input too.
+
+    On CPUs with bfloat16 instructions, oneDNN's gradient of a 3-wide kernel's weights reads memory that nobody wrote
+    where the first axis has two voxels: other numbers in each run, and sometimes NaN (torch 2.15, glibc's
+    MALLOC_PERTURB_ shows it). Such input is small, and is computed in float32.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, channels, x, y, z) output for (N, channels, x, y, z) input."""
+        if input.shape[2] >= THIN or input.device.type != "cpu":
+            return super().forward(input)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(input.float())
+
+
 def _conv(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv3d(inputs, outputs, size, padding=size // 2, bias=False),
+        Convolution(inputs, outputs, size, padding=size // 2, bias=False),
         nn.InstanceNorm3d(outputs, affine=True),
         nn.LeakyReLU(0.01),
     )
@@ -144,7 +163,7 @@ class ConvolutionalBaseline(nn.Module):
     """MONAI's DynUNet on the same windows, about 1.4 million parameters: what a pre-trained model has to beat."""
 
     STRIDE = 8
-    """Windows are padded to a multiple of it."""
+    """Windows are padded to a multiple of it; the first axis so that the coarsest level is not thin."""
 
     def __init__(self, classes: int) -> None:
         """Make the network with random weights."""
@@ -160,7 +179,9 @@ class ConvolutionalBaseline(nn.Module):
 
     def _one(self, image: Tensor) -> Tensor:
         x, y, z = image.shape
-        padded = _pad(image, (x + -x % self.STRIDE, y + -y % self.STRIDE, z + -z % self.STRIDE))
+        padded = _pad(
+            image, (max(x + -x % self.STRIDE, THIN * self.STRIDE), y + -y % self.STRIDE, z + -z % self.STRIDE)
+        )
         logits: Tensor = self.network(padded[None, None])
         return logits[0, :, :x, :y, :z].float()
 

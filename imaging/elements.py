@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from imaging.errors import ImagingError
 from schemas.reasons import Reason
@@ -96,7 +97,10 @@ def read_elements(data: bytes, wanted: Wanted) -> Elements:
     little = syntax != EXPLICIT_BIG
     layout = Layout(syntax == IMPLICIT_LITTLE or _looks_implicit(buffer, start), little)
     values: dict[int, bytes] = {}
-    end, tag, length = _Walk(buffer, layout, wanted).collect(start, len(buffer), values, 0)
+    walk = _Walk(buffer, layout, wanted)
+    if not layout.implicit and little:
+        start = _quickly(walk, buffer, start, values)
+    end, tag, length = walk.collect(start, len(buffer), values, 0)
     return Elements(values, layout, syntax, buffer, tag, end, length)
 
 
@@ -170,13 +174,72 @@ def _looks_implicit(data: bytes, start: int) -> bool:
     return len(vr) == 2 and vr not in _LONG and vr not in _SHORT
 
 
+class _Heads(dict[bytes, int]):
+    """What to do with an element, by its first six bytes in explicit VR little endian: tag and VR.
+
+    The value is the tag << 2, plus 1 if it is wanted, plus 2 if its length has four bytes; -1 where only `_Walk` knows.
+    A lake has a few thousand of them, so that each is worked out once a process.
+    """
+
+    _MOST = 1 << 16
+
+    def __init__(self, wanted: Wanted) -> None:
+        """Start with none."""
+        super().__init__()
+        self._wanted = wanted
+
+    def __missing__(self, head: bytes) -> int:
+        """Work out a head that was not seen before."""
+        group, element, vr = struct.unpack("<HH2s", head) if len(head) == 6 else (0, 0, b"")
+        tag, code = group << 16 | element, -1
+        if tag not in PIXEL_TAGS and group != 0xFFFE and (vr in _SHORT or vr in _LONG):
+            code = tag << 2 | (vr in _LONG) << 1 | self._wanted(tag)
+        if len(self) >= self._MOST:
+            self.clear()
+        self[head] = code
+        return code
+
+
+@cache
+def _heads(wanted: Wanted) -> _Heads:
+    return _Heads(wanted)
+
+
+def _quickly(walk: "_Walk", data: bytes, position: int, values: dict[int, bytes]) -> int:
+    """Put wanted elements into `values` up to the first that needs a closer look; where that one stands.
+
+    Explicit VR little endian, which nearly all scanners write. Twice as fast as `_Walk.collect`, which goes on from
+    there.
+    """
+    heads, end = _heads(walk.wanted), len(data)
+    while position + 8 <= end:
+        code = heads[data[position : position + 6]]
+        if code < 0:
+            break
+        if code & 2:
+            start = position + 12
+            length = int.from_bytes(data[position + 8 : start], "little")
+        else:
+            start = position + 8
+            length = data[position + 6] | data[position + 7] << 8
+        if length == UNDEFINED:
+            position = walk.skip(start, end, data[position + 4 : position + 6] == b"UN", 1)
+        elif start + length > end:
+            break
+        else:
+            position = start + length
+        if code & 1:
+            values[code >> 2] = data[start:position]
+    return position
+
+
 class _Walk:
     """A pass over the elements of one data set."""
 
-    __slots__ = ("_bare", "_data", "_explicit", "_layout", "_order", "_wanted")
+    __slots__ = ("_bare", "_data", "_explicit", "_layout", "_order", "wanted")
 
     def __init__(self, data: bytes, layout: Layout, wanted: Wanted) -> None:
-        self._data, self._layout, self._wanted = data, layout, wanted
+        self._data, self._layout, self.wanted = data, layout, wanted
         self._order = "<" if layout.little else ">"
         self._explicit = struct.Struct(self._order + "HH2sH").unpack_from
         self._bare = struct.Struct(self._order + "HHI").unpack_from
@@ -189,7 +252,7 @@ class _Walk:
         """
         if depth > MAX_DEPTH:
             raise _malformed(f"found sequences nested deeper than {MAX_DEPTH}, needed fewer")
-        data, wanted = self._data, self._wanted
+        data, wanted = self._data, self.wanted
         head = self._implicit_head if self._layout.implicit else self._explicit_head
         while position + 8 <= end:
             tag, start, length, unknown = head(position)
@@ -198,7 +261,7 @@ class _Walk:
             if tag == _ITEM_END:
                 return start, 0, 0
             if length == UNDEFINED:
-                position = self._skip(start, end, unknown, depth + 1)
+                position = self.skip(start, end, unknown, depth + 1)
             else:
                 position = start + length
                 if position > end:
@@ -225,7 +288,7 @@ class _Walk:
             length = self._bare(self._data, position)[2]  # delimiters, and elements some writers leave bare
         return group << 16 | element, start, length, vr == b"UN"
 
-    def _skip(self, position: int, end: int, unknown: bool, depth: int) -> int:
+    def skip(self, position: int, end: int, unknown: bool, depth: int) -> int:
         """The place after a sequence of undefined length; of unknown VR it is implicit (PS3.5 section 6.2.2)."""
         inner = _Walk(self._data, Layout(True, True) if unknown else self._layout, _nothing)
         while position + 8 <= end:

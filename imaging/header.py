@@ -7,11 +7,12 @@ LPS millimetres. Nothing here names the patient.
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 from imaging.csa import read_csa
 from imaging.diffusion import DIFFUSION_PRIVATE, DIFFUSION_TAGS, GE_ACQUISITION, PrivateElements, weighting
 from imaging.elements import Elements, read_elements
-from imaging.multiframe import ENHANCED_TAGS, frame_values
+from imaging.multiframe import ENHANCED_TAGS, PER_FRAME, frame_values
 from imaging.values import CHARACTER_SET, Values, invalid
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
@@ -225,6 +226,47 @@ def header_of(elements: Elements) -> Header:
     return replace(header, planes=tuple(_flat_header(replace(elements, values=values)) for values in frames))
 
 
+def repeats(elements: Elements) -> tuple[tuple[int, bytes], ...] | None:
+    """What the header of an instance shares with others of its series: all but `own`; None where that is not simple.
+
+    Instances for which it is equal have equal headers, `own` aside.
+    """
+    values = elements.values
+    if PER_FRAME in values or b"MOSAIC" in values.get(0x00080008, b""):
+        return None
+    # vendor headers of many kilobytes are read of mosaics only
+    return tuple(item for item in values.items() if item[0] not in _OWN and item[0] >> 16 != _CSA_GROUP)
+
+
+def own(elements: Elements) -> dict[str, Any]:
+    """The fields of a header that differ from slice to slice.
+
+    Raises:
+        ImagingError: HEADER_INVALID as `read_header`.
+    """
+    values = Values(elements.values, elements.layout.little)
+    return {
+        "sop_uid": values.text(0x00080018),
+        "acquisition_number": values.integer(0x00200012),
+        "instance_number": values.integer(0x00200013),
+        "temporal_position": values.integer(0x00200100) or values.long(0x00209128),
+        "acquisition_time": _first(values.moment(0x00189074), values.seconds(0x00080032)),
+        "content_time": values.seconds(0x00080033),
+        "trigger_time": values.number(0x00181060),
+        "position": values.numbers(0x00200032, 3),
+        "pixel_tag": elements.pixel_tag,
+        "pixel_offset": elements.pixel_offset,
+        "pixel_length": elements.pixel_length,
+    }
+
+
+_OWN = frozenset(
+    {0x00080018, 0x00200012, 0x00200013, 0x00200100, 0x00209128, 0x00189074, 0x00080032, 0x00080033, 0x00181060}
+    | {0x00200032}
+)
+_CSA_GROUP = _SIEMENS_CSA[1]
+
+
 def _flat_header(elements: Elements) -> Header:
     values = Values(elements.values, elements.layout.little)
     private = PrivateElements(values, elements.values)
@@ -239,7 +281,6 @@ def _flat_header(elements: Elements) -> Header:
     return Header(
         study_uid=values.text(0x0020000D),
         series_uid=values.text(0x0020000E),
-        sop_uid=values.text(0x00080018),
         sop_class=values.text(0x00080016),
         transfer_syntax=elements.transfer_syntax,
         modality=values.text(0x00080060),
@@ -265,14 +306,7 @@ def _flat_header(elements: Elements) -> Header:
         echo_train=values.integer(0x00180091),
         echo_number=values.integer(0x00180086),
         series_number=values.integer(0x00200011),
-        acquisition_number=values.integer(0x00200012),
-        instance_number=values.integer(0x00200013),
-        temporal_position=values.integer(0x00200100) or values.long(0x00209128),
         temporal_positions=values.integer(0x00200105),
-        acquisition_time=_first(values.moment(0x00189074), values.seconds(0x00080032)),
-        content_time=values.seconds(0x00080033),
-        trigger_time=values.number(0x00181060),
-        position=values.numbers(0x00200032, 3),
         orientation=values.numbers(0x00200037, 6),
         pixel_spacing=_spacing(values),
         slice_thickness=values.number(0x00180050),
@@ -294,9 +328,7 @@ def _flat_header(elements: Elements) -> Header:
         gradient=gradient,
         sex=values.text(0x00100040).upper(),
         age=values.years(0x00101010),
-        pixel_tag=elements.pixel_tag,
-        pixel_offset=elements.pixel_offset,
-        pixel_length=elements.pixel_length,
+        **own(elements),
     )
 
 

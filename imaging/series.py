@@ -139,12 +139,13 @@ class _Slice:
 def _usable(headers: Sequence[Header], rejected: dict[int, Rejected]) -> list[_Slice]:
     usable: list[_Slice] = []
     seen: set[str] = set()
+    checked: set[tuple[float, ...]] = set()
     for i, header in enumerate(headers):
         try:
             require_image(header)
             frames = frames_of(header)
             for frame in frames:
-                _require_geometry(frame)
+                _require_geometry(frame, checked)
         except ImagingError as error:
             rejected[i] = Rejected(i, error.reason, str(error))
             continue
@@ -157,12 +158,14 @@ def _usable(headers: Sequence[Header], rejected: dict[int, Rejected]) -> list[_S
     return usable
 
 
-def _require_geometry(header: Header) -> None:
+def _require_geometry(header: Header, checked: set[tuple[float, ...]]) -> None:
     if not (header.position and header.orientation and header.pixel_spacing):
         raise ImagingError(
             Reason.GEOMETRY_INCONSISTENT, "found no position, orientation or pixel spacing, needed all three"
         )
-    directions(header.orientation)
+    if header.orientation not in checked:  # a series has few
+        directions(header.orientation)
+        checked.add(header.orientation)
 
 
 def _stacks(slices: list[_Slice]) -> dict[Hashable, list[_Slice]]:

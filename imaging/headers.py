@@ -1,0 +1,46 @@
+"""The headers of many instances, each repeated thing read once.
+
+Belongs here: remembering. What a header is and how one is read is `imaging.header`.
+"""
+
+from dataclasses import fields
+from typing import Any
+
+from imaging.elements import read_elements
+from imaging.header import Header, header_of, own, repeats, wanted
+
+MOST = 4096
+"""Headers remembered: a series has one for each weighting or echo, and deliveries come series by series."""
+
+_FIELDS = tuple(field.name for field in fields(Header))
+
+
+class HeaderReader:
+    """Reads headers, remembering those that repeat but for what is a slice's own; one for each process."""
+
+    def __init__(self) -> None:
+        """Make a reader that has seen nothing."""
+        self._seen: dict[tuple[object, ...], dict[str, Any]] = {}
+
+    def read(self, data: bytes) -> Header:
+        """The header of a DICOM file, the same as `imaging.header.read_header` gives.
+
+        Args:
+            data: the whole file; pixel data may be missing from a copy that holds the header alone.
+
+        Raises:
+            ImagingError: as `imaging.header.read_header`.
+        """
+        elements = read_elements(data, wanted)
+        shared = repeats(elements)
+        if shared is None:
+            return header_of(elements)
+        key = (elements.transfer_syntax, elements.layout, shared)
+        known = self._seen.get(key)
+        if known is not None:
+            return Header(**known | own(elements))  # half the time of dataclasses.replace
+        header = header_of(elements)
+        if len(self._seen) >= MOST:
+            self._seen.clear()
+        self._seen[key] = {name: getattr(header, name) for name in _FIELDS}
+        return header

@@ -29,5 +29,7 @@ def release(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Materia
     frozen = freeze(opened, spec, context.log.info)
     folder = opened.settings.folder("curated") / "releases" / frozen.name
     counts = {f"{split}_{what}": n for split, found in frozen.manifest.counts.items() for what, n in found.items()}
-    facts = {"manifest_sha256": frozen.sha256, "licences": ", ".join(frozen.manifest.licences)}
+    facts: dict[str, str | int] = {"manifest_sha256": frozen.sha256, "licences": ", ".join(frozen.manifest.licences)}
+    if risk := frozen.manifest.risk:
+        facts |= {"smallest_cell": risk.smallest, "subjects_in_small_cells": risk.subjects_in_small_cells}
     return dg.MaterializeResult(metadata={**facts, **counts, "data_card": page(folder / CARD)})

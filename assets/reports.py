@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.instances import home
 from assets.metadata import described, reported
 from assets.partitions import DELIVERIES
 from assets.resources import LakeResource
@@ -27,8 +28,10 @@ def reports(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Materia
 
 @dg.asset_check(asset=reports, blocking=True, partitions_def=DELIVERIES)
 def no_residue_in_text(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
-    """An independent scan of the text finds no identifier that the vault knows."""
+    """An independent scan of the text, and of what lies around the data, finds no identifier of the vault."""
     from stages.residual import scan_reports
+    from stages.surroundings import scan_around
 
-    residue = scan_reports(lake.open(), context.partition_key)
+    opened, delivery = lake.open(), context.partition_key
+    residue = scan_reports(opened, delivery) + scan_around(opened, delivery, home(context))
     return dg.AssetCheckResult(passed=not residue.findings, metadata=residue.facts())

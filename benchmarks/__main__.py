@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("crops", "deidentification")
+NAMES = ("crops", "deidentification", "burned_in")
 
 
 def main(names: list[str]) -> None:

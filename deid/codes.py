@@ -4,6 +4,7 @@ Belongs here: the check of one item of a code sequence (PS3.3 8.8). A code can h
 and value that pydicom's copy of the standard's terminologies lists leave, with the meaning that stands there.
 """
 
+import re
 from functools import cache
 
 from deid import encoding
@@ -11,10 +12,49 @@ from deid.elements import Dataset, text_of
 
 _VALUE, _SCHEME, _MEANING = 0x00080100, 0x00080102, 0x00080104
 _LONGEST_MEANING = 64
+_ATOM = (
+    r"(?:10\*-?\d{1,2}|1|%|\{ratio\}|[numkcdMGTp]?(?:m|s|g|l|L|Hz|Pa|V|T|A|J|W|N|mol|Bq|Gy|Sv|K)|u[mslg]|"
+    r"min|h|d|wk|mo|a|deg|rad|Cel|dB|ppm|bit|By)"
+)
+_UNIT = re.compile(rf"/?{_ATOM}(?:-?[1-9])?(?:[./]{_ATOM}(?:-?[1-9])?){{0,4}}")
+"""Units of UCUM without annotations, which could hold any text; a unit is its own meaning."""
+_GRAMMARS = {"UCUM": _UNIT} | dict.fromkeys(("RFC5646", "RFC3066", "ISO639_1"), re.compile("[a-z]{2}"))
+"""Schemes whose codes follow a grammar rather than a list: units, and languages without their region."""
+_OWN_SCHEME, _REMOVED = "99LARMOR", "REMOVED"
+"""A private scheme begins with 99 (PS3.16 8.2)."""
 
 
-def concept(item: Dataset) -> bytes | None:
-    """The item with value, scheme and the terminology's own meaning; None if no terminology knows it."""
+def concept(item: Dataset, instead: str | bytes = "") -> bytes | None:
+    """The item with value, scheme and the terminology's own meaning.
+
+    Args:
+        item: a coded concept.
+        instead: meaning of the private code that stands where no terminology knows the item's.
+
+    Returns:
+        The encoded item; None if no terminology knows it and nothing is to stand there.
+    """
+    value, scheme, meaning = _found(item)
+    if meaning:
+        return coded(value, scheme, meaning)
+    if not instead:
+        return None
+    return coded(_REMOVED, _OWN_SCHEME, instead.decode() if isinstance(instead, bytes) else instead)
+
+
+def known(item: Dataset) -> bool:
+    """Whether a public terminology knows the coded concept."""
+    return bool(_found(item)[2])
+
+
+def identity(item: Dataset) -> tuple[str, str]:
+    """Scheme and value of a coded concept as the file gives them."""
+    value, scheme, _ = _found(item)
+    return scheme, value
+
+
+def _found(item: Dataset) -> tuple[str, str, str]:
+    """Value, scheme, and the terminology's meaning, empty where it has none."""
     found = {
         tag: text_of(value, item.encodings).strip(" \0")
         for tag, _, value in item.elements
@@ -22,9 +62,9 @@ def concept(item: Dataset) -> bytes | None:
     }
     value, scheme = found.get(_VALUE, ""), found.get(_SCHEME, "")
     meaning = _meanings().get((scheme, value)) or _meanings().get(("SCT", _snomed(scheme, value)))
-    if meaning is None:
-        return None
-    return coded(value, scheme, meaning)
+    if not meaning and (pattern := _GRAMMARS.get(scheme)) and pattern.fullmatch(value):
+        meaning = value
+    return value, scheme, meaning or ""
 
 
 def coded(value: str, scheme: str, meaning: str) -> bytes:

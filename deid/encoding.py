@@ -11,6 +11,7 @@ from deid.constants import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 _LONG = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
+_NUMBERS = frozenset({"AT", "DS", "FD", "FL", "IS", "SL", "SS", "UL", "US"})
 _ITEM = struct.pack("<HH", 0xFFFE, 0xE000)
 _SEQUENCE_END = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
 _SHORT_LIMIT = 0xFFFE
@@ -20,11 +21,15 @@ _UNDEFINED = 0xFFFFFFFF
 def element(tag: int, vr: str, value: bytes) -> bytes:
     """One element; an odd value is padded with a space, or with zero where the representation asks for it.
 
+    Numbers that are too many for a short element, as in outlines, are given as UN (PS3.5 6.2.2, note 2).
+
     Raises:
         ValueError: if the value is longer than its value representation can say.
     """
     if len(value) % 2:
         value += b"\0" if vr in {"UI", "OB", "UN"} else b" "
+    if len(value) > _SHORT_LIMIT and vr in _NUMBERS:
+        vr = "UN"
     if vr in _LONG:
         return struct.pack("<HH2sHI", tag >> 16, tag & 0xFFFF, vr.encode(), 0, len(value)) + value
     if len(value) > _SHORT_LIMIT:
@@ -42,7 +47,7 @@ def pixel_header(vr: str, length: int, encapsulated: bool) -> bytes:
     return struct.pack("<HH2sHI", 0x7FE0, 0x0010, vr.encode(), 0, _UNDEFINED if encapsulated else length)
 
 
-def part10(meta: dict[int, tuple[str, bytes]], body: Iterable[bytes]) -> bytes:
+def part10(meta: dict[int, tuple[str, bytes]], body: Iterable[bytes | memoryview]) -> bytes:
     """A Part 10 file: zero preamble, file meta information of these elements, then the dataset.
 
     Args:
@@ -57,6 +62,9 @@ def part10(meta: dict[int, tuple[str, bytes]], body: Iterable[bytes]) -> bytes:
     group = b"".join(element(tag, vr, value) for tag, (vr, value) in sorted((meta | ours).items()))
     return b"".join((bytes(128), b"DICM", element(0x00020000, "UL", struct.pack("<I", len(group))), group, *body))
 
+
+LONG_HEAD = 12
+"""Bytes before the value of a sequence, and of any element whose length has four bytes."""
 
 SEQUENCE_END = _SEQUENCE_END
 """What closes encapsulated Pixel Data."""

@@ -15,6 +15,8 @@ _NUMBERS = {
     "repetition_time": (0x00180080,),
     "inversion_time": (0x00180082, 0x00189079),
     "flip_angle": (0x00181314,),
+    "weight": (0x00101030,),
+    "height": (0x00101020,),
 }
 _WHOLE = {
     "series_number": (0x00200011,),
@@ -33,6 +35,7 @@ _TEXTS = {
     "model": 0x00081090,
     "series_description": 0x0008103E,
     "sex": 0x00100040,
+    "study_date": 0x00080020,
 }
 _AGE = 0x00101010
 _FORMATS = {"US": "<H", "SS": "<h", "UL": "<I", "SL": "<i", "FL": "<f", "FD": "<d"}

@@ -5,6 +5,7 @@ numbers, ...) are `deid.recognizers`; searching output bytes is `deid.residual`,
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from pydicom.uid import UID_dictionary
 
+from deid import content
 from deid.elements import Dataset, text_of
 from deid.spelling import Atom, atoms, fold
 from deid.vocabulary import words
@@ -27,12 +29,15 @@ SHORTEST_INFIX = 6
 """... and this long anywhere in it."""
 SHORTEST_ID = 4
 """Shorter ids are found only as whole words, because `7` or `12` stand in every protocol name."""
+SHORTEST_NUMBER = 6
+"""A number with this many digits is looked for where only numbers may stand."""
 SHORTEST_WORD = 5
 """A word of an institution or address this long identifies it alone, unless it is a word of the vocabulary."""
 
 _NAMES = {
     0x00080090: "clinician", 0x00081048: "clinician", 0x00081050: "clinician", 0x00081060: "clinician",
     0x00081070: "clinician", 0x00321032: "clinician", 0x00400006: "clinician", 0x0008009C: "clinician",
+    0x0040A075: "clinician",
 }  # fmt: skip
 _KINDS = {
     0x00100020: "id", 0x00101000: "id", 0x00101002: "id", 0x00080050: "id", 0x00200010: "id", 0x00380010: "id",
@@ -47,9 +52,11 @@ _KINDS = {
 _SKIPPED_OTHER = frozenset({0x00321060, 0x00104000, 0x001021B0})
 """Free text about the person: it is no spelling of anything, so it is not searched for."""
 _BIRTH = frozenset({0x00100030})
+_NUMBERED = frozenset({"id", "phone", "date", "birth", "other"})
 _DATE_VRS = frozenset({"DA", "DT"})
 _NOTHING = frozenset({"", "none", "na", "n/a", "unknown", "anonymous", "anonymized", "deidentified", "removed", "null"})
 _DEPTH = 12
+_DIGITS = re.compile(rb"\d{6,}")
 
 
 def gather(dataset: Dataset) -> frozenset[Pair]:
@@ -69,6 +76,7 @@ def _gathered(dataset: Dataset, depth: int) -> Iterator[Pair]:
         if isinstance(value, list):
             if depth < _DEPTH:
                 for item in value:
+                    yield from content.pairs(tag, item)
                     yield from _gathered(item, depth + 1)
         elif vr == "PN":
             yield from ((_NAMES.get(tag, "name"), part) for part in _parts(dataset, value))
@@ -142,6 +150,16 @@ class Identifiers:
             if len(own) >= SHORTEST_NAME and (kind in {"id", "other"} or len(own) >= SHORTEST_ID):
                 found[own] = kind
         return found
+
+    @cached_property
+    def _numbers(self) -> frozenset[str]:
+        """Ids, dates and phone numbers as digits."""
+        digits = ("".join(c for c in value if c.isdigit()) for kind, value in self.pairs if kind in _NUMBERED)
+        return frozenset(number for number in digits if len(number) >= SHORTEST_NUMBER)
+
+    def numbered(self, value: bytes) -> bool:
+        """Whether one of the numbers in a value is an id, a date or a phone number of the subject."""
+        return any(number.decode() in self._numbers for number in _DIGITS.findall(value))
 
     def find(self, text: str) -> list[Found]:
         """Passages of a text that repeat an identifier, whatever the order, case, accents or separators.

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import permutations
 
@@ -45,6 +45,11 @@ _SHORTEST_DIGITS_SQUEEZED = 7
 """Fewer digits, written apart, are any list of small numbers."""
 _LONG = 8
 _BARRIER = "\n|\n"
+_LONGEST_PLAIN_NUMBER = 7
+_NOISE = re.compile(
+    rb"[A-Za-z0-9+/]{200,}={0,2}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![0-9a-z])[0-9a-f]{16,}|2\.25\.\d{20,}"
+)
+"""Pictures as text, random ids, digests and pseudonymous UIDs: long runs in which anything short occurs by chance."""
 
 
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -84,6 +89,36 @@ class Scanner:
             for needle in _needles(kind, value, dates):
                 found.setdefault((needle.text, needle.kind), needle)
         self._needles = sorted(found.values(), key=lambda n: (n.text, n.kind))
+
+    @classmethod
+    def of_storage(cls, pairs: Iterable[tuple[str, str]], own: frozenset[str] = frozenset()) -> "Scanner":
+        """A search of what machines write: logs, table statistics, names of files, the storage of an orchestrator.
+
+        There, numbers and dates stand everywhere and mean no person, and short words are the software's own. So dates
+        of birth are searched and no other dates, numbers without a letter from eight digits, and a name alone from
+        `GLUED` letters, as a word, unless it is one of `own`; two names of a person side by side are always searched.
+
+        Args:
+            pairs: kind and value.
+            own: lower-case words that the software and its users write: tables, terms, paths.
+        """
+        scanner = cls(pairs)
+        scanner._needles = [replace(n, glued=False, squeezed="") for n in scanner._needles if _tells(n, own)]
+        return scanner
+
+    def scan_storage(self, data: bytes, where: str) -> list[Finding]:
+        """What is found in bytes that a machine wrote; pictures, digests and random ids in them are passed over."""
+        counts: Counter[str] = Counter()
+        self._scan_bytes(data, counts, 0)
+        if counts:  # most files hold nothing, so what is only noise is taken out of the others alone
+            counts.clear()
+            self._scan_bytes(_NOISE.sub(b" ", data), counts, 0)
+        return [Finding(kind, where, count) for kind, count in sorted(counts.items())]
+
+    @property
+    def size(self) -> int:
+        """Number of spellings that are searched; 0 where no value is long enough, or the policy lets it stay."""
+        return len(self._needles)
 
     def scan(self, data: bytes | str, where: str, pixels: bool = True) -> list[Finding]:
         """What is found in a file or a text.
@@ -183,6 +218,18 @@ class Scanner:
 
 def _hashed(windows: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
     return (windows * _HASH) >> np.uint32(16)
+
+
+def _tells(needle: _Needle, own: frozenset[str]) -> bool:
+    """Whether a spelling tells a person where machines write."""
+    parts = set(_WORD.findall(needle.text))
+    if needle.kind == "date" or parts <= own:
+        return False
+    if needle.kind == "birth":
+        return not needle.text.isdigit()
+    if needle.text.isdigit():
+        return len(needle.text) > _LONGEST_PLAIN_NUMBER
+    return len(needle.text) >= GLUED or needle.kind not in {"name", "clinician"}
 
 
 def _needles(kind: str, value: str, dates: Dates) -> Iterator[_Needle]:

@@ -1,77 +1,127 @@
 """What becomes of each element: the rules of a policy applied to one dataset, for one subject's study.
 
-Belongs here: the allow-list itself. An element that no rule names is not copied, at whatever depth it stands. Whole
-files, marks and pixels are `deid.headers`.
+Belongs here: the allow-list itself. An element that no rule names is not copied, at whatever depth it stands. What a
+rule does to a value is `deid.manners`; whole files, marks and pixels are `deid.headers`.
+
+Files of a study repeat each other, so what became of an element is remembered by its tag, value representation and
+value, and what became of a sequence by its bytes: most elements cost one look-up.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cached_property
 from typing import NamedTuple
 
-from pydicom.uid import UID_dictionary
-
-from deid import codes, encoding, values
-from deid.elements import Dataset, Element, text_of
+from deid import codes, content, encoding, vendor
+from deid.decisions import (
+    CHECK,
+    POLICY,
+    UNNAMED,
+    VAULT,
+    Decision,
+    Ledger,
+    kind_of_value,
+    private_place,
+    standard_place,
+)
+from deid.elements import items_of
 from deid.identifiers import Identifiers
+from deid.manners import Manners, Treated, dropped, kept
+from deid.parsed import Dataset, Element, Items, text_of
 from deid.policy import Rules, Treat, Treatment
-from deid.text import VOCABULARY, TextCleaner, plain_label
-from deid.vault import STANDARD_ROOT, Subject
-from schemas.policy import Dates
+from deid.text import TextCleaner
+from deid.vault import Subject
 
-POLICY, CHECK, VAULT = "policy", "value check", "vault"
-UNNAMED = "not-named"
-"""Rule that decisions quote for what no rule names."""
-MEMO = 1 << 15
-_LONGEST_MEMO = 4096
+__all__ = ["CHECK", "POLICY", "UNNAMED", "VAULT", "Decision", "Output", "Treater", "private_place", "standard_place"]
+
+MEMO = 1 << 16
+"""Elements that are remembered."""
+_LONGEST_MEMO = 512
+"""Bytes of the longest value that is remembered; longer ones hardly ever repeat."""
+_LONGEST_SEQUENCE = 4096
 _CREATORS = range(0x10, 0x100)
 _CHARACTERS = frozenset({"CS", "SH", "LO", "ST", "LT", "UT", "UC", "DS", "IS", "AS"})
-_ONE_VALUE = frozenset({"ST", "LT", "UT"})
-_KINDS = {
-    "PN": "name", "DA": "date", "DT": "date", "TM": "date", "UI": "uid", "SQ": "sequence", "CS": "code", "AS": "number",
-    "OB": "binary", "OW": "binary", "OD": "binary", "OF": "binary", "OL": "binary", "OV": "binary", "UN": "binary",
-    "SH": "text", "LO": "text", "ST": "text", "LT": "text", "UT": "text", "UC": "text", "AE": "text", "UR": "text",
-}  # fmt: skip
+_PSEUDONYMS = {0x00100010: ("PN", "name"), 0x00100020: ("LO", "id")}
+"""Elements whose value is the subject's code: value representation and kind."""
+
+Fact = tuple[str, bytes]
+Place = tuple[int, str]
+"""Group and creator of a private block."""
 
 
-class Decision(NamedTuple):
-    """What was done to an element; the columns of `schemas.tables.DECISIONS`, never a value."""
-
-    element: str
-    rule: str
-    action: str
-    kind: str
-    detector: str | None
-    score: float | None
-
-
-class Treated(NamedTuple):
-    """An element that leaves, None if it does not, and the decisions that led there."""
-
-    value: tuple[str, bytes] | None
-    encoded: bytes | None
-    decisions: tuple[Decision, ...]
-
-
-@dataclass
+@dataclass(slots=True)
 class Output:
     """What leaves of one dataset.
 
     Attributes:
-        encoded: (tag, encoded element), unsorted.
-        decisions: one for each element that came, nested ones included.
+        encoded: encoded elements by tag.
+        decisions: what was decided, and how often; nested elements included.
         facts: first value of each tag that leaves, nested ones included.
         private: whether a private element leaves.
     """
 
-    encoded: list[tuple[int, bytes]] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
-    facts: dict[int, tuple[str, bytes]] = field(default_factory=dict)
+    encoded: dict[int, bytes] = field(default_factory=dict)
+    decisions: Counter[Decision] = field(default_factory=Counter)
+    facts: dict[int, Fact] = field(default_factory=dict)
     private: bool = False
 
-    def body(self) -> list[bytes]:
+
+class _More(NamedTuple):
+    """What an element does beside leaving: it reserves a block, or tells facts from inside a sequence."""
+
+    reserved: tuple[int, bytes] | None = None
+    facts: Mapping[int, Fact] = {}
+    private: bool = False
+    blob: tuple[str, int] | None = None
+
+
+class _Known(NamedTuple):
+    """What became of an element: the number of its decisions, and what leaves under which tag."""
+
+    number: int
+    tag: int
+    encoded: bytes | None = None
+    fact: Fact | None = None
+    more: _More | None = None
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An output in the making: decisions as numbers of a ledger, and blobs that `deid.vendor` may read."""
+
+    encoded: dict[int, bytes] = field(default_factory=dict)
+    numbers: list[int] = field(default_factory=list)
+    facts: dict[int, Fact] = field(default_factory=dict)
+    private: bool = False
+    blobs: dict[tuple[str, int], bytes] = field(default_factory=dict)
+
+    def body(self) -> bytes:
         """The encoded elements in order of their tags."""
-        return [encoded for _, encoded in sorted(self.encoded, key=lambda pair: pair[0])]
+        return b"".join([self.encoded[tag] for tag in sorted(self.encoded)])
+
+
+@dataclass
+class _Space:
+    """What holds for all elements of one dataset, and what became of those that were seen under it.
+
+    Attributes:
+        path: of the sequence it stands in, ending in `>`; empty at the top.
+        encodings: of its text.
+        signed: whether US-or-SS elements are signed.
+        creators: of its private blocks, by group << 8 | block.
+    """
+
+    path: str
+    encodings: tuple[str, ...]
+    signed: bool
+    creators: Mapping[int, str]
+    memo: dict[tuple[int, str, bytes] | tuple[int, str], _Known] = field(default_factory=dict)
+
+    @cached_property
+    def blocks(self) -> dict[Place, int]:
+        """First block of each creator."""
+        return {(key >> 8, creator): key & 0xFF for key, creator in sorted(self.creators.items(), reverse=True)}
 
 
 class Treater:
@@ -79,216 +129,251 @@ class Treater:
 
     def __init__(self, rules: Rules, cleaner: TextCleaner, subject: Subject, ids: Identifiers, study: str) -> None:
         """Prepare for a study, given by its original UID."""
-        self._rules, self._cleaner, self._subject, self._ids = rules, cleaner, subject, ids
-        dates = rules.policy.dates
-        self._days = {Dates.YEAR_ONLY: None, Dates.SHIFT: subject.shift_days, Dates.KEEP: 0}[dates]
-        self._seconds = subject.shift_seconds(study) if dates is Dates.YEAR_ONLY else 0
-        self._memo: dict[tuple[str, Element, tuple[str, ...], bool], Treated] = {}
-        self._unnamed: dict[tuple[str, int, str, str], Decision] = {}
-        self._creators = frozenset(creator for creator, _ in rules.private)
-        self._by_treat: dict[Treat, Callable[[str, Treatment, str, bytes, tuple[str, ...]], Treated]] = {
-            Treat.NUMBER: self._number,
-            Treat.CODE: self._code,
-            Treat.TEXT: self._text,
-            Treat.AGE: self._age,
-            Treat.TIME: self._time,
-            Treat.UID: self._uid,
-            Treat.EMPTY: self._empty,
-        }
+        self._rules, self._subject = rules, subject
+        self._manners = Manners(rules.policy, cleaner, subject, ids, study)
+        self._known_creators = frozenset(creator for creator, _ in rules.private)
+        self._forget()
 
-    def dataset(self, dataset: Dataset, path: str = "", signed: bool = False) -> Output:
-        """What leaves of a dataset.
+    def _forget(self) -> None:
+        self._ledger, self._remembered = Ledger(), 0
+        self._spaces: dict[tuple[str, tuple[str, ...], bool, tuple[Element, ...]], _Space] = {}
+
+    def dataset(self, dataset: Dataset, signed: bool = False) -> Output:
+        """What leaves of a file's dataset.
 
         Args:
             dataset: its elements.
-            path: of the sequence it stands in, ending in `>`; empty at the top.
             signed: whether Pixel Representation makes US-or-SS elements signed where the file leaves it open.
         """
-        output = Output()
-        creators = self._reserved(dataset)
-        kept_private: dict[tuple[int, str], dict[int, Treated]] = {}
+        if self._ledger.full or self._remembered > MEMO:
+            self._forget()
+        draft = self._draft(dataset, "", signed)
+        counted = self._ledger.counted(self._ledger.merged(draft.numbers))
+        return Output(draft.encoded, counted, draft.facts, draft.private)
+
+    def _draft(self, dataset: Dataset, path: str, signed: bool) -> _Draft:
+        draft = _Draft()
+        space = self._space(dataset, path, signed)
+        memo, encoded, facts, count = space.memo, draft.encoded, draft.facts, draft.numbers.append
         for element in dataset.elements:
-            tag, _, value = element
-            if (tag >> 16) % 2:
-                self._private(element, path, creators, kept_private, output)
-            elif isinstance(value, list):
-                self._sequence(tag, value, path, signed, output)
-            else:
-                treated = self._remembered(element, path, dataset.encodings, signed)
-                output.decisions.extend(treated.decisions)
-                if treated.encoded is not None and treated.value is not None:
-                    output.encoded.append((tag, treated.encoded))
-                    output.facts.setdefault(tag, treated.value)
-        self._reserve(kept_private, output)
-        return output
+            tag, vr, value = element
+            known = memo.get(element) if vr != "SQ" and len(value) <= _LONGEST_MEMO else None  # type: ignore[arg-type]
+            number, target, leaves, fact, more = known or self._learnt(space, element)
+            count(number)
+            if fact is not None:
+                encoded[target] = leaves  # type: ignore[assignment]
+                facts[target] = fact  # an element of a sequence that came before says less
+            elif leaves is not None:
+                encoded.setdefault(target, leaves)  # a creator that reserves two blocks gives an element once
+            if more is not None:
+                _add(draft, more, value)
+        if draft.blobs:
+            self._derive(space, draft)
+        return draft
 
-    def _remembered(self, element: Element, path: str, encodings: tuple[str, ...], signed: bool) -> Treated:
-        key = (path, element, encodings, signed)
-        treated = self._memo.get(key)
-        if treated is None:
-            treated = self._element(element, path, encodings, signed)
-            if len(element[2]) <= _LONGEST_MEMO:
-                if len(self._memo) >= MEMO:
-                    self._memo.clear()
-                self._memo[key] = treated
-        return treated
+    def _space(self, dataset: Dataset, path: str, signed: bool) -> _Space:
+        reserving = tuple(
+            element
+            for element in dataset.elements
+            if element[0] & 0x1FF00 == 0x10000 and element[0] & 0xF0 and element[1] != "SQ"
+        )
+        key = (path, dataset.encodings, signed, reserving)
+        space = self._spaces.get(key)
+        if space is None:
+            creators = {
+                tag >> 8 & 0xFFFF00 | tag & 0xFF: text_of(value, dataset.encodings).strip(" \0")
+                for tag, _, value in reserving
+                if not isinstance(value, list)
+            }
+            space = self._spaces[key] = _Space(path, dataset.encodings, signed, creators)
+            self._remembered += 1
+        return space
 
-    def _element(self, element: Element, path: str, encodings: tuple[str, ...], signed: bool) -> Treated:
+    def _learnt(self, space: _Space, element: Element) -> _Known:
+        """What becomes of an element that was not seen before, or is too long to be remembered whole."""
         tag, vr, value = element
-        place = path + standard_place(tag)
-        treatment = self._rules.standard.get(tag)
+        key = (tag, vr, value.raw if isinstance(value, Items) else value)
+        whole = isinstance(key[2], bytes) and 0 < len(key[2]) <= (_LONGEST_SEQUENCE if vr == "SQ" else _LONGEST_MEMO)
+        known = space.memo.get((tag, vr)) or (space.memo.get(key) if whole else None)  # type: ignore[arg-type]
+        if known is None:
+            known, always = self._decided(space, element)
+            if always:
+                space.memo[tag, vr] = known
+        if whole and self._remembered <= MEMO:
+            space.memo[key] = known  # type: ignore[index]
+            self._remembered += 1
+        return known
+
+    def _decided(self, space: _Space, element: Element) -> tuple[_Known, bool]:
+        """What becomes of an element, and whether that is so whatever its value is."""
+        tag, vr, value = element
+        if tag & 0x10000:
+            return self._private(space, element)
+        if tag in _PSEUDONYMS and not space.path and not isinstance(value, list):
+            return self._pseudonym(tag), True
+        place, treatment = space.path + standard_place(tag), self._rules.standard.get(tag)
         if treatment is None:
-            return _dropped(place, UNNAMED, vr, POLICY)
-        known = _representation(treatment, vr, signed)
-        if known is None or isinstance(value, list) or treatment.treat not in self._by_treat:
-            return _dropped(place, treatment.rule, vr, CHECK)
-        treated = self._by_treat[treatment.treat](place, treatment, known, value, encodings)
-        return _encoded(tag, treated)
-
-    def _sequence(self, tag: int, items: list[Dataset], path: str, signed: bool, output: Output) -> None:
-        place = path + standard_place(tag)
-        treatment = self._rules.standard.get(tag)
-        if treatment is None or treatment.treat not in {Treat.SEQUENCE, Treat.CODES}:
-            rule = UNNAMED if treatment is None else treatment.rule
-            output.decisions.append(Decision(place, rule, "X", "sequence", POLICY, None))
-            return
-        if treatment.treat is Treat.CODES:
-            bodies = [body for item in items if (body := codes.concept(item)) is not None]
-            action, detector = ("K", POLICY) if len(bodies) == len(items) else ("C", CHECK)
-            output.decisions.append(Decision(place, treatment.rule, action, "code", detector, None))
-            if not bodies:
-                return
+            return _Known(self._ledger.number(dropped(place, UNNAMED, vr, POLICY).decisions), tag), True
+        if isinstance(value, list):
+            return self._sequence(space, tag, treatment, value), False
+        representation = _representation(treatment, vr, space.signed)
+        if representation is None:
+            treated = dropped(place, treatment.rule, vr, CHECK)
         else:
-            output.decisions.append(Decision(place, treatment.rule, "K", "sequence", POLICY, None))
-            bodies = []
-            for item in items:
-                inner = self.dataset(item, f"{place}>", signed)
-                bodies.append(b"".join(inner.body()))
-                output.decisions.extend(inner.decisions)
-                output.private = output.private or inner.private
-                for inner_tag, value in inner.facts.items():
-                    output.facts.setdefault(inner_tag, value)
-        output.encoded.append((tag, encoding.sequence(tag, bodies)))
+            treated = self._manners.treat(place, treatment, representation, value, space.encodings)
+        treated, encoded = _encoded(tag, treated)
+        return _Known(self._ledger.number(treated.decisions), tag, encoded, treated.value), False
 
-    def _reserved(self, dataset: Dataset) -> dict[int, str]:
-        """Creators of the private blocks, by group << 8 | block."""
-        return {
-            (tag >> 16) << 8 | (tag & 0xFF): text_of(value, dataset.encodings).strip(" \0")
-            for tag, _, value in dataset.elements
-            if (tag >> 16) % 2 and tag & 0xFFFF in _CREATORS and isinstance(value, bytes)
-        }
+    def _pseudonym(self, tag: int) -> _Known:
+        vr, kind = _PSEUDONYMS[tag]
+        code = self._subject.code.encode()
+        decision = Decision(standard_place(tag), "pseudonym", "D", kind, VAULT, None)
+        return _Known(self._ledger.number((decision,)), tag, encoding.element(tag, vr, code), (vr, code))
 
-    def _private(
-        self,
-        element: Element,
-        path: str,
-        creators: dict[int, str],
-        kept: dict[tuple[int, str], dict[int, Treated]],
-        output: Output,
-    ) -> None:
+    def named(self, output: Output) -> None:
+        """Give an output the subject's code where its file had no element for it."""
+        for tag in _PSEUDONYMS.keys() - output.encoded.keys():
+            known = self._pseudonym(tag)
+            output.encoded[tag] = known.encoded or b""
+            output.decisions.update(self._ledger.counted(known.number))
+
+    def _sequence(self, space: _Space, tag: int, treatment: Treatment, items: list[Dataset]) -> _Known:
+        place = space.path + standard_place(tag)
+        if treatment.treat is Treat.CODES:
+            return self._concepts(place, tag, treatment, items)
+        if treatment.treat is not Treat.SEQUENCE:
+            return _Known(self._ledger.number(dropped(place, treatment.rule, "SQ", POLICY).decisions), tag)
+        numbers = [self._ledger.number((Decision(place, treatment.rule, "K", "sequence", POLICY, None),))]
+        bodies: list[bytes] = []
+        facts: dict[int, Fact] = {}
+        private = False
+        for item in items:
+            judged = content.judged(tag, item, self._rules.policy.age_cap)
+            inner = self._draft(judged.item, f"{place}>", space.signed)
+            for given, (vr, value) in judged.given.items():
+                inner.encoded[given] = encoding.element(given, vr, value)
+                inner_place = f"{place}>{standard_place(given)}"
+                decision = Decision(inner_place, content.RULE, "D", kind_of_value(vr), CHECK, None)
+                inner.numbers.append(self._ledger.number((decision,)))
+            bodies.append(inner.body())
+            numbers.append(self._ledger.merged(inner.numbers))
+            facts.update((fact, inner.facts[fact]) for fact in inner.facts.keys() - facts.keys())
+            private = private or inner.private
+        more = _More(facts=facts, private=private)
+        return _Known(self._ledger.merged(numbers), tag, encoding.sequence(tag, bodies), None, more)
+
+    def _concepts(self, place: str, tag: int, treatment: Treatment, items: list[Dataset]) -> _Known:
+        bodies = [body for item in items if (body := codes.concept(item, treatment.instead)) is not None]
+        action, detector = ("K", POLICY) if all(map(codes.known, items)) else ("C", CHECK)
+        number = self._ledger.number((Decision(place, treatment.rule, action, "code", detector, None),))
+        return _Known(number, tag, None if items and not bodies else encoding.sequence(tag, bodies))
+
+    def _private(self, space: _Space, element: Element) -> tuple[_Known, bool]:
         tag, vr, value = element
         group, number = tag >> 16, tag & 0xFFFF
-        creator = creators.get(group << 8 | number >> 8, "")
-        treatment = self._rules.private.get((creator, group << 8 | number & 0xFF)) if number >= 0x1000 else None
+        creator = space.creators.get(group << 8 | number >> 8, "")
+        key = (creator, group << 8 | number & 0xFF)
+        treatment = self._rules.private.get(key) if number >= _CREATORS.start << 8 else None
+        place = space.path + private_place(group, number, creator, self._known_creators)
         if treatment is None:
-            key = (path, tag, creator, vr)
-            decision = self._unnamed.get(key)
-            if decision is None:
-                place = path + private_place(group, number, creator, self._creators)
-                decision = self._unnamed[key] = Decision(place, UNNAMED, "X", _kind(vr), POLICY, None)
-            output.decisions.append(decision)
+            more = _More(blob=key) if key in vendor.BLOBS and not isinstance(value, list) else None
+            decisions = dropped(place, UNNAMED, vr, POLICY).decisions
+            return _Known(self._ledger.number(decisions), tag, more=more), True
+        representation = _representation(treatment, vr, signed=False)
+        numbers: list[int] = []
+        if representation == "SQ" and isinstance(value, bytes):
+            value = items_of(value, space.encodings) or value
+        if representation is None or isinstance(value, list) != (treatment.treat is Treat.SEQUENCE):
+            treated = dropped(place, treatment.rule, vr, CHECK)
+        elif isinstance(value, list):
+            treated = self._private_items(space, place, treatment, value, numbers)
+        else:
+            treated = self._manners.treat(place, treatment, representation, value, ())
+        block = space.blocks[group, creator]
+        target = group << 16 | block << 8 | number & 0xFF
+        treated, encoded = _encoded(target, treated)
+        number = self._ledger.merged([*numbers, self._ledger.number(treated.decisions)])
+        more = None if encoded is None else _More(reserved=_reservation(group, block, creator), private=True)
+        return _Known(number, target, encoded, None, more), False
+
+    def _private_items(
+        self, space: _Space, place: str, treatment: Treatment, items: list[Dataset], numbers: list[int]
+    ) -> Treated:
+        """A private sequence; what its items say of an object counts less than what the standard's elements say."""
+        inner = [self._draft(item, f"{place}>", space.signed) for item in items]
+        numbers.extend(number for draft in inner for number in draft.numbers)
+        bodies = [draft.body() for draft in inner]
+        if not any(bodies):
+            return dropped(place, treatment.rule, "SQ", POLICY)
+        value = encoding.sequence(0, bodies)[encoding.LONG_HEAD :]
+        return kept(place, treatment.rule, "K", "sequence", POLICY, ("SQ", value))
+
+    def _derive(self, space: _Space, draft: _Draft) -> None:
+        """Numbers of blobs that do not leave, where the policy keeps such and the file does not carry them itself."""
+        made: dict[Place, dict[int, Fact]] = {}
+        for found in vendor.derived(draft.blobs):
+            if not found.creator:
+                self._derive_standard(space, draft, found)
+                continue
+            treatment = self._rules.private.get((found.creator, found.place))
+            group, offset = found.place >> 8, found.place & 0xFF
+            block = space.blocks.get((group, found.creator))
+            if treatment is None or (block and group << 16 | block << 8 | offset in draft.encoded):
+                continue
+            place = space.path + private_place(group, offset | _CREATORS.start << 8, found.creator, self._known_creators)
+            treated = self._manners.treat(place, treatment, found.vr, found.value, ())
+            draft.numbers.append(self._ledger.number(tuple(d._replace(action="D") for d in treated.decisions)))
+            if treated.value is not None:
+                made.setdefault((group, found.creator), {})[offset] = treated.value
+        self._place(space, draft, made)
+
+    def _derive_standard(self, space: _Space, draft: _Draft, found: vendor.Derived) -> None:
+        """A number of a blob for which the standard has an element; only where the blob stands at the top."""
+        treatment = self._rules.standard.get(found.place)
+        if treatment is None or space.path or found.place in draft.encoded:
             return
-        place = path + private_place(group, number, creator, self._creators)
-        known = _representation(treatment, vr, signed=False)
-        if known is None or isinstance(value, list):
-            output.decisions.append(Decision(place, treatment.rule, "X", _kind(vr), CHECK, None))
-            return
-        treated = self._number(place, treatment, known, value, ())
-        output.decisions.extend(treated.decisions)
+        treated = self._manners.treat(standard_place(found.place), treatment, found.vr, found.value, ())
+        draft.numbers.append(self._ledger.number(tuple(d._replace(action="D") for d in treated.decisions)))
         if treated.value is not None:
-            # a creator that reserves two blocks gives an element once
-            kept.setdefault((group, creator), {}).setdefault(number & 0xFF, treated)
+            draft.encoded[found.place] = encoding.element(found.place, *treated.value)
+            draft.facts.setdefault(found.place, treated.value)
 
-    def _reserve(self, kept: dict[tuple[int, str], dict[int, Treated]], output: Output) -> None:
-        """Private blocks anew, from 10 up in each group, reserved by the policy's spelling of the creator."""
-        next_block: dict[int, int] = {}
-        for (group, creator), elements in sorted(kept.items()):
-            block = next_block.setdefault(group, 0x10)
-            next_block[group] = block + 1
-            reservation = group << 16 | block
-            output.encoded.append((reservation, encoding.element(reservation, "LO", creator.encode())))
-            for offset, treated in elements.items():
+    @staticmethod
+    def _place(space: _Space, draft: _Draft, made: Mapping[Place, Mapping[int, Fact]]) -> None:
+        """Put derived elements into their creator's block, or a free one."""
+        taken = {(tag >> 16, tag & 0xFF) for tag in draft.encoded if _reserves(tag)}
+        taken |= {(group, space.blocks[group, creator]) for group, creator in made if (group, creator) in space.blocks}
+        for (group, creator), elements in sorted(made.items()):
+            block = space.blocks.get((group, creator)) or next(
+                b for b in (vendor.USUAL_BLOCKS.get(creator, 0x10), *_CREATORS) if (group, b) not in taken
+            )
+            taken.add((group, block))
+            reservation, encoded = _reservation(group, block, creator)
+            draft.encoded[reservation] = encoded
+            for offset, (vr, value) in elements.items():
                 tag = group << 16 | block << 8 | offset
-                again = _encoded(tag, treated)
-                if again.encoded is not None:
-                    output.encoded.append((tag, again.encoded))
-            output.private = True
+                draft.encoded[tag] = encoding.element(tag, vr, value)
+            draft.private = True
 
-    def _number(self, place: str, treatment: Treatment, vr: str, value: bytes, _: tuple[str, ...]) -> Treated:
-        checked = values.number(vr, value, treatment.most)
-        if checked is None:
-            return _dropped(place, treatment.rule, vr, CHECK)
-        return _kept(place, treatment.rule, "K", "number", POLICY, (vr, checked))
 
-    def _code(self, place: str, treatment: Treatment, vr: str, value: bytes, encodings: tuple[str, ...]) -> Treated:
-        parts = [part.strip(" \0") for part in text_of(value, encodings).split("\\")][: treatment.most]
-        known = [part if part.isascii() and plain_label(part) else "" for part in parts]
-        action, detector = ("K", VOCABULARY) if known == parts else ("C", CHECK)
-        # a dropped term leaves its place empty, because the places of Image Type have meanings
-        return _kept(place, treatment.rule, action, "code", detector, (vr, "\\".join(known).rstrip("\\").encode()))
+def _add(draft: _Draft, more: _More, value: object) -> None:
+    if more.reserved is not None:
+        draft.encoded[more.reserved[0]] = more.reserved[1]
+    for tag, fact in more.facts.items():
+        draft.facts.setdefault(tag, fact)
+    draft.private = draft.private or more.private
+    if more.blob is not None and isinstance(value, bytes):
+        draft.blobs[more.blob] = value
 
-    def _text(self, place: str, treatment: Treatment, vr: str, value: bytes, encodings: tuple[str, ...]) -> Treated:
-        text = text_of(value, encodings)
-        parts = [text] if vr in _ONE_VALUE else text.split("\\")[: treatment.most]
-        results = [self._cleaner.header(part.strip(" \0\r\n"), self._ids) for part in parts]
-        cleaned = "\\".join(result.text for result in results).rstrip("\\").encode()
-        removed: dict[str, float] = {}
-        for removal in (r for result in results for r in result.removed):
-            removed[removal.detector] = max(removal.score, removed.get(removal.detector, 0.0))
-        action = "Z" if value.strip(b" \0") and not cleaned else "C"
-        decisions = tuple(Decision(place, treatment.rule, action, "text", d, s) for d, s in sorted(removed.items()))
-        kept = Decision(place, treatment.rule, "K", "text", VOCABULARY, None)
-        return Treated((vr, cleaned), None, decisions or (kept,))
 
-    def _age(self, place: str, treatment: Treatment, vr: str, value: bytes, encodings: tuple[str, ...]) -> Treated:
-        text = text_of(value, encodings).strip(" \0")
-        capped = values.age(text, self._rules.policy.age_cap) if text else ""
-        if capped is None:
-            return _dropped(place, treatment.rule, vr, CHECK)
-        action = "K" if capped == text else "C"
-        return _kept(place, treatment.rule, action, "number", POLICY, (vr, capped.encode()))
+def _reserves(tag: int) -> bool:
+    """Whether the element reserves a private block."""
+    return tag & 0x1FF00 == 0x10000 and tag & 0xFF in _CREATORS
 
-    def _time(self, place: str, treatment: Treatment, vr: str, value: bytes, encodings: tuple[str, ...]) -> Treated:
-        parts = [part.strip(" \0") for part in text_of(value, encodings).split("\\")[: treatment.most]]
-        moved = [self._moved(vr, part) if part else "" for part in parts]
-        good = "\\".join(part or "" for part in moved).rstrip("\\")
-        if None in moved and not good:
-            return _kept(place, treatment.rule, "Z", "date", CHECK, (vr, b""))
-        action = "K" if self._days == 0 else "C"
-        return _kept(place, treatment.rule, action, "date", POLICY if action == "K" else VAULT, (vr, good.encode()))
 
-    def _moved(self, vr: str, text: str) -> str | None:
-        if vr == "DA":
-            return values.date(text, self._days)
-        if vr == "TM":
-            return values.time(text, self._seconds)
-        return values.moment(text, self._days, self._seconds)
-
-    def _uid(self, place: str, treatment: Treatment, vr: str, value: bytes, encodings: tuple[str, ...]) -> Treated:
-        parts = [p.strip(" \0") for p in text_of(value, encodings).split("\\")][: treatment.most]
-        standard = all(part in UID_dictionary for part in parts)
-        replaced = "\\".join(self._replaced(part) for part in parts)
-        action, detector = ("K", POLICY) if standard else ("U", VAULT)
-        return _kept(place, treatment.rule, action, "uid", detector, (vr, replaced.encode()))
-
-    def _replaced(self, uid: str) -> str:
-        if not uid or uid in UID_dictionary:
-            return uid
-        # below the standard's root, but not the standard's: anything could be written there
-        return self._subject.uid(f"unknown {uid}" if uid.startswith(STANDARD_ROOT) else uid)
-
-    def _empty(self, place: str, treatment: Treatment, vr: str, value: bytes, _: tuple[str, ...]) -> Treated:
-        return _kept(place, treatment.rule, "Z" if value else "K", _kind(vr), POLICY, (vr, b""))
+def _reservation(group: int, block: int, creator: str) -> tuple[int, bytes]:
+    tag = group << 16 | block
+    return tag, encoding.element(tag, "LO", creator.encode())
 
 
 def _representation(treatment: Treatment, vr: str, signed: bool) -> str | None:
@@ -300,43 +385,12 @@ def _representation(treatment: Treatment, vr: str, signed: bool) -> str | None:
     return None
 
 
-def _encoded(tag: int, treated: Treated) -> Treated:
+def _encoded(tag: int, treated: Treated) -> tuple[Treated, bytes | None]:
+    """The treated value as an element; dropped if it is too long to be one."""
     if treated.value is None:
-        return treated
+        return treated, None
     vr, value = treated.value
     try:
-        return treated._replace(encoded=encoding.element(tag, vr, value))
+        return treated, encoding.element(tag, vr, value)
     except ValueError:
-        dropped = tuple(d._replace(action="X", detector=CHECK) for d in treated.decisions)
-        return Treated(None, None, dropped)
-
-
-def _kept(place: str, rule: str, action: str, kind: str, detector: str, value: tuple[str, bytes]) -> Treated:
-    return Treated(value, None, (Decision(place, rule, action, kind, detector, None),))
-
-
-def _dropped(place: str, rule: str, vr: str, detector: str) -> Treated:
-    return Treated(None, None, (Decision(place, rule, "X", _kind(vr), detector, None),))
-
-
-def _kind(vr: str) -> str:
-    return _KINDS.get(vr, "number")
-
-
-@cache
-def standard_place(tag: int) -> str:
-    """An element's number as decisions write it."""
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
-
-
-def private_place(group: int, number: int, creator: str, known: frozenset[str]) -> str:
-    """A private element's number with its creator; a creator nobody knows may be anything and is not written."""
-    name = creator if creator in known or creator in _vendors() else "unknown creator"
-    return f"({group:04X},xx{number & 0xFF:02X} {name})" if number > 0xFF else f"({group:04X},{number:04X})"
-
-
-@cache
-def _vendors() -> frozenset[str]:
-    from pydicom._private_dict import private_dictionaries
-
-    return frozenset(private_dictionaries)
+        return Treated(None, tuple(d._replace(action="X", detector=CHECK) for d in treated.decisions)), None

@@ -38,6 +38,12 @@ def number(vr: str, value: bytes, most: int) -> bytes | None:
     return b"\\".join(parts)
 
 
+def words(value: bytes, among: frozenset[bytes], most: int) -> bytes | None:
+    """The value, if it is words of a closed list and no more than it may hold; None otherwise."""
+    parts = [part.strip(b" \0") for part in value.split(b"\\")]
+    return b"\\".join(parts) if len(parts) <= most and all(not part or part in among for part in parts) else None
+
+
 def _disguised(vr: str, value: bytes) -> bool:
     """Whether binary numbers look like text, as they do where a file gives text a numeric element's number.
 

@@ -1,6 +1,6 @@
 """Words that may leave in text.
 
-Belongs here: reading `vocabulary.txt`. Deciding about a text is `deid.text`.
+Belongs here: reading `vocabulary.txt` and `terms.txt`. Deciding about a text is `deid.text`.
 """
 
 from functools import cache
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 _FILE = Path(__file__).with_name("vocabulary.txt")
+_TERMS = Path(__file__).with_name("terms.txt")
 
 Section = Literal["protocol", "generic", "prose"]
 
@@ -30,3 +31,12 @@ def words(*sections: Section) -> frozenset[str]:
     if missing := set(sections) - found.keys():
         raise ValueError(f"found sections {sorted(found)}, needed also {sorted(missing)}")
     return frozenset(word for name in sections or found for word in found[name])
+
+
+@cache
+def terms() -> frozenset[str]:
+    """Whole values that the standard defines for elements of code strings; as words of a text they mean nothing."""
+    lines = _TERMS.read_text(encoding="utf-8").splitlines()
+    return frozenset(
+        term.strip() for line in lines if line and not line.startswith("#") for term in line.split("|") if term.strip()
+    )

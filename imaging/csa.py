@@ -10,8 +10,8 @@ from schemas.reasons import Reason
 
 MAGIC = b"SV10"
 MAX_TAGS, MAX_ITEMS = 1024, 4096
-_TAG = struct.Struct("<64si4siii")
-_ITEM = struct.Struct("<iiii")
+_TAG, _TAG_BYTES = struct.Struct("<64s12xi"), 84
+_LENGTH, _ITEM_BYTES = struct.Struct("<4xi"), 16
 
 
 def read_csa(data: bytes, names: frozenset[str]) -> dict[str, tuple[str, ...]]:
@@ -33,30 +33,48 @@ def read_csa(data: bytes, names: frozenset[str]) -> dict[str, tuple[str, ...]]:
     if data[:4] != MAGIC or len(data) < 16:
         return {}
     found: dict[str, tuple[str, ...]] = {}
+    wanted = {name.encode("latin-1"): name for name in names}
     position = 16
     count = int.from_bytes(data[8:12], "little")
     try:
         if count > MAX_TAGS:
             raise _invalid()
         for _ in range(count):
-            name, _, _, _, items, _ = _TAG.unpack_from(data, position)
-            position += _TAG.size
+            name, items = _TAG.unpack_from(data, position)
+            position += _TAG_BYTES
             if not 0 <= items <= MAX_ITEMS:
                 raise _invalid()
-            texts = []
-            for _ in range(items):
-                length = _ITEM.unpack_from(data, position)[1]
-                position += _ITEM.size
-                if not 0 <= length <= len(data) - position:
-                    raise _invalid()
-                texts.append(data[position : position + length].split(b"\0", 1)[0].strip().decode("latin-1"))
-                position += (length + 3) // 4 * 4
-            key = name.split(b"\0", 1)[0].decode("latin-1")
-            if key in names and any(texts):
-                found[key] = tuple(text for text in texts if text)
+            key = wanted.get(name[: name.find(b"\0")] if b"\0" in name else name)
+            texts: list[str] = []
+            position = _items(data, position, items, texts if key else None)
+            if key and texts:
+                found[key] = tuple(texts)
     except struct.error:
         raise _invalid() from None
     return found
+
+
+def _items(data: bytes, position: int, items: int, texts: list[str] | None) -> int:
+    """The place after a tag's items; what they hold goes into `texts`, if that is wanted.
+
+    Most tags have six items of which all but the first few are empty and alike: those are passed in one step.
+    """
+    size, read = len(data), _LENGTH.unpack_from
+    while items:
+        (length,) = read(data, position)
+        end = position + items * _ITEM_BYTES
+        if not length and data[position:end] == data[position : position + _ITEM_BYTES] * items:
+            return end
+        position += _ITEM_BYTES
+        if not 0 <= length <= size - position:
+            raise _invalid()
+        if texts is not None:
+            text = data[position : position + length].split(b"\0", 1)[0].strip().decode("latin-1")
+            if text:
+                texts.append(text)
+        position += (length + 3) // 4 * 4
+        items -= 1
+    return position
 
 
 def _invalid() -> ImagingError:

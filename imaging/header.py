@@ -5,13 +5,12 @@ Belongs here: which elements are read, under which names and units. The bytes ar
 LPS millimetres. Nothing here names the patient.
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from imaging.csa import read_csa
 from imaging.diffusion import DIFFUSION_PRIVATE, DIFFUSION_TAGS, GE_ACQUISITION, PrivateElements, weighting
 from imaging.elements import Elements, read_elements
+from imaging.mosaic import MOSAIC_PRIVATE, mosaic_layout
 from imaging.multiframe import ENHANCED_TAGS, PER_FRAME, frame_values
 from imaging.values import CHARACTER_SET, Values, invalid
 
@@ -162,8 +161,6 @@ class Header:
 
 _VENDORS = {"GE": "ge", "SIEMENS": "siemens", "PHILIPS": "philips", "CANON": "canon", "TOSHIBA": "canon", "UIH": "uih"}
 
-_SIEMENS = ("SIEMENS MR HEADER", 0x0019)
-_SIEMENS_CSA = ("SIEMENS CSA HEADER", 0x0029)
 _PHILIPS_SCALE = ("PHILIPS MR IMAGING DD 001", 0x2005)
 _GE_PARAMETERS = ("GEMS_PARM_01", 0x0043)
 _GE_COMPONENTS = {0: "MAGNITUDE", 1: "PHASE", 2: "REAL", 3: "IMAGINARY"}
@@ -179,10 +176,10 @@ _STANDARD = frozenset(
     | ENHANCED_TAGS
 )
 _PRIVATE: dict[int, frozenset[int]] = {
-    group: DIFFUSION_PRIVATE.get(group, frozenset()) | extra
+    group: DIFFUSION_PRIVATE.get(group, frozenset()) | MOSAIC_PRIVATE.get(group, frozenset()) | extra
     for group, extra in {
-        0x0019: frozenset({0x0A, 0x9E}),
-        0x0029: frozenset({0x10}),
+        0x0019: frozenset({0x9E}),
+        0x0029: frozenset[int](),
         0x0043: frozenset({0x2F}),
         0x2001: frozenset[int](),
         0x2005: frozenset({0x0E}),
@@ -264,7 +261,7 @@ _OWN = frozenset(
     {0x00080018, 0x00200012, 0x00200013, 0x00200100, 0x00209128, 0x00189074, 0x00080032, 0x00080033, 0x00181060}
     | {0x00200032}
 )
-_CSA_GROUP = _SIEMENS_CSA[1]
+_CSA_GROUP = 0x0029
 
 
 def _flat_header(elements: Elements) -> Header:
@@ -275,7 +272,7 @@ def _flat_header(elements: Elements) -> Header:
     slope, intercept = rescale(values, private)
     frames = values.integer(0x00280008)
     image_type = values.words(0x00089007) or values.words(0x00080008)
-    mosaic, slice_normal = _mosaic(values, private, image_type)
+    mosaic, slice_normal = mosaic_layout(values, private, image_type)
     stored = values.short(0x00280101) or 0
     high_bit = values.short(0x00280102)
     return Header(
@@ -380,21 +377,3 @@ def _spacing(values: Values) -> Vector:
     if spacing and (len(spacing) != 2 or min(spacing) <= 0):
         raise invalid(0x00280030, "other than two positive numbers", "spacing between rows and between columns")
     return spacing
-
-
-def _mosaic(values: Values, private: PrivateElements, image_type: tuple[str, ...]) -> tuple[int, Vector]:
-    """Number of tiles and slice normal; (0, ()) where the instance is no mosaic, (-1, ()) where tiles are unknown."""
-    if "MOSAIC" not in image_type:
-        return 0, ()
-    csa = read_csa(values.raw_bytes(private.tag(_SIEMENS_CSA, 0x10)), _CSA_FIELDS)
-    count = values.short(private.tag(_SIEMENS, 0x0A))
-    try:
-        if count is None and "NumberOfImagesInMosaic" in csa:
-            count = int(csa["NumberOfImagesInMosaic"][0])
-        normal = tuple(float(item) for item in csa.get("SliceNormalVector", ())[:3])
-    except ValueError:
-        raise invalid(private.tag(_SIEMENS_CSA, 0x10), "no number") from None
-    return count or -1, normal if len(normal) == 3 and all(map(math.isfinite, normal)) else ()
-
-
-_CSA_FIELDS = frozenset({"NumberOfImagesInMosaic", "SliceNormalVector"})

@@ -112,7 +112,7 @@ _FIELDS: dict[str, str] = {
         (
             "received", "kept", "duplicates", "quarantined", "rows", "bytes", "files", "subjects", "series",
             "instances", "volumes", "labels", "reports", "samples", "steps", "world_size", "decisions", "findings",
-            "exceptions", "version", "first", "last",
+            "exceptions", "version", "first", "last", "canaries_planted", "canaries_removed",
         ),
         "count",
     ),
@@ -145,7 +145,10 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
     ),
     EventType.DEIDENTIFIED: (
         frozenset({"delivery", "policy_sha256"}),
-        _CONTENT | _RECONCILED | {"policy", "mode", "reasons", "actions", "decisions", "findings", "version"},
+        _CONTENT
+        | _RECONCILED
+        | {"policy", "mode", "reasons", "actions", "decisions", "findings", "version"}
+        | {"canaries_planted", "canaries_removed"},
     ),
     EventType.MATERIALIZED: (
         frozenset({"table"}),

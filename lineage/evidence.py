@@ -26,6 +26,7 @@ from schemas.reasons import Reason
 from schemas.release import ReleaseManifest
 from schemas.tables import (
     ACCESS,
+    CERTIFICATES,
     DECISIONS,
     EXPOSURES,
     INSTANCES,
@@ -115,6 +116,20 @@ def decisions(lake: Lake) -> Rows:
     for row in rows:
         row["words"] = ACTIONS.get(row["action"], "")
     return sorted(rows, key=lambda row: (-row["count"], row["rule"], row["action"], row["kind"]))
+
+
+def certificates(lake: Lake) -> Rows:
+    """Certificates by delivery and policy: series, and what became of faces and of text in their pixels."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    columns = ["delivery", "policy", "policy_name", "edition", "faces", "burned_in", "values_looked_for"]
+    for row in counted(lake.table(CERTIFICATES), columns):
+        entry = rows.setdefault(
+            (row["delivery"], row["policy"]), {**row, "n": 0, "faces": Counter(), "burned_in": Counter()}
+        )
+        entry["n"] += row["n"]
+        entry["faces"][row["faces"]] += row["n"]
+        entry["burned_in"][row["burned_in"]] += row["n"]
+    return [rows[key] for key in sorted(rows)]
 
 
 def policies(lake: Lake) -> Rows:

@@ -72,6 +72,7 @@ def _gathered(lake: Lake) -> dict[str, Any]:
         "decisions": evidence.decisions(lake),
         "actions": evidence.ACTIONS,
         "policies": evidence.policies(lake),
+        "certificates": evidence.certificates(lake),
         "quarantine": evidence.quarantine(lake),
         "releases": evidence.releases(lake),
         "models": evidence.models(lake),

@@ -11,6 +11,7 @@ DELIVERY_ASSETS = (
     ("restricted", "received"),
     ("curated", "instances"),
     ("audit", "decisions"),
+    ("audit", "certificates"),
     ("curated", "series"),
     ("curated", "volumes"),
     ("curated", "reports"),

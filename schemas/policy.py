@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.document import Document, DocumentError
 from schemas.naming import Name
@@ -18,7 +18,7 @@ from schemas.naming import Name
 POLICIES = Path(__file__).parent / "policies"
 """Folder of the policies that ship."""
 
-_RULE_LISTS = ("keep", "clean", "times", "uids", "sequences", "codes", "empty", "private")
+_RULE_LISTS = ("keep", "clean", "prose", "times", "uids", "sequences", "codes", "empty", "private")
 _PLACE = re.compile(r"([0-9A-Fa-f]{4}),xx([0-9A-Fa-f]{2})")
 
 
@@ -27,6 +27,19 @@ class Dates(StrEnum):
 
     YEAR_ONLY = "year_only"
     SHIFT = "shift"
+    KEEP = "keep"
+
+    @property
+    def option(self) -> str:
+        """Code of the option of PS3.15 that it is: modified dates, also where they are cut to years, or full dates."""
+        return "113106" if self is Dates.KEEP else "113107"
+
+
+class Found(StrEnum):
+    """What becomes of something found in pixels: it is blanked, its series is held back, or it stays."""
+
+    CLEAN = "clean"
+    HOLD = "hold"
     KEEP = "keep"
 
 
@@ -39,19 +52,38 @@ class Rule(Document):
     """Why these elements may leave, for a compliance officer."""
     elements: list[str] = Field(min_length=1)
     """Keywords of the DICOM data dictionary (PS3.6)."""
+    instead: str = ""
+    """Value given where nothing of the original may stay and the standard asks for one (PS3.15 action D); in lists of
+    coded concepts the meaning of a private code; empty: none."""
+    option: str = Field(default="", pattern=r"^(1131(0[3-9]|1[0-2]))?$")
+    """Code (PS3.16 CID 7050) of the option of PS3.15 that lets listed elements leave; empty: the Basic Profile does, or
+    lists none of them. Rules for dates and times need none, `dates` says it."""
+
+    @field_validator("option", mode="before")
+    @classmethod
+    def _coded(cls, option: object) -> object:
+        return str(option) if isinstance(option, int) else option
 
 
 class PrivateElement(Document):
-    """One private element that holds numbers and no text."""
+    """One private element that holds numbers or words of a closed list, or a sequence of such elements."""
 
     at: str
     """Group and element offset inside the creator's block, for example `0019,xx0C`."""
-    vr: Literal["DS", "IS", "FD", "FL", "SL", "SS", "UL", "US"]
-    """Value representation; a value of another one is dropped."""
+    vr: Literal["DS", "IS", "FD", "FL", "SL", "SS", "UL", "US", "CS", "LO", "SQ"]
+    """Value representation; a value of another one is dropped. The items of an SQ are treated by the same rules."""
     meaning: str = Field(min_length=1)
     """What the element says."""
     values: int = Field(default=1, ge=1)
     """Most values it may hold."""
+    among: list[str] = Field(default_factory=list)
+    """Words that a CS or LO may hold; a value with another one is dropped."""
+
+    @model_validator(mode="after")
+    def _closed(self) -> "PrivateElement":
+        if (self.vr in ("CS", "LO")) != bool(self.among):
+            raise ValueError("found text without the words it may hold, or such words for numbers, needed both or none")
+        return self
 
     @field_validator("at")
     @classmethod
@@ -104,6 +136,8 @@ class Policy(Document):
     """Numbers and codes that leave after a check of their form."""
     clean: list[Rule] = Field(default_factory=list)
     """Free text that leaves after cleaning."""
+    prose: list[Rule] = Field(default_factory=list)
+    """Running text that leaves as report text does, with typed tags in place of what may identify somebody."""
     times: list[Rule] = Field(default_factory=list)
     """Dates and times that leave as `dates` says."""
     uids: list[Rule] = Field(default_factory=list)
@@ -118,10 +152,15 @@ class Policy(Document):
     """Safe private elements."""
     suspect_image_types: list[str] = Field(default_factory=list)
     """Values of Image Type that raise the suspicion of burned-in text."""
+    burned_in: Literal[Found.CLEAN, Found.HOLD] = Found.CLEAN
+    """What becomes of text in pixels; it never stays."""
+    faces: Found = Found.CLEAN
+    """What becomes of faces in structural head images (45 CFR 164.514(b)(2)(i)(Q), "full face photographs and any
+    comparable images"); `keep` needs an expert's determination."""
 
 
 def read_policy(path: Path) -> Policy:
-    """The policy at `path`; `extends: other.yaml` puts it on top of another one beside it.
+    """The policy at `path`; `extends: other.yaml` puts it on top of another one, beside it or one that ships.
 
     Lists of rules add up; a rule with an id of the base replaces it; every other field overrides the base's. The
     result is a whole document, so its digest covers what it was built on.
@@ -148,8 +187,15 @@ def _merged(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     base_name = content.pop("extends", None)
     if base_name is None:
         return content
-    base = _merged(path.parent / str(base_name), (*seen, path))
+    base = _merged(_base(path, str(base_name)), (*seen, path))
     return {**base, **content} | {key: _joined(base.get(key), content.get(key)) for key in _RULE_LISTS}
+
+
+def _base(path: Path, name: str) -> Path:
+    """The policy that one at `path` builds on: one beside it, or one that ships, with or without its ending."""
+    beside = path.parent / name
+    shipping = POLICIES / f"{name.removesuffix('.yaml')}.yaml"
+    return shipping if shipping.is_file() and (beside == path or not beside.is_file()) else beside
 
 
 def _joined(base: Any, own: Any) -> list[Any]:

@@ -13,11 +13,13 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     NOT_AN_IMAGE = "not_an_image"
     NOT_MR = "not_mr"
+    DOCUMENT_NOT_CLEANABLE = "document_not_cleanable"
     MISSING_IDENTITY = "missing_identity"
     CONFLICTING_DUPLICATE = "conflicting_duplicate"
     UNEXPECTED_FILE = "unexpected_file"
     CHECKSUM_MISMATCH = "checksum_mismatch"
     BURNED_IN_SUSPECTED = "burned_in_suspected"
+    FACE_SHOWN = "face_shown"
     RESIDUAL_IDENTIFIER = "residual_identifier"
     HEADER_INVALID = "header_invalid"
     UNSUPPORTED = "unsupported"
@@ -37,11 +39,13 @@ _REMEDIES = {
     Reason.TRUNCATED: "ask the licensor for the file again; it ends before its last element does",
     Reason.NOT_AN_IMAGE: "nothing to do if the object is not wanted; it carries no image",
     Reason.NOT_MR: "deliver MR images only, or ask for the modality to be supported",
+    Reason.DOCUMENT_NOT_CLEANABLE: "deliver its text as a report file or structured report; text in it cannot be cleaned",
     Reason.MISSING_IDENTITY: "ask the licensor for study, series and instance UIDs; without them nothing can be linked",
     Reason.CONFLICTING_DUPLICATE: "ask the licensor which version of the instance is right; both are held",
     Reason.UNEXPECTED_FILE: "remove the file, or list it as report or label in delivery.yaml",
     Reason.CHECKSUM_MISMATCH: "ask the licensor for the file again; its SHA-256 is not the delivered list's",
-    Reason.BURNED_IN_SUSPECTED: "look at the pixels; text may be burned in and cannot be judged automatically yet",
+    Reason.BURNED_IN_SUSPECTED: "look at the pixels; text may be burned in that could not be blanked with certainty",
+    Reason.FACE_SHOWN: "remove the face before delivery, or use a policy that an expert determined for these images",
     Reason.RESIDUAL_IDENTIFIER: "add a rule for the element named in the decisions and run the delivery again",
     Reason.HEADER_INVALID: "ask the licensor for a valid file; a header element cannot be decoded",
     Reason.UNSUPPORTED: "wait for support of this kind of series, or deliver it as classic single-frame DICOM",

@@ -3,10 +3,25 @@
 Belongs here: fields and rules. Choosing and freezing is `stages.release`, reading is `lake.releases`.
 """
 
+from enum import StrEnum
+
 from pydantic import Field, field_validator, model_validator
 
 from schemas.document import Document
 from schemas.naming import Name
+
+SMALLEST_CELL = 11
+"""Subjects that must look alike unless a specification says otherwise: the Centers for Medicare and Medicaid Services
+suppress cells below 11, and a largest risk of 1 in 11 (0.09) is what the European Medicines Agency asks of published
+clinical data (policy 0070)."""
+
+
+class SmallCells(StrEnum):
+    """What a release does with subjects that fewer than k others resemble."""
+
+    REPORT = "report"
+    SUPPRESS = "suppress"
+    BLOCK = "block"
 
 
 class Splits(Document):
@@ -43,6 +58,10 @@ class ReleaseSpec(Document):
     """What the release is for; every licence in it must allow it."""
     label_task: Name | None = None
     """Labels that go with it, by their task; None: no labels."""
+    k: int = Field(default=SMALLEST_CELL, ge=1)
+    """Subjects that must share age band, sex, body size, site, scanner and time of study not to be a small cell."""
+    risk: SmallCells = SmallCells.REPORT
+    """What becomes of small cells: they are reported, their subjects are left out, or the release is refused."""
 
     @field_validator("cohort")
     @classmethod
@@ -50,6 +69,46 @@ class ReleaseSpec(Document):
         if ";" in cohort:
             raise ValueError("found ';' in the predicate, needed one SQL expression")
         return cohort
+
+
+class ReleaseRisk(Document):
+    """How many subjects of a release look alike; counts only, no value that identifies."""
+
+    k: int
+    """Subjects that a cell needs not to be small."""
+    subjects: int
+    """Subjects of the release."""
+    cells: int
+    """Groups of subjects that look alike in every quasi-identifier."""
+    smallest: int
+    """Subjects of the smallest cell: the release is k-anonymous for this number."""
+    small_cells: int
+    """Cells of fewer than k subjects."""
+    subjects_in_small_cells: int
+    """Subjects in them."""
+    suppressed: int = 0
+    """Subjects that were left out because they were in small cells."""
+    by_size: dict[str, int]
+    """Number of cells of each size."""
+    values_below_k: dict[str, int]
+    """Values of each quasi-identifier, taken alone, that fewer than k subjects have."""
+    without: dict[str, int]
+    """Subjects in small cells if this quasi-identifier were not known: what coarser bands would gain."""
+
+
+class Residual(Document):
+    """What the residual scans of the series of a release amount to."""
+
+    series: int
+    """Series of the release."""
+    certified: int
+    """Of these, series with a certificate; data that came as NIfTI have none."""
+    values: int
+    """Identifying values that were looked for and not found."""
+    bytes: int
+    """Bytes that were read."""
+    upper_bound: float
+    """Upper end of the 95 % confidence interval of the share of values that are still there (rule of three)."""
 
 
 class ReleaseManifest(Document):
@@ -77,3 +136,7 @@ class ReleaseManifest(Document):
     """Whether every licence in it allows such models to leave."""
     export: bool
     """Whether every licence in it allows export."""
+    risk: ReleaseRisk | None = None
+    """How many subjects look alike; None: frozen before this was measured."""
+    residual: Residual | None = None
+    """What the residual scans amount to; None: frozen before this was stated."""

@@ -21,6 +21,16 @@ _STRATA = {
     "plane": "Plane",
     "licence": "Licence",
 }
+_NAMES = {
+    "age": "Age, bands of 10 years",
+    "sex": "Sex",
+    "weight": "Weight, bands of 20 kg",
+    "height": "Height, bands of 0.2 m",
+    "site": "Site (the licence stands for it)",
+    "scanner": "Scanner: make and model",
+    "field_strength": "Field strength",
+    "week": "Week of the study (year, where dates are years)",
+}
 _AGE_BAND = 20
 """Width of an age band in years, wide enough that a small release does not single people out."""
 
@@ -45,7 +55,7 @@ def card(manifest: ReleaseManifest, rows: Sequence[Mapping[str, Any]], split: Ma
     }
     environment = Environment(loader=PackageLoader("stages"), autoescape=select_autoescape())
     template = environment.get_template("datacard.html")
-    return template.render(manifest=manifest, splits=SPLITS, strata=strata, facts=facts)
+    return template.render(manifest=manifest, splits=SPLITS, strata=strata, facts=facts, quasi=_NAMES)
 
 
 def _counted(rows: Sequence[Mapping[str, Any]], of: Any, split: Mapping[str, str]) -> list[tuple[str, list[int]]]:

@@ -1,7 +1,7 @@
-"""An export: volumes of a release as NIfTI files in a BIDS-like folder, with physics, labels, data card and terms.
+"""An export: volumes of a release as NIfTI files in a BIDS-like folder, or their DICOM files, with card and terms.
 
 Belongs here: asking the terms, writing the folder at once and whole, and the record. Which name a volume gets is
-`stages.bids`; how voxels become NIfTI is `imaging.nifti`.
+`stages.bids`; how voxels become NIfTI is `imaging.nifti`; DICOM files and their directory are `stages.media`.
 """
 
 import datetime as dt
@@ -27,11 +27,15 @@ from lineage.ledger import append
 from schemas.contract import Zone
 from schemas.licence import Licence
 from schemas.tables import LICENCES, SERIES
-from stages import bids
+from stages import bids, media
 from stages.station import Report, silent
+from stages.surroundings import scan_folder
 
 SPLITS = ("train", "validation")
 """What may leave: the test set is sealed."""
+
+NIFTI, DICOM = FORMS = ("nifti", "dicom")
+"""What volumes are written as; DICOM has no label maps, because a label is no object of the delivery."""
 
 CHECKSUMS = "SHA256SUMS"
 """Every file with its digest, as `sha256sum --check` reads it."""
@@ -70,6 +74,7 @@ def export(
     to: Path,
     *,
     splits: Sequence[str] = SPLITS,
+    form: str = NIFTI,
     purpose: str | None = None,
     report: Report = silent,
 ) -> Exported:
@@ -80,6 +85,7 @@ def export(
         name: the release.
         to: the folder, which must not be there yet.
         splits: of `SPLITS`.
+        form: of `FORMS`.
         purpose: what for; None: what the release is for.
         report: told how far it is.
 
@@ -100,15 +106,30 @@ def export(
     shutil.rmtree(building, ignore_errors=True)
     try:
         building.mkdir(parents=True)
-        _write(release, members, licences, building, report)
+        if form == DICOM:
+            _write_dicom(lake, release, members, licences, building, report)
+        else:
+            _write(release, members, licences, building, report)
+        _check_names(lake, members, building)
         sums = _checksums(building)
-        made = _counted(members, building, to, hashlib.sha256(sums).hexdigest())
+        made = _counted(members, building, to, hashlib.sha256(sums).hexdigest(), form)
         # the record comes before the folder appears: nothing is ever out without being on the ledger
-        _record(lake, release, made, licences, purpose or release.manifest.spec.purpose)
+        _record(lake, release, made, licences, purpose or release.manifest.spec.purpose, form)
         building.rename(to)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return made
+
+
+def _check_names(lake: Lake, members: Sequence[Member], building: Path) -> None:
+    """The second look at names, sidecars, tables and pages of what is to leave."""
+    residue = scan_folder(lake, sorted({member.delivery for member in members}), building)
+    if residue.findings:
+        raise ExportError(
+            f"found {sum(residue.findings.values())} identifiers of persons in the export's file names, sidecars or "
+            f"pages ({', '.join(sorted(residue.findings))}), needed none; nothing was written; tell whoever keeps the "
+            "de-identification policy"
+        )
 
 
 def permitted(lake: Lake, release: Release, purpose: str) -> dict[str, Licence]:
@@ -176,6 +197,21 @@ def _write(
     _about(release, members, described, licences, folder)
 
 
+def _write_dicom(
+    lake: Lake,
+    release: Release,
+    members: Sequence[Member],
+    licences: Mapping[str, Licence],
+    folder: Path,
+    report: Report,
+) -> None:
+    try:
+        media.write(lake, release, members, folder, report)
+    except media.MediaError as error:
+        raise ExportError(str(error)) from None
+    _terms(release, licences, folder)
+
+
 def _series(release: Release) -> dict[tuple[str, str], dict[str, Any]]:
     rows = release.lake.table(SERIES).rows(version=release.manifest.tables[SERIES.path])
     return {(row["delivery"], row["series"]): row for row in rows}
@@ -223,6 +259,12 @@ def _about(
     _json(folder / "participants.json", bids.PARTICIPANTS)
     (folder / "README").write_text(bids.readme(manifest), encoding="utf-8")
     (folder / ".bidsignore").write_text(bids.IGNORED, encoding="utf-8")
+    _terms(release, licences, folder)
+
+
+def _terms(release: Release, licences: Mapping[str, Licence], folder: Path) -> None:
+    """Data card and licences."""
+    manifest = release.manifest
     card = release.lake.location(Zone.CURATED, "releases", manifest.name).read_bytes(CARD)
     (folder / CARD).write_bytes(card)
     (folder / "licences").mkdir()
@@ -246,19 +288,21 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _counted(members: Sequence[Member], building: Path, to: Path, sha256: str) -> Exported:
+def _counted(members: Sequence[Member], building: Path, to: Path, sha256: str, form: str) -> Exported:
     sizes = [path.stat().st_size for path in _files(building)]
     subjects = {member.subject for member in members}
-    labels = sum(member.label is not None for member in members)
+    labels = sum(member.label is not None for member in members) if form == NIFTI else 0
     return Exported(to, len(subjects), len(members), labels, len(sizes), sum(sizes), sha256)
 
 
-def _record(lake: Lake, release: Release, made: Exported, licences: Mapping[str, Licence], purpose: str) -> None:
+def _record(
+    lake: Lake, release: Release, made: Exported, licences: Mapping[str, Licence], purpose: str, form: str
+) -> None:
     facts = {
         "target": release.name,
         "rows": made.volumes,
         "purpose": purpose,
-        "format": "nifti",
+        "format": form,
         "release": release.name,
         "release_sha256": release.sha256,
         "subjects": made.subjects,

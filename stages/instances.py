@@ -1,4 +1,4 @@
-"""Station 2, `instances` and `decisions`: headers and kept text de-identified, whole files packed by series.
+"""Station 2, `instances` and `decisions`: headers, kept text and pixels de-identified, files packed by series.
 
 Belongs here: units of work and what is written of them. The rules are `deid`, the second look is `stages.residual`.
 """
@@ -6,14 +6,18 @@ Belongs here: units of work and what is written of them. The rules are `deid`, t
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from deid.headers import Cleaned, Deidentifier
+from deid.cleaned import Cleaned
+from deid.headers import Deidentifier
 from deid.identifiers import Identifiers
 from deid.policy import load_policy
 from deid.refusals import Refused
+from deid.series import treat
 from deid.vault import Subject
 from lake.written import Written
 from lake.zones import Lake
@@ -22,6 +26,8 @@ from lineage.events import EventType
 from schemas.delivery import MANIFEST_NAME, Delivery
 from schemas.policy import Policy
 from schemas.tables import DECISIONS, IDENTIFIERS, INSTANCES, QUARANTINE, RECEIVED
+from stages.canaries import Flight
+from stages.decided import Tally
 from stages.identity import open_vault
 from stages.permission import permitted
 from stages.station import Outcome, Report, commit, held, recorded, silent, unit_bytes, work_off
@@ -51,8 +57,10 @@ def deidentify(lake: Lake, delivery: str, report: Report = silent) -> list[Outco
     licence = terms.known(lake, manifest.licence)
     permitted(lake, licence, manifest, terms.Action.DEIDENTIFY)
     policy = load_policy(lake.settings.policy)
-    work = partial(clean_unit, lake=lake, delivery=delivery, policy=policy, licence=licence.id)
-    written = work_off(lake, work, list(_units(lake, delivery)), report)
+    units = list(_units(lake, delivery))
+    flight = Flight.of(lake, units[0]["path"][0].as_py() if units else "")
+    work = partial(clean_unit, lake=lake, delivery=delivery, policy=policy, licence=licence.id, flight=flight)
+    written = work_off(lake, work, units, report)
     versions = commit(lake, "instances", delivery, written, [DECISIONS, INSTANCES])
     reasons = Counter(str(row["reason"]) for row in written.rows(QUARANTINE))
     instances = Outcome(
@@ -62,12 +70,15 @@ def deidentify(lake: Lake, delivery: str, report: Report = silent) -> list[Outco
         quarantined=sum(reasons.values()),
         details={
             "policy": f"{policy.name} {policy.digest[:12]}",
+            "canaries_planted": (planted := flight.planted(policy)),
+            "canaries_removed": planted,
             **{f"held_{r}": n for r, n in sorted(reasons.items())},
         },
     )
     acted = sum(int(str(row["count"])) for row in written.rows(DECISIONS))
     decisions = Outcome(DECISIONS.path, versions[DECISIONS.path], written.count(DECISIONS), details={"elements": acted})
     facts = {"policy_sha256": policy.digest, "decisions": decisions.kept, "reasons": dict(reasons)}
+    facts |= {"canaries_planted": planted, "canaries_removed": planted}
     recorded(lake, EventType.DEIDENTIFIED, "instances", delivery, instances, **facts)
     recorded(lake, EventType.MATERIALIZED, "instances", delivery, decisions, policy_sha256=policy.digest)
     return [instances, decisions]
@@ -97,34 +108,49 @@ def _batch(rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([{name: row[name] for name in _UNIT.names} for row in rows], _UNIT)
 
 
-def clean_unit(unit: pa.RecordBatch, lake: Lake, delivery: str, policy: Policy, licence: str) -> pa.RecordBatch:
-    """De-identify the files of a unit and write them as one part file."""
+def clean_unit(
+    unit: pa.RecordBatch, lake: Lake, delivery: str, policy: Policy, licence: str, flight: Flight
+) -> pa.RecordBatch:
+    """De-identify the files of a unit, series by series, and write them as one part file."""
     deidentifier = Deidentifier(policy)
+    flight.fly(deidentifier, unit["path"][0].as_py())
     known = identifiers(lake, delivery, set(unit["subject"].to_pylist()))
     written = Written()
     rows: list[dict[str, Any]] = []
-    decisions: Counter[tuple[Any, ...]] = Counter()
-    scores: dict[tuple[Any, ...], float] = {}
-    for file in unit.to_pylist():
-        subject = Subject(file["subject"], file["secret"])
-        try:
-            data = (lake.landing / delivery / file["path"]).read_bytes()
-            cleaned = deidentifier.clean(data, subject, known[subject.code])
-        except Refused as refused:
-            row = held("instances", refused.reason, file["path"], file["sha256"], file["instance"])
-            written.hand(QUARANTINE, [row])
-            continue
-        rows.append(_instance(file, cleaned, licence, policy))
-        for decision, count in cleaned.decisions.items():
-            *key, score = decision
-            decisions[file["series"], *key] += count
-            if score is not None:
-                scores[file["series"], *key] = max(score, scores.get((file["series"], *key), 0.0))
-    written.hand(DECISIONS, _decisions(decisions, scores, policy))
+    tally = Tally()
+    digest = policy.digest  # a millisecond each time
+    for (code, _), group in groupby(unit.to_pylist(), key=lambda file: (file["subject"], file["series"])):
+        for file, cleaned in _clean_series(list(group), lake.landing / delivery, deidentifier, known[code]):
+            if isinstance(cleaned, Refused):
+                row = held("instances", cleaned.reason, file["path"], file["sha256"], file["instance"])
+                written.hand(QUARANTINE, [row])
+                continue
+            rows.append(_instance(file, cleaned, licence, digest))
+            subject = Subject(file["subject"], file["secret"])
+            tally.add(file["series"], subject, file["sha256"], cleaned.decisions)
+    written.hand(DECISIONS, tally.rows(policy))
     if rows:
         rows.sort(key=lambda row: (row["subject"], row["series"], row["instance_number"] or 0, row["instance"]))
         written.parts.append(lake.table(INSTANCES).write(rows, {"delivery": delivery}))
     return written.batch()
+
+
+def _clean_series(
+    files: list[dict[str, Any]], folder: Path, deidentifier: Deidentifier, known: Identifiers
+) -> list[tuple[dict[str, Any], Cleaned | Refused]]:
+    """Headers file by file, then the pixels of all that passed together."""
+    outcomes: list[Cleaned | Refused] = []
+    for file in files:
+        try:
+            data = (folder / file["path"]).read_bytes()
+            outcomes.append(deidentifier.clean(data, Subject(file["subject"], file["secret"]), known))
+        except Refused as refused:
+            outcomes.append(refused)
+    passed = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, Cleaned)]
+    treated = treat([c for c in outcomes if isinstance(c, Cleaned)], known, deidentifier.policy)
+    for i, outcome in zip(passed, treated, strict=True):
+        outcomes[i] = outcome
+    return list(zip(files, outcomes, strict=True))
 
 
 def identifiers(lake: Lake, delivery: str, subjects: set[str]) -> dict[str, Identifiers]:
@@ -135,17 +161,7 @@ def identifiers(lake: Lake, delivery: str, subjects: set[str]) -> dict[str, Iden
     }
 
 
-def _instance(file: dict[str, Any], cleaned: Cleaned, licence: str, policy: Policy) -> dict[str, Any]:
+def _instance(file: dict[str, Any], cleaned: Cleaned, licence: str, policy: str) -> dict[str, Any]:
     keys = {name: file[name] for name in ("subject", "study", "series", "instance")}
-    own = {"licence": licence, "policy": policy.digest, "dicom_bytes": len(cleaned.data), "dicom": cleaned.data}
+    own = {"licence": licence, "policy": policy, "dicom_bytes": len(cleaned.data), "dicom": cleaned.data}
     return {**cleaned.header, **keys, **own}
-
-
-def _decisions(
-    decisions: Counter[tuple[Any, ...]], scores: dict[tuple[Any, ...], float], policy: Policy
-) -> list[dict[str, Any]]:
-    names = ("series", "element", "rule", "action", "kind", "detector")
-    return [
-        dict(zip(names, key, strict=True)) | {"score": scores.get(key), "count": count, "policy": policy.digest}
-        for key, count in sorted(decisions.items(), key=lambda item: tuple(map(str, item[0])))
-    ]

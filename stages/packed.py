@@ -1,6 +1,8 @@
 """Series as they lie in `curated/instances`: the unit of work of the stations that come after de-identification.
 
-Belongs here: part files as units, and their series with headers read. Each part file holds whole series.
+Belongs here: part files as units, and their series with headers read. Each part file holds whole series. Objects that
+become no volume (reports, segmentations, captures and so on, `deid.objects`) are instances and no series of images; a
+series of nothing else has no row in `curated/series`.
 """
 
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from deid.objects import becomes_volume
 from imaging.errors import ImagingError
 from imaging.header import Header, read_header
 from imaging.series import SeriesPlan, plan
@@ -65,8 +68,13 @@ def received(lake: Lake, delivery: str, content: str) -> list[dict[str, Any]]:
 def series_of(file: str) -> Iterator[Series]:
     """The series of a part file, one at a time, so that memory holds one."""
     rows = pq.ParquetFile(file)
-    columns = [*_KEYS, "instance", "dicom"]
-    batches = (row for batch in rows.iter_batches(64, columns=columns) for row in batch.to_pylist())
+    columns = [*_KEYS, "instance", "sop_class", "dicom"]
+    batches = (
+        row
+        for batch in rows.iter_batches(64, columns=columns)
+        for row in batch.to_pylist()
+        if becomes_volume(row["sop_class"])
+    )
     for _, group in groupby(batches, key=lambda row: (row["subject"], row["series"])):
         yield _series(list(group))
 

@@ -6,6 +6,7 @@ Belongs here: counting over tables. Which check blocks what is said by the asset
 from collections import Counter
 from dataclasses import dataclass
 
+from deid.objects import becomes_volume
 from lake.zones import Lake
 from schemas.delivery import MANIFEST_NAME, Delivery
 from schemas.tables import INSTANCES, QUARANTINE, RECEIVED, VOLUMES
@@ -47,9 +48,10 @@ def balance(lake: Lake, delivery: str) -> Sheet:
 
 
 def volume_balance(lake: Lake, delivery: str) -> Sheet:
-    """Instances and NIfTI images kept so far against those in volumes and those held back by the last station."""
+    """Images kept so far, DICOM and NIfTI, against those in volumes and those held back by the last station."""
+    delivered = {"delivery": delivery}
     nifti = sum(row["outcome"] == "kept" and row["content"] == "nifti" for row in _received(lake, delivery))
-    instances = lake.table(INSTANCES).read(["instance"], {"delivery": delivery}).num_rows
+    instances = sum(becomes_volume(row["sop_class"]) for row in lake.table(INSTANCES).rows(["sop_class"], delivered))
     made = lake.table(VOLUMES).read(["sources"], {"delivery": delivery})["sources"].to_pylist()
     # an instance with many frames may be in several volumes; a volume without instances came as one NIfTI image
     kept = len({name for names in made for name in names}) + sum(not names for names in made)

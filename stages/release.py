@@ -20,9 +20,10 @@ from lineage.ledger import append
 from lineage.seals import seal
 from schemas.contract import Zone
 from schemas.licence import Licence
-from schemas.release import ReleaseManifest, ReleaseSpec, Splits
+from schemas.release import ReleaseManifest, ReleaseRisk, ReleaseSpec, SmallCells, Splits
 from schemas.tables import LABELS, SERIES, VOLUMES
 from stages.datacard import card
+from stages.risk import assessed, banded, exposed, residual
 from stages.station import Report, silent
 
 SPECS = "releases"
@@ -66,12 +67,14 @@ def freeze(lake: Lake, spec: ReleaseSpec, report: Report = silent) -> Release:
     if spec.label_task:
         versions[LABELS.path] = lake.table(LABELS).version()
     rows = cohort(lake, spec, versions)
+    rows, risk = _guarded(lake, spec, rows)
     report(f"{len(rows)} volumes of {len({r['subject'] for r in rows})} subjects in the cohort")
     licences = _licences(lake, spec, {str(row["licence"]) for row in rows})
     split = split_subjects({str(row["subject"]) for row in rows}, spec.splits, spec.seed)
     members = [{name: row.get(name) for name in _MEMBERS.names} | {"split": split[row["subject"]]} for row in rows]
     raw = _parquet(members)
     manifest = _manifest(spec, versions, members, licences, sorted({str(r["policy"]) for r in rows}), raw)
+    manifest = manifest.model_copy(update={"risk": risk, "residual": residual(lake, rows)})
     location.write_bytes(MEMBERS, raw)
     location.write_bytes(CARD, card(manifest, rows, split).encode())
     # the manifest comes last: without it there is no release
@@ -81,6 +84,27 @@ def freeze(lake: Lake, spec: ReleaseSpec, report: Report = silent) -> Release:
     append(lake, EventType.RELEASED, facts | {"volumes": len(members), "licences": manifest.licences})
     seal(lake)
     return release
+
+
+def _guarded(lake: Lake, spec: ReleaseSpec, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], ReleaseRisk]:
+    """The cohort after what the specification says of small cells, and the risk of what is left."""
+    known = banded(lake, rows)
+    alone = exposed(known, spec.k)
+    if alone and spec.risk is SmallCells.BLOCK:
+        raise CohortError(
+            f"release {spec.name}: found {len(alone)} subjects that fewer than {spec.k} resemble, needed none; widen "
+            "the cohort, lower k with a reason, or choose risk: suppress or risk: report"
+        )
+    if spec.risk is SmallCells.SUPPRESS:
+        rows = [row for row in rows if row["subject"] not in alone]
+        known = [row for row in known if row["subject"] not in alone]
+        if not rows:
+            raise CohortError(
+                f"release {spec.name}: found only subjects that fewer than {spec.k} resemble, so none is left; widen "
+                "the cohort, or lower k with a reason"
+            )
+        return rows, assessed(known, spec.k).model_copy(update={"suppressed": len(alone)})
+    return rows, assessed(known, spec.k)
 
 
 def cohort(lake: Lake, spec: ReleaseSpec, versions: dict[str, int]) -> list[dict[str, Any]]:

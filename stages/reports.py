@@ -1,4 +1,4 @@
-"""Station 4a, `reports`: delivered report text de-identified, and a caption for each study made from its metadata.
+"""Station 4a, `reports`: report text de-identified, text of structured reports, a caption for each study.
 
 Belongs here: rows of `curated/reports`. What may stay in a text is `deid.text`.
 """
@@ -17,10 +17,11 @@ from schemas.tables import QUARANTINE, REPORTS, SERIES
 from stages.instances import identifiers
 from stages.packed import received
 from stages.station import Outcome, Report, commit, held, recorded, silent
+from stages.structured import structured_reports
 
 
 def write_reports(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
-    """De-identify a delivery's report text and caption its studies.
+    """De-identify a delivery's report text, read its structured reports and caption its studies.
 
     Raises:
         TableMissing: if its series were not described yet.
@@ -28,6 +29,17 @@ def write_reports(lake: Lake, delivery: str, report: Report = silent) -> Outcome
     written = Written()
     texts = _delivered(lake, delivery, written)
     captions = _captions(lake.table(SERIES).rows(None, {"delivery": delivery}))
+    structured = [
+        {
+            **{name: keys[name] for name in ("subject", "study", "licence", "policy")},
+            "report": _id(keys["study"], keys["instance"]),
+            "source": "structured",
+            "text": text,
+            "removed": tags,
+        }
+        for keys, text, tags in structured_reports(lake, delivery)
+    ]
+    texts += structured
     written.hand(REPORTS, [*texts, *captions])
     report(f"{len(texts)} reports, {len(captions)} captions")
     versions = commit(lake, "reports", delivery, written, [REPORTS])

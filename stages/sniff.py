@@ -1,4 +1,4 @@
-"""What a received file is, told from its bytes: DICOM, NIfTI, or something else.
+"""What a received file is, told from its bytes: DICOM, a DICOMDIR, NIfTI, or something else.
 
 Belongs here: judging one file on its own. What became of it among the others is `stages.received`.
 """
@@ -10,7 +10,9 @@ from io import BytesIO
 
 from deid.elements import Dataset, parse, text_of
 from deid.identifiers import Pair, gather
+from deid.objects import PIXEL_DATA, is_directory, kind_of, refusal
 from deid.refusals import Refused
+from deid.suspicion import text
 from imaging.errors import ImagingError
 from imaging.header import Header, read_header
 from schemas.reasons import Reason
@@ -18,6 +20,7 @@ from schemas.reasons import Reason
 _UNDEFINED = 0xFFFFFFFF
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _PATIENT_ID, _STUDY, _SERIES, _SOP, _SOP_CLASS = 0x00100020, 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
+_MODALITY = 0x00080060
 _NIFTI_HEADER_SIZE = 348
 
 
@@ -26,7 +29,7 @@ class Sniffed:
     """What a file is.
 
     Attributes:
-        content: dicom, nifti, report, label or other.
+        content: dicom, directory, nifti, report, label or other.
         reason: why it is held back; None: it is fine.
         patient: what the licensor calls the person; the Study Instance UID where no patient id is given.
         identifiers: kind and value of every identifying value in its header.
@@ -51,7 +54,7 @@ def sniff(data: bytes, name: str) -> Sniffed:
         name: its name, whose ending decides whether unreadable bytes were meant to be an image.
     """
     lower = name.lower()
-    if data[128:132] == b"DICM" or lower.endswith((".dcm", ".ima", ".dicom")):
+    if data[128:132] == b"DICM" or lower.endswith((".dcm", ".ima", ".dicom")) or lower == "dicomdir":
         return _dicom(data)
     if lower.endswith((".nii", ".nii.gz")):
         return Sniffed("nifti", None if _is_nifti(data, zipped=lower.endswith(".gz")) else Reason.UNREADABLE)
@@ -63,10 +66,16 @@ def _dicom(data: bytes) -> Sniffed:
         parsed = parse(data, pixels=False)
     except Refused as refused:
         return Sniffed("dicom", refused.reason)
+    if is_directory({tag for tag, _, _ in parsed.dataset.elements}):
+        # set aside: it lists the files it came with, under names that do not leave; an export makes a new one
+        return Sniffed("directory")
     found = _identified(parsed.dataset, parsed.transfer_syntax)
     if not (found.study_uid and found.series_uid and found.sop_uid):
         return replace(found, reason=Reason.MISSING_IDENTITY)
+    kind = kind_of(found.sop_class or "")
     try:
+        if kind and not kind.volumes:
+            return replace(found, reason=_reason_of_object(data, found.sop_class or ""))
         return replace(found, reason=_reason(read_header(data), len(data)))
     except ImagingError as error:
         return replace(found, reason=error.reason)
@@ -92,8 +101,20 @@ def _identified(dataset: Dataset, transfer_syntax: str) -> Sniffed:
     )
 
 
+def _reason_of_object(data: bytes, sop_class: str) -> Reason | None:
+    """Why an object that is no plain image is held back, if it is."""
+    try:
+        elements = parse(data).dataset.elements
+    except Refused as refused:
+        return refused.reason
+    top = {tag: value for tag, _, value in elements if not isinstance(value, list)}
+    return refusal(sop_class, text(top, _MODALITY), PIXEL_DATA in top)
+
+
 def _reason(header: Header, size: int) -> Reason | None:
-    """Why a readable DICOM file is held back, if it is."""
+    """Why a readable image, or a file of a kind that may not pass, is held back, if it is."""
+    if reason := refusal(header.sop_class, header.modality, bool(header.pixel_tag)):
+        return reason
     if not header.pixel_tag:
         return Reason.NOT_AN_IMAGE
     if header.modality != "MR":

@@ -170,7 +170,7 @@ def _instance(row):
 def _decision(row):
     return {
         "delivery": row["delivery"], "series": row["series"], "element": "(0010,0010)", "rule": "made", "action": "X",
-        "kind": "name", "count": 1, "policy": row["policy"],
+        "reason": "made", "standard": "Z", "kind": "name", "count": 1, "policy": row["policy"],
     }  # fmt: skip
 
 

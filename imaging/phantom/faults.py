@@ -55,9 +55,7 @@ REASONS: dict[Fault, Reason] = {
     Fault.CONFLICTING_DUPLICATE: Reason.CONFLICTING_DUPLICATE,
     Fault.TRUNCATED: Reason.TRUNCATED,
     Fault.UNREADABLE: Reason.UNREADABLE,
-    Fault.TEXT_REPORT: Reason.NOT_AN_IMAGE,
     Fault.RAW_DATA: Reason.NOT_AN_IMAGE,
-    Fault.SCREEN_CAPTURE: Reason.BURNED_IN_SUSPECTED,
     Fault.STRAY_FILE: Reason.UNEXPECTED_FILE,
 }
 """Why the files of a fault must be held back; the other faults hold nothing back."""

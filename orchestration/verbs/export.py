@@ -17,13 +17,21 @@ from orchestration.verbs._shared import answer, as_json, opened, say
     type=click.Choice(["train", "validation"]),
     help="One split; default: both. The test set is sealed and never exported.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["nifti", "dicom"]),
+    default="nifti",
+    show_default=True,
+    help="NIfTI in a BIDS-like folder with labels, or the de-identified DICOM files with a DICOMDIR.",
+)
 @click.option("--purpose", help="What for, as the licences name it; default: what the release is for.")
 @as_json
 @click.pass_context
 def command(
-    context: click.Context, release: str, to: Path, split: str | None, purpose: str | None, json_: bool
+    context: click.Context, release: str, to: Path, split: str | None, form: str, purpose: str | None, json_: bool
 ) -> None:
-    """Write RELEASE as NIfTI files in a BIDS-like folder, with labels, data card and licence terms.
+    """Write RELEASE as NIfTI or DICOM files, with data card and licence terms.
 
     Every licence of the release is asked, and the export is recorded.
     """
@@ -35,6 +43,7 @@ def command(
         release,
         to,
         splits=(split,) if split else SPLITS,
+        form=form,
         purpose=purpose,
         report=lambda s: say(f"  {s}"),
     )

@@ -129,6 +129,44 @@ def test_an_identifier_is_found_at_any_place_of_any_bytes(before, after, encodin
     assert "name" in [f.kind for f in Scanner(PAIRS).scan(data, "x")]
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("/landing/x/QUENNELBY_OSBERTA/IM1", "name"),
+        ('{"path": "quennelby^osberta"}', "name"),
+        ("Quennelby", "name"),
+        ("pid88123", "id"),
+        ("615-555-0142", "phone"),
+        ("born 1949-03-07", "birth"),
+        ("mercyvale", "institution"),
+        ("1.2.826.0.1.3680043.9.77771.1", "uid"),
+    ],
+)
+def test_an_identifier_in_a_log_is_found(text, kind):
+    data = f"2021-04-17 10:00:00 INFO {text} done".encode()
+    assert [f.kind for f in Scanner.of_storage(PAIRS).scan_storage(data, "log")] == [kind]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"size": 88123, "rows": 123}', "2021-04-17 started", "jorg", "part-88123abc0000000088123.parquet", "19490307"],
+)
+def test_what_machines_write_by_themselves_is_no_finding(text):
+    scanner = Scanner.of_storage([*PAIRS, ("id", "88123")])
+    assert scanner.scan_storage(text.encode(), "log") == []
+
+
+def test_a_word_of_the_software_is_no_name_unless_it_stands_with_its_other_part():
+    scanner = Scanner.of_storage([("name", "Walker^Parcel")], frozenset({"walker"}))
+    assert scanner.scan_storage(b"the walker walks", "log") == []
+    assert [f.kind for f in scanner.scan_storage(b"walker^parcel", "log")] == ["name"]
+
+
+def test_letters_of_a_picture_or_a_digest_are_no_name():
+    picture = ("Ab3+" * 100 + "quennelby" + "Zz/9" * 100).encode()
+    assert Scanner.of_storage(PAIRS).scan_storage(b"data:image/png;base64," + picture, "page") == []
+
+
 def test_the_scanner_does_not_use_the_cleaner():
     import deid.residual
 

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from lake.settings import Settings
+from schemas.policy import Policy, PrivateElement, PrivateRule, Rule
 from schemas.tables import TABLES
 
 REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference"
@@ -40,13 +41,28 @@ def settings() -> str:
     return "\n".join(rows)
 
 
+def policies() -> str:
+    """Every field of a policy document with its default and meaning, from the docstrings under the fields."""
+    parts = []
+    for document in (Policy, Rule, PrivateRule, PrivateElement):
+        source = inspect.getsource(document)
+        rows = ["| field | default | meaning |", "|---|---|---|"]
+        for name, field in document.model_fields.items():
+            match = re.search(rf'\n    {name}: .*?\n    """(.*?)"""', source, re.DOTALL)
+            assert match, name
+            default = "needed" if field.is_required() else field.get_default(call_default_factory=True)
+            rows.append(f"| `{name}` | {default or 'none'} | {' '.join(match[1].split())} |")
+        parts.append("\n".join([f"## {document.__name__}\n{inspect.getdoc(document)}\n", *rows]))
+    return "\n\n".join(parts)
+
+
 def with_part(text: str, name: str, content: str) -> str:
     """The page with its generated part replaced."""
     pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
     return re.sub(pattern, lambda m: f"{m[1]}{content}\n{m[2]}", text, flags=re.DOTALL)
 
 
-PARTS = {"tables": tables, "settings": settings}
+PARTS = {"tables": tables, "settings": settings, "policies": policies}
 
 
 def main() -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 import pytest
 
+from deid.policy import compile_policy
 from orchestration.cli import cli
 from schemas.licence import Licence
+from schemas.policy import read_policy
 from schemas.release import ReleaseSpec
 from tests.docs.generate import PARTS, REFERENCE, with_part
 
@@ -50,6 +52,8 @@ def test_commands_and_their_options_exist(words):
 
 
 def test_examples_are_valid_documents():
+    policy = read_policy(PROJECT / "docs/examples/policy.yaml")
+    assert "PerformedProcedureStepDescription" in str(compile_policy(policy).policy.clean)
     assert Licence.read(PROJECT / "docs/examples/licence.yaml").export
     assert ReleaseSpec.read(PROJECT / "docs/examples/release.yaml").label_task
 

@@ -1,0 +1,93 @@
+"""An export as DICOM: the de-identified files that a release's volumes were made of, with a DICOMDIR made of them.
+
+Belongs here: file names and the directory (PS3.10 8, PS3.11). Asking the terms and the record are `stages.export`. A
+DICOMDIR that came with a delivery is never edited; this one knows nothing but the files that leave.
+"""
+
+import hashlib
+import io
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.fileset import FileSet
+from pydicom.uid import UID
+
+from lake.releases import Member, Release
+from lake.zones import Lake
+from schemas.tables import INSTANCES
+from stages.station import Report
+
+_COLUMNS = ["instance", "policy"]
+_RECORDED = {"StudyDate": "19000101", "StudyTime": "000000", "StudyID": "0", "SeriesNumber": 0, "InstanceNumber": 0}
+"""What directory records must say of study, series and image (PS3.3 F.5, type 1), where nothing is known."""
+
+
+class MediaError(ValueError):
+    """The files of a release cannot be written as DICOM."""
+
+
+def write(lake: Lake, release: Release, members: Sequence[Member], folder: Path, report: Report) -> None:
+    """Write the source files of volumes and a DICOMDIR into a folder.
+
+    Files lie as PT000000/ST000000/SE000000/IM000000: names of no meaning. The same release gives the same bytes.
+
+    Raises:
+        MediaError: if a volume did not come as DICOM, or its files are no longer the ones it was made of.
+    """
+    wanted = _wanted(release, members)
+    files = FileSet()
+    files.ID, files.UID = "LARMOR", UID(f"2.25.{int(hashlib.sha256(release.sha256.encode()).hexdigest()[:30], 16)}")
+    contents: dict[str, bytes] = {}
+    for delivery, policies in sorted(wanted.items()):
+        for instance, data in _instances(lake, delivery, policies):
+            if instance not in contents:
+                contents[instance] = data
+                files.add(_recorded(data))
+        report(f"{len(contents)} files")
+    missing = {instance for policies in wanted.values() for instance in policies} - contents.keys()
+    if missing:
+        raise MediaError(
+            f"release {release.name}: found {len(missing)} files fewer in curated/instances than its volumes were made "
+            "of, needed all under the same policy; freeze a new release, or export as NIfTI"
+        )
+    files.write(folder)
+    for entry in files:
+        # as they lie in the lake, not as a second writer would put them
+        Path(entry.path).write_bytes(contents[str(entry.SOPInstanceUID)])
+
+
+def _recorded(data: bytes) -> Dataset:
+    """The header of a file, with a value for what its records must have and de-identification left empty."""
+    header = dcmread(io.BytesIO(data), stop_before_pixels=True)
+    for keyword, value in _RECORDED.items():
+        if header.get(keyword) in (None, ""):
+            setattr(header, keyword, value)
+    return header
+
+
+def _wanted(release: Release, members: Sequence[Member]) -> Mapping[str, Mapping[str, str]]:
+    """By delivery, the policy that each source file was treated by."""
+    volumes = release.volumes()
+    wanted: dict[str, dict[str, str]] = defaultdict(dict)
+    for member in members:
+        row = volumes.row(member.volume)
+        if not row["sources"]:
+            raise MediaError(
+                f"release {release.name}: found a volume that did not come as DICOM, needed DICOM; export as NIfTI"
+            )
+        wanted[member.delivery].update(dict.fromkeys(row["sources"], row["policy"]))
+    return wanted
+
+
+def _instances(lake: Lake, delivery: str, policies: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    for file in lake.table(INSTANCES).files({"delivery": delivery}):
+        with pq.ParquetFile(file) as parquet:
+            for group in range(parquet.metadata.num_row_groups):
+                keys = parquet.read_row_group(group, columns=_COLUMNS).to_pylist()
+                if any(policies.get(row["instance"]) == row["policy"] for row in keys):
+                    rows = parquet.read_row_group(group, columns=[*_COLUMNS, "dicom"]).to_pylist()
+                    yield from ((r["instance"], r["dicom"]) for r in rows if policies.get(r["instance"]) == r["policy"])

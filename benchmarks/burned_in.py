@@ -2,9 +2,9 @@
 
 Series are phantoms and, where it is there, real MR beside the project. Words stand anywhere, over tissue too, and in
 every frame or in one. A word is asked for if at least 60 % of its pixels differ from what was there by a tenth of the
-range, and found if at least 95 % of those are blanked in every frame that shows it, or if its series is held. Beside it
-stands the usual way, the middle frame read by RapidOCR as it comes, and Tesseract if it is installed: for both, a word
-is found if a box that was read covers it, and for words in one frame they are given that frame.
+range, and found if at least 95 % of those are blanked in every frame that shows it, or if those frames are held.
+Beside it stands the usual way, the middle frame read by RapidOCR as it comes, and Tesseract if it is installed: for
+both, a word is found if a box that was read covers it, and for words in one frame they are given that frame.
 """
 
 import shutil
@@ -59,7 +59,7 @@ class Case:
     frames: list[int]
 
 
-def run(rounds: int = 2) -> str:
+def run(rounds: int = 1) -> str:
     """Measure, and give the tables.
 
     Args:
@@ -206,7 +206,7 @@ def _ink(word: str, size: int) -> NDArray[np.float64]:
 
 def _ours(stack: Stack, words: NDArray[np.bool_], frames: list[int]) -> list[bool]:
     inspection = burned_in.inspect(stack, frozenset(), _NOBODY)
-    if inspection.verdict == "unsure":
+    if inspection.verdict == "unsure" or inspection.single.issuperset(frames):
         return [True] * len(words)
     marks = burned_in.blank(np.zeros(stack.shape, dtype=np.bool_), inspection, 1)[frames]
     return [bool(marks[:, word].mean(axis=1).min() >= COVERED) for word in words]

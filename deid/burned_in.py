@@ -87,6 +87,15 @@ class Inspection:
     why: str = ""
 
     @property
+    def single(self) -> frozenset[int]:
+        """Frames of a series that show text which the others do not.
+
+        Where a word stands in every frame, projections show all of it. In a single frame, over tissue, one word in
+        seven is not read or not wholly (benchmarks/burned_in.py): blanking what was read would leave the rest.
+        """
+        return frozenset(frame for box in self.boxes for frame in box.frames or ())
+
+    @property
     def score(self) -> float | None:
         """How sure the reader is of what it is surest of; None where nothing was found."""
         return max((s.score for s in self.seen), default=None)

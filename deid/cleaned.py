@@ -56,10 +56,10 @@ class Cleaned:
     @cached_property
     def data(self) -> bytes:
         """The Part 10 file; explicit VR little endian, or compressed as it came."""
-        whole: dict[int, Iterable[bytes | memoryview]] = {tag: (encoded,) for tag, encoded in self.elements.items()}
-        if self.bulk:
-            whole[self.bulk.tag] = self.bulk.pieces
-        return encoding.part10(dict(self.meta), (piece for tag in sorted(whole) for piece in whole[tag]))
+        at, pieces = (self.bulk.tag, self.bulk.pieces) if self.bulk else (0, ())
+        before = [self.elements[tag] for tag in sorted(self.elements) if tag < at or not at]
+        behind = [self.elements[tag] for tag in sorted(self.elements) if tag > at > 0]
+        return encoding.part10(dict(self.meta), [*before, *pieces, *behind])
 
     @property
     def transfer_syntax(self) -> str:

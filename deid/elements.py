@@ -15,6 +15,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_sequence
 from pydicom.uid import UID_dictionary
 
+from deid.layout import Unusual
 from deid.parsed import (
     CHARACTER_SET,
     DEEPEST,
@@ -31,7 +32,7 @@ from deid.parsed import (
     text_of,
 )
 from deid.refusals import Refused
-from deid.walk import Unusual, character_set, walked
+from deid.walk import character_set, walked
 from schemas.reasons import Reason
 
 __all__ = ["PIXEL_DATA", "Dataset", "Element", "Items", "Parsed", "items_of", "parse", "patiently", "text_of"]

@@ -36,8 +36,11 @@ SAFE_CONTRAST = 4.5
 """Contrast below which nothing is removed, so that the volume is held: where skin drowns in noise, the surface found
 may be the brain's."""
 
-VISIBLE, MATCHED = 0.1, 0.75
+VISIBLE, MATCHED = 0.04, 0.75
 """Least share of the brain case in view, and of that on an ellipsoid, for a body to be a head."""
+
+SAFE_VISIBLE = 0.1
+"""Share of the brain case in view below which nothing is removed, so that the volume is held: its place is a guess."""
 
 DOME = 0.5
 """Share of the brain case in view that makes a head without a nose; knees and bottles reach 0.45."""
@@ -152,14 +155,19 @@ def mask(volume: NDArray[np.generic], affine: NDArray[np.float64]) -> NDArray[np
         affine: (4, 4) voxel index to RAS+ mm.
 
     Returns:
-        (x, y, z); nothing where no face is shown, and nothing where the skin is too unclear to spare the brain.
+        (x, y, z); nothing where no face is shown, and nothing where the head is too unclear to spare the brain.
     """
     image = coarse(volume, affine)
     head = find(image)
-    if head is None or head.contrast < SAFE_CONTRAST or not _judged(head, _sampling(affine)).shown:
+    if head is None or not _removable(head) or not _judged(head, _sampling(affine)).shown:
         return np.zeros(volume.shape, dtype=bool)
     seed = int.from_bytes(blake2b(image.values.tobytes(), digest_size=8).digest())
     return _on_voxels(removal(head, seed), image, volume.shape, affine)
+
+
+def _removable(head: Head) -> bool:
+    """Whether it is known well enough where the brain is."""
+    return head.contrast >= SAFE_CONTRAST and head.cranium.visible >= SAFE_VISIBLE
 
 
 def _on_voxels(

@@ -13,7 +13,7 @@ from pydicom.uid import UID
 
 from deid import encoding, facts, marks, objects, pixels, spectra, suspicion, values
 from deid.cleaned import Bulk, Cleaned
-from deid.elements import Dataset, Parsed, parse, text_of
+from deid.elements import Dataset, Element, Parsed, parse, text_of
 from deid.identifiers import Identifiers
 from deid.policy import Rules, Treat, compile_policy
 from deid.refusals import Refused
@@ -66,7 +66,7 @@ class Deidentifier:
         top = {tag: value for tag, _, value in parsed.dataset.elements if not isinstance(value, list)}
         kind = objects.admit(top)
         treater = self._treater(subject, identifiers, top[_STUDY].decode("ascii", "replace").strip(" \0"))
-        body = Dataset([e for e in parsed.dataset.elements if e[0] != kind.bulk], parsed.dataset.encodings)
+        body = Dataset(_without(parsed.dataset.elements, kind.bulk), parsed.dataset.encodings)
         output = treater.dataset(body, signed=top.get(_SIGNED, b"\0\0") == b"\1\0")
         if not all(output.facts.get(tag, ("", b""))[1] for tag in (*_IDENTITY, *kind.essential)):
             raise Refused(Reason.HEADER_INVALID)
@@ -126,9 +126,19 @@ class Deidentifier:
         )
 
 
-def _bulk(
-    parsed: Parsed, top: dict[int, bytes], kind: objects.ObjectKind, output: Output
-) -> tuple[Bulk | None, str]:
+def _without(elements: list[Element], bulk: int | None) -> list[Element]:
+    """The elements but the large one, which is nearly always the last."""
+    if elements and elements[-1][0] == bulk:
+        return elements[:-1]
+    return [element for element in elements if element[0] != bulk]
+
+
+@cache
+def _is_encapsulated(syntax: str) -> bool:
+    return bool(UID(syntax).is_encapsulated)
+
+
+def _bulk(parsed: Parsed, top: dict[int, bytes], kind: objects.ObjectKind, output: Output) -> tuple[Bulk | None, str]:
     """The large element as it leaves, and the transfer syntax that the output then has."""
     if kind.bulk is None:
         return None, encoding.EXPLICIT_LITTLE
@@ -136,7 +146,7 @@ def _bulk(
     if kind.bulk == objects.SPECTRA:
         pieces, cut = spectra.native(top, top[kind.bulk])
         syntax = encoding.EXPLICIT_LITTLE
-    elif UID(syntax).is_encapsulated:
+    elif _is_encapsulated(syntax):
         pieces, cut = pixels.encapsulated(top, top[kind.bulk], syntax)
     else:
         pieces, cut = pixels.native(top, top[kind.bulk])

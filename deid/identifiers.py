@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from typing import NamedTuple
 
 from pydicom.uid import UID_dictionary
@@ -52,6 +53,13 @@ _KINDS = {
 _SKIPPED_OTHER = frozenset({0x00321060, 0x00104000, 0x001021B0})
 """Free text about the person: it is no spelling of anything, so it is not searched for."""
 _BIRTH = frozenset({0x00100030})
+_PERSONS = frozenset({"name", "clinician"})
+_NAME_PART = re.compile(r"[\s^=,.-]+")
+_UMLAUTS = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "å": "aa", "Å": "Aa", "ø": "oe", "Ø": "Oe"}
+)
+_FIRST_IDEOGRAPH, _IDEOGRAPHS = "\u2e80", 2
+_VOWELS = re.compile("(?<=[aou])e")
 _NUMBERED = frozenset({"id", "phone", "date", "birth", "other"})
 _DATE_VRS = frozenset({"DA", "DT"})
 _NOTHING = frozenset({"", "none", "na", "n/a", "unknown", "anonymous", "anonymized", "deidentified", "removed", "null"})
@@ -94,6 +102,25 @@ def _parts(dataset: Dataset, value: bytes) -> list[str]:
     return [part for part in (p.strip(" \0") for p in text_of(value, dataset.encodings).split("\\")) if part]
 
 
+def _reaches(word: str, least: int) -> bool:
+    """Whether a word is long enough to be looked for; two ideographs say as much as a word of an alphabet."""
+    return len(word) >= (least if word < _FIRST_IDEOGRAPH else _IDEOGRAPHS)
+
+
+def _spellings(name: str) -> frozenset[str]:
+    """The words of a name: without accents, with umlauts in two letters or one, joined where they are one part.
+
+    `Müller-O'Neil` gives muller, mueller, neil, oneil, and each of them backwards if that is long enough to be no word.
+    """
+    found: set[str] = set()
+    for spelt in (name, name.translate(_UMLAUTS)):
+        for part in _NAME_PART.split(spelt):
+            own = [atom.text for atom in atoms(part)]
+            found.update(own, ["".join(own)])
+    found |= {_VOWELS.sub("", word) for word in found if len(word) >= SHORTEST_WORD}
+    return frozenset(found | ({word[::-1] for word in found if len(word) >= SHORTEST_WORD} - words()))
+
+
 class Found(NamedTuple):
     """A passage that repeats an identifier: its place and the identifier's kind."""
 
@@ -124,8 +151,9 @@ class Identifiers:
         found: dict[str, str] = {}
         for kind, value in sorted(self.pairs):
             own = [atom.text for atom in atoms(value)]
-            if kind in {"name", "clinician"}:
-                found.update((w, kind) for w in own if len(w) >= SHORTEST_NAME and not w.isdigit())
+            if kind in _PERSONS:
+                spelt = (word for word in _spellings(value) if _reaches(word, SHORTEST_NAME) and not word.isdigit())
+                found.update(dict.fromkeys(spelt, kind))
             elif kind in {"institution", "address"}:
                 known = words()
                 found.update((w, kind) for w in own if len(w) >= SHORTEST_WORD and w not in known and not w.isdigit())
@@ -134,8 +162,19 @@ class Identifiers:
         return found
 
     @cached_property
+    def _initials(self) -> dict[str, str]:
+        """First letters of names of three parts or more, in the order of the header and as they are spoken."""
+        found: dict[str, str] = {}
+        for kind, value in sorted(self.pairs):
+            if kind in _PERSONS:
+                letters = "".join(part[0] for part in map(fold, _NAME_PART.split(value)) if part[:1].isalpha())
+                if len(letters) >= SHORTEST_NAME:
+                    found.update(dict.fromkeys({letters, letters[1:] + letters[0]} - words(), kind))
+        return found
+
+    @cached_property
     def _affixes(self) -> tuple[tuple[str, str], ...]:
-        return tuple((w, kind) for w, kind in self._words.items() if len(w) >= SHORTEST_AFFIX)
+        return tuple((w, kind) for w, kind in self._words.items() if _reaches(w, SHORTEST_AFFIX))
 
     @cached_property
     def _compact(self) -> dict[str, str]:
@@ -144,12 +183,18 @@ class Identifiers:
         for kind, value in sorted(self.pairs):
             if kind in {"date", "birth"}:
                 continue
-            own = "".join(atom.text for atom in atoms(value))
+            parts = [atom.text for atom in atoms(value)]
+            own = "".join(parts)
             if own in words("protocol"):
                 continue  # a department called FMRI or an id DEV names nobody
             if len(own) >= SHORTEST_NAME and (kind in {"id", "other"} or len(own) >= SHORTEST_ID):
                 found[own] = kind
-        return found
+            if kind in _PERSONS:
+                joined = ("".join(p) for p in (parts[::-1], [*parts[1:], *parts[:1]], parts[:2], parts[1::-1]))
+                found.update((w, kind) for w in joined if len(w) >= SHORTEST_WORD and w not in words())
+            elif kind in {"id", "other", "phone"}:
+                found.update((part, kind) for part in parts if part.isdigit() and len(part) >= SHORTEST_NUMBER)
+        return dict(sorted(found.items(), key=lambda item: len(item[0])))
 
     @cached_property
     def _numbers(self) -> frozenset[str]:
@@ -169,7 +214,8 @@ class Identifiers:
         if not self.pairs:
             return []
         parts = atoms(text)
-        found = [Found(a.start, a.end, kind) for a in parts if (kind := self._word(a.text))]
+        kinds = ((atom, self._word(atom.text) or self._abbreviated(text, atom)) for atom in parts)
+        found = [Found(atom.start, atom.end, kind) for atom, kind in kinds if kind]
         found.extend(self._spaced(parts))
         found.extend(self._runs(parts))
         return found
@@ -177,16 +223,21 @@ class Identifiers:
     def _word(self, word: str) -> str | None:
         if kind := self._words.get(word):
             return kind
-        if len(word) <= SHORTEST_AFFIX:
+        if len(word) <= SHORTEST_AFFIX and word < _FIRST_IDEOGRAPH:
             return None
         for part, kind in self._affixes:
-            if word.startswith(part) or word.endswith(part) or (len(part) >= SHORTEST_INFIX and part in word):
+            if word.startswith(part) or word.endswith(part) or (_reaches(part, SHORTEST_INFIX) and part in word):
                 # `max` is not in `maximum`: a word of the vocabulary is not a name with something glued to it
                 return None if word in words() else kind
         return None
 
+    def _abbreviated(self, text: str, atom: Atom) -> str | None:
+        """Initials that stand alone, in capitals: `JQS`."""
+        kind = self._initials.get(atom.text)
+        return kind if kind and text[atom.start : atom.end].isupper() else None
+
     def _spaced(self, parts: tuple[Atom, ...]) -> Iterator[Found]:
-        """Names written letter by letter: `S M I T H`."""
+        """Names written letter by letter, `S M I T H`, and initials with points, `J.Q.S.`."""
         run: list[Atom] = []
         for atom in (*parts, Atom("--", 0, 0)):
             if len(atom.text) == 1 and not atom.text.isdigit():
@@ -194,6 +245,8 @@ class Identifiers:
                 continue
             if len(run) >= SHORTEST_NAME:
                 joined = "".join(a.text for a in run)
+                if kind := self._initials.get(joined):
+                    yield Found(run[0].start, run[-1].end, kind)
                 for word, kind in self._words.items():
                     at = joined.find(word)
                     if at >= 0:
@@ -203,7 +256,8 @@ class Identifiers:
     def _runs(self, parts: tuple[Atom, ...]) -> Iterator[Found]:
         """Ids and phrases, whichever separators stand in between; they begin and end with an atom."""
         joined = "".join(a.text for a in parts)
-        wanted = [(word, kind) for word, kind in self._compact.items() if word in joined]
+        shorter = takewhile(lambda pair: len(pair[0]) <= len(joined), self._compact.items())
+        wanted = [(word, kind) for word, kind in shorter if word in joined]
         if not wanted:
             return
         begins, ends, at = {}, {}, 0

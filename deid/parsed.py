@@ -50,8 +50,8 @@ class Dataset:
 
     Attributes:
         elements: (tag, value representation, value) in the file's order; the value is raw little-endian bytes, for
-            pixels perhaps a view of them, or the items of a sequence. Where the file gives no value representation, it is the data dictionary's, UN if
-            unknown.
+            pixels perhaps a view of them, or the items of a sequence. Where the file gives no value representation, it
+            is the data dictionary's, UN if unknown.
         encodings: Python names of the character sets of its text.
     """
 
@@ -92,7 +92,7 @@ def text_of(value: bytes, encodings: tuple[str, ...]) -> str:
         return value.decode("ascii")
     try:
         with quiet():
-            return decode_bytes(value, list(encodings), {0x5C, 0x5E, 0x3D, 0x0A, 0x0D})
+            return str(decode_bytes(value, list(encodings), {0x5C, 0x5E, 0x3D, 0x0A, 0x0D}))
     except (LookupError, ValueError):
         return value.decode("ascii", "replace")
 

@@ -94,15 +94,14 @@ def _frames(items: list[bytes], count: int) -> list[bytes]:
         return fragments
     if count == 1:
         return [b"".join(fragments)]
-    frames: list[bytes] = []
+    frames: list[list[bytes]] = []
     for fragment in fragments:
         if fragment[:2] in _CODESTREAM_STARTS or not frames:
-            frames.append(fragment)
-        else:
-            frames[-1] += fragment
+            frames.append([])
+        frames[-1].append(fragment)
     if len(frames) != count:
         raise Refused(Reason.PIXELS_INVALID)
-    return frames
+    return [b"".join(frame) for frame in frames]
 
 
 def _starts(items: list[bytes], frames: list[bytes]) -> tuple[list[int], ...]:

@@ -127,6 +127,8 @@ def _clean_text(group: list[_File], identifiers: Identifiers, policy: Policy) ->
         for file in group:
             file.refuse(Reason.BURNED_IN_SUSPECTED)
         return
+    if inspection.single and len(stack) > 1:
+        _hold(group, inspection.single)
     if inspection.verdict == "text":
         inverted = group[0].cleaned.text(_PHOTOMETRIC) == "MONOCHROME1"
         fill = stack.max() if inverted else stack.min()
@@ -142,6 +144,16 @@ def _clean_text(group: list[_File], identifiers: Identifiers, policy: Policy) ->
         file.marks[_BURNED_IN] = ("CS", b"NO")
         detector, score = ("ocr", inspection.score) if blanked else ("gate", None)
         file.decide("burned-in-text", "C" if blanked else "K", "text in pixels", detector, score)
+
+
+def _hold(group: list[_File], single: frozenset[int]) -> None:
+    """Hold back the files of a group that show text in single frames of the stack."""
+    at = 0
+    for file in group:
+        assert file.frames is not None, "read before"
+        if not single.isdisjoint(range(at, at + len(file.frames))):
+            file.refuse(Reason.BURNED_IN_SUSPECTED)
+        at += len(file.frames)
 
 
 def _clean_faces(files: list[_File], policy: Policy) -> None:

@@ -9,6 +9,11 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
+_LETTERS = str.maketrans({
+    "ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d",
+    "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "\u0131": "i", "ħ": "h", "Ħ": "H", "ŧ": "t", "Ŧ": "T", "ĸ": "k",
+})  # fmt: skip
+"""Latin letters that no accent makes, as they are written without them."""
 _ATOM = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 
 
@@ -30,7 +35,8 @@ def fold(text: str) -> str:
     """The text without accents, width variants and case (Unicode NFKD, case folding)."""
     if text.isascii():
         return text.lower()
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
+    plain = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    return "".join(c for c in plain if not unicodedata.combining(c)).casefold()
 
 
 @lru_cache(maxsize=4096)
@@ -51,7 +57,7 @@ def _plain(text: str) -> tuple[str, range | list[int]]:
         return text, range(len(text))
     characters, places = [], []
     for place, original in enumerate(text):
-        for character in unicodedata.normalize("NFKD", original):
+        for character in unicodedata.normalize("NFKD", original.translate(_LETTERS)):
             if not unicodedata.combining(character):
                 characters.append(character)
                 places.append(place)

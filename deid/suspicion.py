@@ -25,14 +25,13 @@ def evidence(top: Top, suspect_image_types: frozenset[str]) -> frozenset[str]:
     """
     types = {part.strip().upper() for part in text(top, _IMAGE_TYPE).split("\\")}
     sop_class = text(top, _SOP_CLASS)
+    overlays = [tag for tag in top if tag >> 24 == 0x60]
     captured = sop_class == _SECONDARY_CAPTURE or sop_class.startswith(f"{_SECONDARY_CAPTURE}.")
     found = {
         "secondary capture": captured or any(text(top, tag) for tag in _CAPTURED),
         "stated": text(top, _BURNED_IN).upper() not in {"NO", ""},
         "image type": bool(types & suspect_image_types),
-        "overlay in pixels": any(
-            tag >> 24 == 0x60 and tag & 0xFFFF == _OVERLAY_BIT_POSITION and any(value) for tag, value in top.items()
-        ),
+        "overlay in pixels": any(any(top[tag]) for tag in overlays if tag & 0xFFFF == _OVERLAY_BIT_POSITION),
     }
     return frozenset(name for name, holds in found.items() if holds)
 

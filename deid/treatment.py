@@ -10,8 +10,6 @@ value, and what became of a sequence by its bytes: most elements cost one look-u
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import NamedTuple
 
 from deid import codes, content, encoding, vendor
 from deid.decisions import (
@@ -25,6 +23,7 @@ from deid.decisions import (
     private_place,
     standard_place,
 )
+from deid.drafts import Draft, Fact, Found, Known, More, Place, Space
 from deid.elements import items_of
 from deid.identifiers import Identifiers
 from deid.manners import Manners, Treated, dropped, kept
@@ -45,10 +44,6 @@ _CHARACTERS = frozenset({"CS", "SH", "LO", "ST", "LT", "UT", "UC", "DS", "IS", "
 _PSEUDONYMS = {0x00100010: ("PN", "name"), 0x00100020: ("LO", "id")}
 """Elements whose value is the subject's code: value representation and kind."""
 
-Fact = tuple[str, bytes]
-Place = tuple[int, str]
-"""Group and creator of a private block."""
-
 
 @dataclass(slots=True)
 class Output:
@@ -67,63 +62,6 @@ class Output:
     private: bool = False
 
 
-class _More(NamedTuple):
-    """What an element does beside leaving: it reserves a block, or tells facts from inside a sequence."""
-
-    reserved: tuple[int, bytes] | None = None
-    facts: Mapping[int, Fact] = {}
-    private: bool = False
-    blob: tuple[str, int] | None = None
-
-
-class _Known(NamedTuple):
-    """What became of an element: the number of its decisions, and what leaves under which tag."""
-
-    number: int
-    tag: int
-    encoded: bytes | None = None
-    fact: Fact | None = None
-    more: _More | None = None
-
-
-@dataclass(slots=True)
-class _Draft:
-    """An output in the making: decisions as numbers of a ledger, and blobs that `deid.vendor` may read."""
-
-    encoded: dict[int, bytes] = field(default_factory=dict)
-    numbers: list[int] = field(default_factory=list)
-    facts: dict[int, Fact] = field(default_factory=dict)
-    private: bool = False
-    blobs: dict[tuple[str, int], bytes] = field(default_factory=dict)
-
-    def body(self) -> bytes:
-        """The encoded elements in order of their tags."""
-        return b"".join([self.encoded[tag] for tag in sorted(self.encoded)])
-
-
-@dataclass
-class _Space:
-    """What holds for all elements of one dataset, and what became of those that were seen under it.
-
-    Attributes:
-        path: of the sequence it stands in, ending in `>`; empty at the top.
-        encodings: of its text.
-        signed: whether US-or-SS elements are signed.
-        creators: of its private blocks, by group << 8 | block.
-    """
-
-    path: str
-    encodings: tuple[str, ...]
-    signed: bool
-    creators: Mapping[int, str]
-    memo: dict[tuple[int, str, bytes] | tuple[int, str], _Known] = field(default_factory=dict)
-
-    @cached_property
-    def blocks(self) -> dict[Place, int]:
-        """First block of each creator."""
-        return {(key >> 8, creator): key & 0xFF for key, creator in sorted(self.creators.items(), reverse=True)}
-
-
 class Treater:
     """The rules for one study of one subject, remembering what it decided about each value."""
 
@@ -136,7 +74,7 @@ class Treater:
 
     def _forget(self) -> None:
         self._ledger, self._remembered = Ledger(), 0
-        self._spaces: dict[tuple[str, tuple[str, ...], bool, tuple[Element, ...]], _Space] = {}
+        self._spaces: dict[tuple[str, tuple[str, ...], bool, tuple[Element, ...]], Space] = {}
 
     def dataset(self, dataset: Dataset, signed: bool = False) -> Output:
         """What leaves of a file's dataset.
@@ -151,12 +89,12 @@ class Treater:
         counted = self._ledger.counted(self._ledger.merged(draft.numbers))
         return Output(draft.encoded, counted, draft.facts, draft.private)
 
-    def _draft(self, dataset: Dataset, path: str, signed: bool) -> _Draft:
-        draft = _Draft()
+    def _draft(self, dataset: Dataset, path: str, signed: bool) -> Draft:
+        draft = Draft()
         space = self._space(dataset, path, signed)
         memo, encoded, facts, count = space.memo, draft.encoded, draft.facts, draft.numbers.append
         for element in dataset.elements:
-            tag, vr, value = element
+            _, vr, value = element
             known = memo.get(element) if vr != "SQ" and len(value) <= _LONGEST_MEMO else None  # type: ignore[arg-type]
             number, target, leaves, fact, more = known or self._learnt(space, element)
             count(number)
@@ -166,30 +104,26 @@ class Treater:
             elif leaves is not None:
                 encoded.setdefault(target, leaves)  # a creator that reserves two blocks gives an element once
             if more is not None:
-                _add(draft, more, value)
+                draft.add(more, value)
         if draft.blobs:
             self._derive(space, draft)
         return draft
 
-    def _space(self, dataset: Dataset, path: str, signed: bool) -> _Space:
-        reserving = tuple(
-            element
-            for element in dataset.elements
-            if element[0] & 0x1FF00 == 0x10000 and element[0] & 0xF0 and element[1] != "SQ"
-        )
+    def _space(self, dataset: Dataset, path: str, signed: bool) -> Space:
+        reserving = tuple([e for e in dataset.elements if e[0] & 0x1FF00 == 0x10000 and e[1] != "SQ"])
         key = (path, dataset.encodings, signed, reserving)
         space = self._spaces.get(key)
         if space is None:
             creators = {
                 tag >> 8 & 0xFFFF00 | tag & 0xFF: text_of(value, dataset.encodings).strip(" \0")
                 for tag, _, value in reserving
-                if not isinstance(value, list)
+                if _reserves(tag) and not isinstance(value, list)
             }
-            space = self._spaces[key] = _Space(path, dataset.encodings, signed, creators)
+            space = self._spaces[key] = Space(path, dataset.encodings, signed, creators)
             self._remembered += 1
         return space
 
-    def _learnt(self, space: _Space, element: Element) -> _Known:
+    def _learnt(self, space: Space, element: Element) -> Known:
         """What becomes of an element that was not seen before, or is too long to be remembered whole."""
         tag, vr, value = element
         key = (tag, vr, value.raw if isinstance(value, Items) else value)
@@ -204,7 +138,7 @@ class Treater:
             self._remembered += 1
         return known
 
-    def _decided(self, space: _Space, element: Element) -> tuple[_Known, bool]:
+    def _decided(self, space: Space, element: Element) -> tuple[Known, bool]:
         """What becomes of an element, and whether that is so whatever its value is."""
         tag, vr, value = element
         if tag & 0x10000:
@@ -213,7 +147,7 @@ class Treater:
             return self._pseudonym(tag), True
         place, treatment = space.path + standard_place(tag), self._rules.standard.get(tag)
         if treatment is None:
-            return _Known(self._ledger.number(dropped(place, UNNAMED, vr, POLICY).decisions), tag), True
+            return Known(self._ledger.number(dropped(place, UNNAMED, vr, POLICY).decisions), tag), True
         if isinstance(value, list):
             return self._sequence(space, tag, treatment, value), False
         representation = _representation(treatment, vr, space.signed)
@@ -222,13 +156,13 @@ class Treater:
         else:
             treated = self._manners.treat(place, treatment, representation, value, space.encodings)
         treated, encoded = _encoded(tag, treated)
-        return _Known(self._ledger.number(treated.decisions), tag, encoded, treated.value), False
+        return Known(self._ledger.number(treated.decisions), tag, encoded, treated.value), False
 
-    def _pseudonym(self, tag: int) -> _Known:
+    def _pseudonym(self, tag: int) -> Known:
         vr, kind = _PSEUDONYMS[tag]
         code = self._subject.code.encode()
         decision = Decision(standard_place(tag), "pseudonym", "D", kind, VAULT, None)
-        return _Known(self._ledger.number((decision,)), tag, encoding.element(tag, vr, code), (vr, code))
+        return Known(self._ledger.number((decision,)), tag, encoding.element(tag, vr, code), (vr, code))
 
     def named(self, output: Output) -> None:
         """Give an output the subject's code where its file had no element for it."""
@@ -237,12 +171,12 @@ class Treater:
             output.encoded[tag] = known.encoded or b""
             output.decisions.update(self._ledger.counted(known.number))
 
-    def _sequence(self, space: _Space, tag: int, treatment: Treatment, items: list[Dataset]) -> _Known:
+    def _sequence(self, space: Space, tag: int, treatment: Treatment, items: list[Dataset]) -> Known:
         place = space.path + standard_place(tag)
         if treatment.treat is Treat.CODES:
             return self._concepts(place, tag, treatment, items)
         if treatment.treat is not Treat.SEQUENCE:
-            return _Known(self._ledger.number(dropped(place, treatment.rule, "SQ", POLICY).decisions), tag)
+            return Known(self._ledger.number(dropped(place, treatment.rule, "SQ", POLICY).decisions), tag)
         numbers = [self._ledger.number((Decision(place, treatment.rule, "K", "sequence", POLICY, None),))]
         bodies: list[bytes] = []
         facts: dict[int, Fact] = {}
@@ -259,16 +193,16 @@ class Treater:
             numbers.append(self._ledger.merged(inner.numbers))
             facts.update((fact, inner.facts[fact]) for fact in inner.facts.keys() - facts.keys())
             private = private or inner.private
-        more = _More(facts=facts, private=private)
-        return _Known(self._ledger.merged(numbers), tag, encoding.sequence(tag, bodies), None, more)
+        more = More(facts=facts, private=private)
+        return Known(self._ledger.merged(numbers), tag, encoding.sequence(tag, bodies), None, more)
 
-    def _concepts(self, place: str, tag: int, treatment: Treatment, items: list[Dataset]) -> _Known:
+    def _concepts(self, place: str, tag: int, treatment: Treatment, items: list[Dataset]) -> Known:
         bodies = [body for item in items if (body := codes.concept(item, treatment.instead)) is not None]
         action, detector = ("K", POLICY) if all(map(codes.known, items)) else ("C", CHECK)
         number = self._ledger.number((Decision(place, treatment.rule, action, "code", detector, None),))
-        return _Known(number, tag, None if items and not bodies else encoding.sequence(tag, bodies))
+        return Known(number, tag, None if items and not bodies else encoding.sequence(tag, bodies))
 
-    def _private(self, space: _Space, element: Element) -> tuple[_Known, bool]:
+    def _private(self, space: Space, element: Element) -> tuple[Known, bool]:
         tag, vr, value = element
         group, number = tag >> 16, tag & 0xFFFF
         creator = space.creators.get(group << 8 | number >> 8, "")
@@ -276,9 +210,9 @@ class Treater:
         treatment = self._rules.private.get(key) if number >= _CREATORS.start << 8 else None
         place = space.path + private_place(group, number, creator, self._known_creators)
         if treatment is None:
-            more = _More(blob=key) if key in vendor.BLOBS and not isinstance(value, list) else None
+            more = More(blob=key) if key in vendor.BLOBS and not isinstance(value, list) else None
             decisions = dropped(place, UNNAMED, vr, POLICY).decisions
-            return _Known(self._ledger.number(decisions), tag, more=more), True
+            return Known(self._ledger.number(decisions), tag, more=more), True
         representation = _representation(treatment, vr, signed=False)
         numbers: list[int] = []
         if representation == "SQ" and isinstance(value, bytes):
@@ -293,11 +227,11 @@ class Treater:
         target = group << 16 | block << 8 | number & 0xFF
         treated, encoded = _encoded(target, treated)
         number = self._ledger.merged([*numbers, self._ledger.number(treated.decisions)])
-        more = None if encoded is None else _More(reserved=_reservation(group, block, creator), private=True)
-        return _Known(number, target, encoded, None, more), False
+        more = None if encoded is None else More(reserved=_reservation(group, block, creator), private=True)
+        return Known(number, target, encoded, None, more), False
 
     def _private_items(
-        self, space: _Space, place: str, treatment: Treatment, items: list[Dataset], numbers: list[int]
+        self, space: Space, place: str, treatment: Treatment, items: list[Dataset], numbers: list[int]
     ) -> Treated:
         """A private sequence; what its items say of an object counts less than what the standard's elements say."""
         inner = [self._draft(item, f"{place}>", space.signed) for item in items]
@@ -308,26 +242,37 @@ class Treater:
         value = encoding.sequence(0, bodies)[encoding.LONG_HEAD :]
         return kept(place, treatment.rule, "K", "sequence", POLICY, ("SQ", value))
 
-    def _derive(self, space: _Space, draft: _Draft) -> None:
+    def _derive(self, space: Space, draft: Draft) -> None:
         """Numbers of blobs that do not leave, where the policy keeps such and the file does not carry them itself."""
         made: dict[Place, dict[int, Fact]] = {}
         for found in vendor.derived(draft.blobs):
             if not found.creator:
                 self._derive_standard(space, draft, found)
                 continue
-            treatment = self._rules.private.get((found.creator, found.place))
             group, offset = found.place >> 8, found.place & 0xFF
             block = space.blocks.get((group, found.creator))
-            if treatment is None or (block and group << 16 | block << 8 | offset in draft.encoded):
+            if block and group << 16 | block << 8 | offset in draft.encoded:
                 continue
-            place = space.path + private_place(group, offset | _CREATORS.start << 8, found.creator, self._known_creators)
-            treated = self._manners.treat(place, treatment, found.vr, found.value, ())
-            draft.numbers.append(self._ledger.number(tuple(d._replace(action="D") for d in treated.decisions)))
-            if treated.value is not None:
-                made.setdefault((group, found.creator), {})[offset] = treated.value
+            known = space.derived.get(found)
+            if known is None:
+                known = space.derived[found] = self._found(space, found)
+                self._remembered += 1
+            if known.number is not None:
+                draft.numbers.append(known.number)
+            if known.fact is not None:
+                made.setdefault((group, found.creator), {})[offset] = known.fact
         self._place(space, draft, made)
 
-    def _derive_standard(self, space: _Space, draft: _Draft, found: vendor.Derived) -> None:
+    def _found(self, space: Space, found: vendor.Derived) -> Found:
+        treatment = self._rules.private.get((found.creator, found.place))
+        if treatment is None:
+            return Found()
+        number = found.place & 0xFF | _CREATORS.start << 8
+        place = space.path + private_place(found.place >> 8, number, found.creator, self._known_creators)
+        treated = self._manners.treat(place, treatment, found.vr, found.value, ())
+        return Found(self._ledger.number(tuple(d._replace(action="D") for d in treated.decisions)), treated.value)
+
+    def _derive_standard(self, space: Space, draft: Draft, found: vendor.Derived) -> None:
         """A number of a blob for which the standard has an element; only where the blob stands at the top."""
         treatment = self._rules.standard.get(found.place)
         if treatment is None or space.path or found.place in draft.encoded:
@@ -339,9 +284,9 @@ class Treater:
             draft.facts.setdefault(found.place, treated.value)
 
     @staticmethod
-    def _place(space: _Space, draft: _Draft, made: Mapping[Place, Mapping[int, Fact]]) -> None:
+    def _place(space: Space, draft: Draft, made: Mapping[Place, Mapping[int, Fact]]) -> None:
         """Put derived elements into their creator's block, or a free one."""
-        taken = {(tag >> 16, tag & 0xFF) for tag in draft.encoded if _reserves(tag)}
+        taken = {(tag >> 16, tag & 0xFF) for tag in draft.encoded if tag & 0x1FF00 == 0x10000}
         taken |= {(group, space.blocks[group, creator]) for group, creator in made if (group, creator) in space.blocks}
         for (group, creator), elements in sorted(made.items()):
             block = space.blocks.get((group, creator)) or next(
@@ -354,16 +299,6 @@ class Treater:
                 tag = group << 16 | block << 8 | offset
                 draft.encoded[tag] = encoding.element(tag, vr, value)
             draft.private = True
-
-
-def _add(draft: _Draft, more: _More, value: object) -> None:
-    if more.reserved is not None:
-        draft.encoded[more.reserved[0]] = more.reserved[1]
-    for tag, fact in more.facts.items():
-        draft.facts.setdefault(tag, fact)
-    draft.private = draft.private or more.private
-    if more.blob is not None and isinstance(value, bytes):
-        draft.blobs[more.blob] = value
 
 
 def _reserves(tag: int) -> bool:

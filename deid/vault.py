@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -63,7 +62,7 @@ class Subject:
         digest = bytearray(self._mac(b"uid", original.encode())[:16])
         # version 8 (own scheme) and variant bits of RFC 9562
         digest[6], digest[8] = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80
-        return f"2.25.{UUID(bytes=bytes(digest)).int}"
+        return f"2.25.{int.from_bytes(digest)}"
 
     @cached_property
     def shift_days(self) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from imaging.csa import read_csa
+from imaging.csa import look_up_csa
 from imaging.errors import ImagingError
 
 CSA, HEADER, FRAME, OWN = "SIEMENS CSA HEADER", "SIEMENS MR HEADER", "SIEMENS MR SDI 02", "LARMOR FACTS"
@@ -109,7 +109,7 @@ _ENTRY = re.compile(rb"\b(" + b"|".join(name.encode() for name in _GE_PROTOCOL) 
 
 def _image(blob: bytes) -> list[Derived]:
     """A Siemens CSA image header."""
-    return _elements(_FACTS, read_csa(blob, _NAMES))
+    return _elements(_FACTS, look_up_csa(blob, _NAMES))
 
 
 @lru_cache(maxsize=32)

@@ -5,15 +5,17 @@ guessed at: a file that ends early or nests without end is refused, any other od
 reader is slower and more patient. Both give the same elements, which the tests hold them to.
 
 Each byte is looked at once: a value is sliced, never searched, and no place is returned to. Pixels are not even copied:
-their value is a view of the file.
+their value is a view of the file. Runs of elements that an earlier file had too are compared, not walked.
 """
 
 import struct
 import zlib
 from functools import cache
+from typing import cast
 
-from pydicom.uid import UID, UID_dictionary, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, UID_dictionary
 
+from deid.layout import OTHER, WITH_LONG_LENGTH, WITH_SHORT_LENGTH, Run, Unusual, known_heads, known_runs
 from deid.parsed import (
     CHARACTER_SET,
     DEEPEST,
@@ -36,43 +38,12 @@ REMEMBERED = 4096
 """Longest sequence whose bytes are kept beside its items."""
 
 _PREAMBLE = 132
-_LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
-_SHORT = frozenset(
-    {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS"}
-    | {b"ST", b"TM", b"UI", b"UL", b"US"}
-)
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_WITH_SHORT_LENGTH, _WITH_LONG_LENGTH, _OTHER = range(3)
 _SYNTAX = 0x00020010
-_MOST_HEADS = 1 << 16
+_RUN, _LONGEST_RUN = 8, 2048
+"""Elements of a run, and bytes of the longest that is remembered."""
 
 _bare = struct.Struct("<HHI").unpack_from
-
-
-class Unusual(Exception):
-    """Bytes that the standard does not foresee; a more patient reader may know what was meant."""
-
-
-class _Heads(dict[bytes, tuple[int, str, int]]):
-    """Tag, value representation and form of an element by its first six bytes; each is worked out once a process."""
-
-    def __missing__(self, head: bytes) -> tuple[int, str, int]:
-        if len(head) < 6:
-            raise Unusual
-        group, number, vr = struct.unpack("<HH2s", head)
-        tag = group << 16 | number
-        form = _WITH_LONG_LENGTH if vr in _LONG else _WITH_SHORT_LENGTH if vr in _SHORT else _OTHER
-        if group in {0, 0xFFFE} or not number or tag == CHARACTER_SET or tag in PIXELS:
-            form = _OTHER
-        if len(self) >= _MOST_HEADS:
-            self.clear()
-        known = self[head] = (tag, vr.decode("latin-1"), form)
-        return known
-
-
-@cache
-def _heads() -> _Heads:
-    return _Heads()
 
 
 def walked(data: bytes, pixels: bool = True) -> Parsed:
@@ -100,13 +71,13 @@ def walked(data: bytes, pixels: bool = True) -> Parsed:
 
 def _file_meta(data: bytes) -> tuple[str, int]:
     """The transfer syntax, and where the dataset begins."""
-    at, last, syntax, heads = _PREAMBLE, -1, b"", _heads()
+    at, last, syntax, heads = _PREAMBLE, -1, b"", known_heads()
     while data[at : at + 2] == b"\2\0":
         tag, _, form = heads[data[at : at + 6]]
-        if form == _WITH_LONG_LENGTH:
+        if form == WITH_LONG_LENGTH:
             start = at + 12
             length = int.from_bytes(data[at + 8 : start], "little")
-        elif form == _WITH_SHORT_LENGTH or tag == 0x00020000:
+        elif form == WITH_SHORT_LENGTH or tag == 0x00020000:
             start = at + 8
             length = int.from_bytes(data[at + 6 : start], "little")
         else:
@@ -142,10 +113,11 @@ def _inflated(data: bytes, start: int) -> bytes:
 class _Walk:
     """One pass over the bytes of a dataset."""
 
-    __slots__ = ("_data", "_heads", "_pixels", "_size")
+    __slots__ = ("_data", "_heads", "_pixels", "_runs", "_size")
 
     def __init__(self, data: bytes, pixels: bool) -> None:
-        self._data, self._pixels, self._size, self._heads = data, pixels, len(data), _heads()
+        self._data, self._pixels, self._size = data, pixels, len(data)
+        self._heads, self._runs = known_heads(), known_runs()
 
     def dataset(
         self, at: int, end: int, depth: int, encodings: tuple[str, ...], open_ended: bool
@@ -153,39 +125,62 @@ class _Walk:
         """The dataset from `at` to `end`, or to its delimiter if it is open-ended, and the place behind it."""
         if depth > DEEPEST:
             raise Refused(Reason.HEADER_INVALID)
-        data, heads, last = self._data, self._heads, -1
         elements: list[Element] = []
-        append = elements.append
+        last = -1
         while at < end:
-            tag, vr, form = heads[data[at : at + 6]]
+            begin = at
+            at, last = self._repeated(at, last, elements) if not depth else self._plain(at, end, last, elements)
+            if at > begin:
+                continue
+            tag, vr, _ = self._heads[self._data[at : at + 6]]
+            if tag == _ITEM_END and open_ended:
+                return Dataset(elements, encodings), self._delimited(at, end)
+            if tag in PIXELS and not depth and not self._pixels:
+                return Dataset(elements, encodings), at
             if tag <= last:
                 raise Unusual  # the order says which of two would count, so two may not be
-            if form == _WITH_SHORT_LENGTH:
-                start = at + 8
-                stop = start + int.from_bytes(data[at + 6 : start], "little")
-            elif form == _WITH_LONG_LENGTH:
-                start = at + 12
-                stop = start + int.from_bytes(data[at + 8 : start], "little")
-            elif tag == _ITEM_END and open_ended:
-                return Dataset(elements, encodings), self._delimited(at, end)
-            elif tag in PIXELS and not depth and not self._pixels:
-                return Dataset(elements, encodings), at
-            else:
-                element, at = self._other(tag, vr, at, end, depth, encodings)
-                append(element)
-                if tag == CHARACTER_SET:
-                    encodings = _encodings(element)
-                last = tag
-                continue
-            if stop > end:
-                element, stop = self._overrun(tag, vr, start, stop, end, depth, encodings)
-                append(element)
-            else:
-                append((tag, vr, data[start:stop]))
-            at, last = stop, tag
+            element, at = self._other(tag, vr, at, end, depth, encodings)
+            elements.append(element)
+            last = tag
+            if tag == CHARACTER_SET:
+                encodings = _encodings(element)
         if open_ended:
             raise self._beyond(end)
         return Dataset(elements, encodings), at
+
+    def _repeated(self, at: int, last: int, elements: list[Element]) -> tuple[int, int]:
+        """As `_plain`, at the top of a file, but a run of elements that an earlier file had too is taken over."""
+        head = self._data[at : at + 6]
+        known = self._runs.get(head)
+        if known is not None and known.elements[0][0] > last and self._data.startswith(known.raw, at):
+            elements.extend(known.elements)
+            return at + len(known.raw), known.elements[-1][0]
+        count = len(elements)
+        stop, last = self._plain(at, self._size, last, elements)
+        if at < stop <= at + _LONGEST_RUN:
+            self._runs.keep(head, Run(self._data[at:stop], elements[count:]))
+        return stop, last
+
+    def _plain(self, at: int, end: int, last: int, elements: list[Element]) -> tuple[int, int]:
+        """Read some elements that are nothing but a value; the place behind them, and the last one's tag."""
+        data, heads, append = self._data, self._heads, elements.append
+        for _ in range(_RUN):
+            tag, vr, form = heads[data[at : at + 6]]
+            if form == WITH_SHORT_LENGTH:
+                start = at + 8
+                stop = start + int.from_bytes(data[at + 6 : start], "little")
+            elif form == WITH_LONG_LENGTH:
+                start = at + 12
+                stop = start + int.from_bytes(data[at + 8 : start], "little")
+            else:
+                break
+            if tag <= last or stop > end:
+                break
+            append((tag, vr, data[start:stop]))
+            at, last = stop, tag
+            if at == end:
+                break
+        return at, last
 
     def _delimited(self, at: int, end: int) -> int:
         """The place behind a delimiter."""
@@ -202,45 +197,48 @@ class _Walk:
     def _other(
         self, tag: int, vr: str, at: int, end: int, depth: int, encodings: tuple[str, ...]
     ) -> tuple[Element, int]:
-        """An element that is more than a value, and the place behind it."""
+        """An element that is more than a value, or whose length does not fit, and the place behind it."""
         if vr == "SQ" and tag & 0xFFFF and tag >> 16 != 0xFFFE:
             start = at + 12
             length = int.from_bytes(self._data[at + 8 : start], "little")
             return self._sequence(tag, start, length, end, depth, encodings, implicit=False)
-        long = vr.encode("latin-1") in _LONG
+        form = self._heads.form(vr)
+        if form == OTHER or tag >> 16 in {0, 0xFFFE}:
+            raise Unusual
+        long = form == WITH_LONG_LENGTH
         start = at + 12 if long else at + 8
         length = int.from_bytes(self._data[start - (4 if long else 2) : start], "little")
         stop = start + length
-        if tag in PIXELS and long:
-            if length == UNDEFINED:
-                return self._overrun(tag, vr, start, stop, end, depth, encodings)
-        elif not (tag == CHARACTER_SET and vr == "CS") and not (self._is_group_length(tag) and vr == "UL"):
-            raise Unusual
+        if long and length == UNDEFINED and start <= end:
+            return self._undefined(tag, vr, start, end, depth, encodings)
         if stop > end:
             raise self._beyond(stop)
+        if (tag == CHARACTER_SET and vr != "CS") or (not tag & 0xFFFF and vr != "UL"):
+            raise Unusual
         if tag in PIXELS:
-            return (tag, vr, memoryview(self._data)[start:stop]), stop
+            return (tag, vr, self._view(start, stop)), stop
         value = self._data[start:stop]
         if tag == CHARACTER_SET:
-            return (tag, vr, character_set(value)), stop
-        return (tag, vr, b"" if self._is_group_length(tag) else value), stop
+            value = character_set(value)
+        return (tag, vr, value if tag & 0xFFFF else b""), stop
 
-    @staticmethod
-    def _is_group_length(tag: int) -> bool:
-        return not tag & 0xFFFF and tag >> 16 not in {0, 0xFFFE}
-
-    def _overrun(
-        self, tag: int, vr: str, start: int, stop: int, end: int, depth: int, encodings: tuple[str, ...]
+    def _undefined(
+        self, tag: int, vr: str, start: int, end: int, depth: int, encodings: tuple[str, ...]
     ) -> tuple[Element, int]:
-        """An element whose length does not fit: undefined, or wrong."""
-        if stop - start == UNDEFINED and start <= end:
-            if vr == "UN":  # a sequence that somebody did not know, whose items are implicit (PS3.5 6.2.2)
-                return self._sequence(tag, start, UNDEFINED, end, depth, encodings, implicit=True)
-            if tag in PIXELS and not depth:
-                stop = self._fragments(start, end)
-                return (tag, vr, memoryview(self._data)[start : stop - 8]), stop
+        """An element of undefined length: encapsulated pixels, or a sequence that somebody did not know.
+
+        The items of such a sequence are implicit (PS3.5 6.2.2).
+        """
+        if tag in PIXELS and not depth:
+            stop = self._fragments(start, end)
+            return (tag, vr, self._view(start, stop - 8)), stop
+        if vr != "UN":
             raise Unusual
-        raise self._beyond(stop)
+        return self._sequence(tag, start, UNDEFINED, end, depth, encodings, implicit=True)
+
+    def _view(self, start: int, stop: int) -> bytes:
+        """A part of the file that is not copied; whoever reads pixels takes bytes and views alike."""
+        return cast(bytes, memoryview(self._data)[start:stop])
 
     def _fragments(self, at: int, end: int) -> int:
         """The place behind encapsulated Pixel Data (PS3.5 A.4)."""
@@ -293,7 +291,8 @@ class _Walk:
         """As `dataset`, of an item in implicit VR little endian."""
         if depth > DEEPEST:
             raise Refused(Reason.HEADER_INVALID)
-        if (vr := self._data[at + 4 : at + 6]) in _SHORT or vr in _LONG or vr == b"SQ":
+        vr = self._data[at + 4 : at + 6].decode("latin-1")
+        if self._heads.form(vr) != OTHER or vr == "SQ":
             raise Unusual  # looks explicit
         elements: list[Element] = []
         last = -1

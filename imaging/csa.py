@@ -4,6 +4,7 @@ Belongs here: its byte layout. What is read from it is `imaging.header`'s choice
 """
 
 import struct
+from functools import lru_cache
 
 from imaging.errors import ImagingError
 from schemas.reasons import Reason
@@ -11,6 +12,8 @@ from schemas.reasons import Reason
 MAGIC = b"SV10"
 MAX_TAGS, MAX_ITEMS = 1024, 4096
 _TAG, _TAG_BYTES = struct.Struct("<64s12xi"), 84
+_ITEMS_AND_CHECK, _NAME_BYTES, _CHECKS = struct.Struct("<ii"), 76, frozenset({77, 205})
+"""What ends a tag, after its name and type: the number of its items, and one of two constants."""
 _LENGTH, _ITEM_BYTES = struct.Struct("<4xi"), 16
 
 
@@ -44,7 +47,7 @@ def read_csa(data: bytes, names: frozenset[str]) -> dict[str, tuple[str, ...]]:
             position += _TAG_BYTES
             if not 0 <= items <= MAX_ITEMS:
                 raise _invalid()
-            key = wanted.get(name[: name.find(b"\0")] if b"\0" in name else name)
+            key = wanted.get(name.partition(b"\0")[0])
             texts: list[str] = []
             position = _items(data, position, items, texts if key else None)
             if key and texts:
@@ -52,6 +55,36 @@ def read_csa(data: bytes, names: frozenset[str]) -> dict[str, tuple[str, ...]]:
     except struct.error:
         raise _invalid() from None
     return found
+
+
+def look_up_csa(data: bytes, names: frozenset[str]) -> dict[str, tuple[str, ...]]:
+    """As `read_csa`, but each field is looked for by its name, and the others are not checked: a third of the time."""
+    if data[:4] != MAGIC or len(data) < 16:
+        return {}
+    found: dict[str, tuple[str, ...]] = {}
+    for name, needle in _needles(names):
+        position = data.find(needle, 16)
+        if position < 0:
+            continue
+        if position % 4 or position + _TAG_BYTES > len(data):
+            return read_csa(data, names)  # the name stands in a value
+        items, check = _ITEMS_AND_CHECK.unpack_from(data, position + _NAME_BYTES)
+        if check not in _CHECKS or not 0 <= items <= MAX_ITEMS:
+            return read_csa(data, names)
+        texts: list[str] = []
+        try:
+            _items(data, position + _TAG_BYTES, items, texts)
+        except struct.error:
+            raise _invalid() from None
+        if texts:
+            found[name] = tuple(texts)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _needles(names: frozenset[str]) -> tuple[tuple[str, bytes], ...]:
+    """Names as they stand in a header."""
+    return tuple((name, name.encode("latin-1") + b"\0") for name in sorted(names))
 
 
 def _items(data: bytes, position: int, items: int, texts: list[str] | None) -> int:

@@ -39,7 +39,7 @@ _REMEDIES = {
     Reason.TRUNCATED: "ask the licensor for the file again; it ends before its last element does",
     Reason.NOT_AN_IMAGE: "nothing to do if the object is not wanted; it carries no image",
     Reason.NOT_MR: "deliver MR images only, or ask for the modality to be supported",
-    Reason.DOCUMENT_NOT_CLEANABLE: "deliver its text as a report file or structured report; text in it cannot be cleaned",
+    Reason.DOCUMENT_NOT_CLEANABLE: "deliver its text as a report file or structured report; here it cannot be cleaned",
     Reason.MISSING_IDENTITY: "ask the licensor for study, series and instance UIDs; without them nothing can be linked",
     Reason.CONFLICTING_DUPLICATE: "ask the licensor which version of the instance is right; both are held",
     Reason.UNEXPECTED_FILE: "remove the file, or list it as report or label in delivery.yaml",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from deid.elements import parse
 from deid.identifiers import Identifiers, gather
 from deid.spelling import atoms, fold
+from deid.vocabulary import words
 
 
 def test_values_are_gathered_from_nested_and_private_elements_too(planted, written):
@@ -66,6 +67,69 @@ def test_a_name_is_found_in_every_spelling(name, spelling):
         written = written.upper()
     found = Identifiers.of([("name", f"{name}^Zzz")]).find(f"brain {written} t2")
     assert found, "not found"
+
+
+WHOLE = (
+    lambda last, first: f"{last}{first}",
+    lambda last, first: f"{first}{last}",
+    lambda last, first: f"{first.capitalize()}{last.capitalize()}",
+    lambda last, first: f"{last.upper()},{first}",
+    lambda last, first: f"{first}_{last}_20210417",
+    lambda last, first: f"20210417{last}{first}",
+    lambda last, first: f"{last[::-1]}",
+    lambda last, first: " ".join(f"{first}{last}".upper()),
+    lambda last, first: "-".join(f"{last}{first}".upper()),
+    lambda last, first: f"{last}\u00a0\u00a0{first}",
+    lambda last, first: "".join(chr(ord(c) + 0xFEE0) for c in last),
+)
+
+
+@given(
+    st.text("bcdfgklmnprstvz", min_size=6, max_size=10),
+    st.text("bcdfgklmnprstvz", min_size=4, max_size=8),
+    st.sampled_from(range(len(WHOLE))),
+)
+def test_a_whole_name_is_found_in_every_order_and_writing(last, first, spelling):
+    assert Identifiers.of([("name", f"{last}^{first}")]).find(f"brain {WHOLE[spelling](last, first)} t2")
+
+
+@pytest.mark.parametrize("text", ["JQS", "seen by J.Q.S.", "t1_JQS_sag", "SJQ 3", "J Q S"])
+def test_initials_that_stand_alone_are_found(text):
+    assert Identifiers.of([("name", "Smith^John^Quincy")]).find(text)
+
+
+def test_initials_that_are_a_word_of_the_protocol_stay():
+    assert "tse" in words("protocol")
+    identifiers = Identifiers.of([("name", "Edwards^Tom^Saul"), ("name", "Tanner^Sue^Ella")])
+    assert identifiers.find("t2 TSE sag") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Müller^Jörg", "Mueller"),
+        ("Mueller^Jorg", "MÜLLER"),
+        ("Sørensen^Åse", "SORENSEN t1"),
+        ("Sorensen^Ase", "t1 Sørensen"),
+        ("Weiß^Anna", "WEISS"),
+        ("Łukasiewicz^Jan", "lukasiewicz"),
+        ("O'Brien^Pat", "obrien 2"),
+        ("O'Brien^Pat", "O’BRIEN"),
+        ("van der Berghe^Els", "VanDerBerghe"),
+        ("Garcia-Lopez^Ana", "garcialopez"),
+        ("McDonald^Ron", "MCDONALD"),
+        ("山田^太郎", "t1 山田"),
+    ],
+)
+def test_a_name_is_found_in_the_spellings_of_its_language(name, text):
+    found = Identifiers.of([("name", name)]).find(text)
+    assert found
+    letters = {i for i, c in enumerate(text) if c.isalpha()}
+    assert max(f.end for f in found) - min(f.start for f in found) >= min(4, len(letters)) or name[0] == "山"
+
+
+def test_digits_of_an_id_are_found_without_its_letters():
+    assert Identifiers.of([("id", "MRN-8830177")]).find("scan 8830177")
 
 
 @pytest.mark.parametrize("text", ["AB7731X", "ab-7731-x", "AB 7731 X", "ab_7731_x", "head AB.7731.X t1"])

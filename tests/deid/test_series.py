@@ -155,6 +155,20 @@ def test_a_series_in_which_text_may_be_left_is_held(series, monkeypatch):
     assert {f.reason for f in treated} == {Reason.BURNED_IN_SUSPECTED}
 
 
+def test_a_slice_with_text_that_its_neighbours_do_not_have_is_held_and_they_pass(series, monkeypatch):
+    files, pixels, _ = series()
+    found = Inspection("text", (Box(2, 3, 5, 9, (4,)), Box(0, 0, 2, 2)), (Seen("name", "vault", 0.9),))
+    monkeypatch.setattr(burned_in, "inspect", lambda *_: found)
+    monkeypatch.setattr(faces, "judge", lambda *_: faces.Face(shown=False))
+    treated = treat(files, Identifiers(), load_policy("safe_harbor"))
+    assert [isinstance(f, Refused) for f in treated] == [k == 4 for k in range(SHAPE[0])]
+    for cleaned, before in zip(treated, pixels, strict=True):
+        if isinstance(cleaned, Cleaned):
+            expected = before.copy()
+            expected[:2, :2] = pixels.min()
+            np.testing.assert_array_equal(shown(cleaned).pixel_array, expected)
+
+
 def test_overlays_in_unused_bits_are_gone(mr_image, deidentifiers, subject, written, no_text):
     pixels = np.arange(16, dtype="<u2").reshape(4, 4)
     mr_image.PixelData = (pixels | 0x8000).astype("<u2").tobytes()

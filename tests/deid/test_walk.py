@@ -16,10 +16,11 @@ from deid import walk
 from deid.elements import parse, patiently
 from deid.headers import Deidentifier
 from deid.identifiers import Identifiers, gather
+from deid.layout import Unusual
 from deid.policy import load_policy
 from deid.refusals import Refused
 from deid.vault import Subject
-from deid.walk import Unusual, walked
+from deid.walk import walked
 from schemas.reasons import Reason
 from tests.documents import OBJECTS
 from tests.encodings import COMPRESSED, PLAIN, encoded

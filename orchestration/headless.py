@@ -61,6 +61,12 @@ def until(assets: Sequence[Key], last: str | None) -> list[Key]:
     raise ValueError(f"found no asset {last!r} here, needed one of: {', '.join(key[-1] for key in assets)}")
 
 
+def together(definitions: dg.Definitions, keys: Sequence[Key]) -> list[dg.AssetKey]:
+    """The assets, and what the same steps make beside them: one step makes all that it makes."""
+    wanted = dg.AssetSelection.assets(*(dg.AssetKey(list(key)) for key in keys))
+    return sorted(wanted.required_multi_asset_neighbors().resolve(definitions.resolve_asset_graph()))
+
+
 def run_delivery(settings: Settings, name: str, to: str | None = None) -> list[Made]:
     """Materialize a delivery up to an asset."""
     return _run(settings, "delivery", until(DELIVERY_ASSETS, to), (DELIVERIES_NAME, name))
@@ -99,14 +105,15 @@ def _run(
     with instance(settings) as opened, warnings.catch_warnings():
         if partition:
             opened.add_dynamic_partitions(partition[0], [partition[1]])
-        job = build(str(settings.root)).resolve_job_def(job_name)
+        definitions = build(str(settings.root))
+        job = definitions.resolve_job_def(job_name)
         # Pipes announces a preview of its own at each start; on a person's terminal that reads like a fault
         warnings.simplefilter("ignore", dg.PreviewWarning)
         try:
             result = job.execute_in_process(
                 instance=opened,
                 partition_key=partition[1] if partition else None,
-                asset_selection=[dg.AssetKey(list(key)) for key in keys],
+                asset_selection=together(definitions, keys),
                 run_config=run_config,
                 tags={TAG: own_mark()},
                 raise_on_error=False,

@@ -10,7 +10,7 @@ from assets.partitions import DELIVERIES_NAME
 from imaging.phantom import BodyPart, PhantomConfig, generate
 from orchestration.definitions import build
 from orchestration.demo import licence as phantom_licence
-from orchestration.headless import RunFailed, run_delivery, run_evidence, until
+from orchestration.headless import RunFailed, run_delivery, run_evidence, together, until
 from orchestration.instance import instance
 from orchestration.jobs import DELIVERY_ASSETS
 from orchestration.sensors import landing, release_specs
@@ -104,6 +104,16 @@ def test_until_names_what_there_is():
     assert until(DELIVERY_ASSETS, None) == list(DELIVERY_ASSETS)
     with pytest.raises(ValueError, match="received, instances, decisions"):
         until(DELIVERY_ASSETS, "volume")
+
+
+def test_every_asset_can_be_the_last(lake):
+    definitions = build(str(lake.settings.root))
+    job = definitions.resolve_job_def("delivery")
+    for key in DELIVERY_ASSETS:
+        chosen = together(definitions, until(DELIVERY_ASSETS, key[-1]))
+        assert set(job.get_subset(asset_selection=set(chosen)).asset_layer.selected_asset_keys) == set(chosen)
+    made = together(definitions, until(DELIVERY_ASSETS, "instances"))
+    assert dg.AssetKey(["audit", "decisions"]) in made
 
 
 def test_a_landed_delivery_becomes_a_partition_and_a_run_once(lake):

@@ -132,7 +132,7 @@ def test_no_planted_identifier_is_outside_the_restricted_zone(treated):
 def test_a_leak_is_found_by_the_second_look(treated, phantoms, tmp_path):
     from lake.zones import Lake
 
-    lake = landed(Lake.open(tmp_path / "lake"), phantoms)
+    lake = landed(Lake.open(tmp_path / "lake", workers=1), phantoms)
     run(lake)
     table = lake.table(INSTANCES)
     rows = table.rows([c.name for c in INSTANCES.columns], {"delivery": NAME})
@@ -177,7 +177,7 @@ def test_a_second_run_gives_the_same_rows(treated, phantoms, tmp_path):
 def test_a_run_that_is_killed_between_commits_is_finished_by_the_next(table, treated, phantoms, tmp_path, monkeypatch):
     from lake.zones import Lake
 
-    lake = landed(Lake.open(tmp_path / "lake"), phantoms)
+    lake = landed(Lake.open(tmp_path / "lake", workers=1), phantoms)
 
     def killed(self, *_args, **_kwargs):
         if self.contract.name == table.name:

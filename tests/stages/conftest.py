@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from deid import faces
 from imaging.phantom import BodyPart, PhantomConfig, generate
 from lake.zones import Lake
 from lineage import terms
@@ -38,6 +39,12 @@ def landed(lake, phantoms):
     phantom_licence().write(lake.licences / "phantom-licence.yaml")
     terms.install(lake, "phantom-licence")
     return lake
+
+
+@pytest.fixture
+def no_faces(monkeypatch):
+    """Nobody looks for faces, which takes most of a run's time, in stations that run in this process."""
+    monkeypatch.setattr(faces, "judge", lambda *_: faces.Face(shown=False))
 
 
 def run(lake, name=NAME):

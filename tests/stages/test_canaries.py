@@ -20,6 +20,7 @@ def people(lake):
     return canary.people(open_vault(lake).derived(PURPOSE))
 
 
+@pytest.mark.usefixtures("no_faces")
 def test_a_run_in_which_a_canary_gets_out_keeps_nothing(phantoms, tmp_path, monkeypatch):
     lake = landed(Lake.open(tmp_path / "lake", workers=1), phantoms)
     receive(lake, NAME)

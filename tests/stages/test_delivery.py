@@ -129,6 +129,7 @@ def test_no_planted_identifier_is_outside_the_restricted_zone(treated):
     assert not scan_reports(treated.lake, NAME).findings
 
 
+@pytest.mark.usefixtures("no_faces")
 def test_a_leak_is_found_by_the_second_look(treated, phantoms, tmp_path):
     from lake.zones import Lake
 
@@ -173,6 +174,7 @@ def test_a_second_run_gives_the_same_rows(treated, phantoms, tmp_path):
     assert everything(lake) == before
 
 
+@pytest.mark.usefixtures("no_faces")
 @pytest.mark.parametrize("table", [INSTANCES, VOLUMES], ids=lambda t: t.name)
 def test_a_run_that_is_killed_between_commits_is_finished_by_the_next(table, treated, phantoms, tmp_path, monkeypatch):
     from lake.zones import Lake

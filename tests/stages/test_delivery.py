@@ -167,7 +167,7 @@ def test_decisions_say_what_acted_and_never_on_which_value(treated):
 def test_a_second_run_gives_the_same_rows(treated, phantoms, tmp_path):
     from lake.zones import Lake
 
-    lake = landed(Lake.open(tmp_path / "lake"), phantoms)
+    lake = landed(Lake.open(tmp_path / "lake", workers=1), phantoms)
     run(lake)
     before = everything(lake)
     run(lake)

@@ -72,8 +72,7 @@ def run(rounds: int = 1) -> str:
         ways["Tesseract, the middle frame"] = _tesseract
     results = {name: [way_found(way, case) for case in cases] for name, way in ways.items()}
     lines = ["### Words found, by series", f"| words | of | {' | '.join(ways)} |", "|---|---|" + "---|" * len(ways)]
-    for title, chosen in _groups(cases).items():
-        which = [i for i in range(len(cases)) if chosen(cases[i])]
+    for title, which in _groups(cases).items():
         total = sum(len(cases[i].words) for i in which)
         shares = [sum(sum(results[name][i]) for i in which) / max(total, 1) for name in ways]
         lines.append(f"| {title} | {total} | {' | '.join(f'{share:.3f}' for share in shares)} |")
@@ -85,14 +84,13 @@ def way_found(way: Found, case: Case) -> list[bool]:
     return way(case.stack, np.array(case.words), case.frames)
 
 
-def _groups(cases: list[Case]) -> dict[str, Callable[[Case], bool]]:
-    groups: dict[str, Callable[[Case], bool]] = {"all": lambda _: True}
+def _groups(cases: list[Case]) -> dict[str, list[int]]:
+    """Cases by what the tables tell apart: how many frames show the words, their size, their grey."""
+    groups: dict[str, list[int]] = {"all": list(range(len(cases)))}
     for everywhere, name in ((True, "in every frame"), (False, "in one frame")):
-        groups[name] = lambda case, e=everywhere: case.everywhere == e  # type: ignore[misc]
-        for size in SIZES:
-            groups[f"{name}, {size} px"] = lambda case, e=everywhere, s=size: (case.everywhere, case.size) == (e, s)  # type: ignore[misc]
-        for level in LEVELS:
-            groups[f"{name}, {level}"] = lambda case, e=everywhere, v=level: (case.everywhere, case.level) == (e, v)  # type: ignore[misc]
+        own = groups[name] = [i for i, case in enumerate(cases) if case.everywhere == everywhere]
+        groups |= {f"{name}, {size} px": [i for i in own if cases[i].size == size] for size in SIZES}
+        groups |= {f"{name}, {level}": [i for i in own if cases[i].level == level] for level in LEVELS}
     return groups
 
 

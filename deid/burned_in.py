@@ -91,7 +91,7 @@ class Inspection:
         """Frames of a series that show text which the others do not.
 
         Where a word stands in every frame, projections show all of it. In a single frame, over tissue, one word in
-        seven is not read or not wholly (benchmarks/burned_in.py): blanking what was read would leave the rest.
+        seven was not read or not wholly, so blanking what was read would leave the rest.
         """
         return frozenset(frame for box in self.boxes for frame in box.frames or ())
 

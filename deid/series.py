@@ -23,6 +23,7 @@ from deid.treatment import Decision, standard_place
 from imaging.classify import Classification, classify
 from imaging.errors import ImagingError
 from imaging.header import Header, read_header
+from imaging.headers import HeaderReader
 from imaging.normalize import assemble
 from imaging.pixels import stored_pixels
 from imaging.series import VolumePlan, plan
@@ -127,33 +128,26 @@ def _clean_text(group: list[_File], identifiers: Identifiers, policy: Policy) ->
         for file in group:
             file.refuse(Reason.BURNED_IN_SUSPECTED)
         return
-    if inspection.single and len(stack) > 1:
-        _hold(group, inspection.single)
-    if inspection.verdict == "text":
-        inverted = group[0].cleaned.text(_PHOTOMETRIC) == "MONOCHROME1"
-        fill = stack.max() if inverted else stack.min()
-        stack = burned_in.blank(stack, inspection, fill)
+    blank = burned_in.blank(stack, inspection, _background(stack, group[0].cleaned))
     at = 0
     for file in group:
         assert file.frames is not None, "read before"
-        own, before = stack[at : at + len(file.frames)], file.frames
-        at += len(before)
-        blanked = inspection.verdict == "text" and not np.array_equal(own, before)
-        file.frames, file.changed = own, file.changed or blanked
+        own, before = slice(at, at + len(file.frames)), file.frames
+        at = own.stop
+        if len(stack) > 1 and not inspection.single.isdisjoint(range(own.start, own.stop)):
+            file.refuse(Reason.BURNED_IN_SUSPECTED)
+            continue
+        blanked = blank is not stack and not np.array_equal(blank[own], before)
+        file.frames, file.changed = blank[own], file.changed or blanked
         file.options.add(_CLEAN_PIXELS)
         file.marks[_BURNED_IN] = ("CS", b"NO")
         detector, score = ("ocr", inspection.score) if blanked else ("gate", None)
         file.decide("burned-in-text", "C" if blanked else "K", "text in pixels", detector, score)
 
 
-def _hold(group: list[_File], single: frozenset[int]) -> None:
-    """Hold back the files of a group that show text in single frames of the stack."""
-    at = 0
-    for file in group:
-        assert file.frames is not None, "read before"
-        if not single.isdisjoint(range(at, at + len(file.frames))):
-            file.refuse(Reason.BURNED_IN_SUSPECTED)
-        at += len(file.frames)
+def _background(frames: Frames, cleaned: Cleaned) -> int:
+    """The stored value that looks black (PS3.3 C.7.6.3.1.2)."""
+    return int(frames.max() if cleaned.text(_PHOTOMETRIC) == "MONOCHROME1" else frames.min())
 
 
 def _clean_faces(files: list[_File], policy: Policy) -> None:
@@ -174,9 +168,10 @@ def _clean_faces(files: list[_File], policy: Policy) -> None:
 def _headers(files: list[_File]) -> tuple[list[Header], list[_File]]:
     """Headers of the files that imaging can read; the others are held back there, not here."""
     headers, members = [], []
+    reader = HeaderReader()
     for file in files:
         try:
-            headers.append(read_header(file.cleaned.data))
+            headers.append(reader.read(file.cleaned.data))
         except ImagingError:
             continue
         members.append(file)
@@ -194,7 +189,8 @@ def _clean_face(
     try:
         before = assemble(planned, lambda i: _stored(files[i], headers[i]))
     except ImagingError:
-        return  # it becomes no volume, and the station of volumes holds it with that reason
+        _decide(own, "face-unjudged", "K", "geometry")
+        return
     image = before.array if before.array.ndim == 3 else before.array[..., 0]
     face = faces.judge(image, before.affine)
     if not face.shown:
@@ -241,8 +237,7 @@ def _blank(planned: VolumePlan, files: list[_File], headers: list[Header], hidde
         assert own is not None, "read before"
         starts[i] = (count, own.shape)
         count += own.size
-    mosaics: Callable[[int], NDArray[np.int64]] = lambda i: _numbered(starts[i], headers[i])  # noqa: E731
-    numbers = assemble(plain, mosaics).array
+    numbers = assemble(plain, lambda i: _numbered(starts[i], headers[i])).array
     if numbers.ndim == 4:
         numbers, hidden = numbers.reshape(-1), np.repeat(hidden[..., None], numbers.shape[-1], axis=3).reshape(-1)
     chosen = np.sort(numbers[hidden])
@@ -252,8 +247,7 @@ def _blank(planned: VolumePlan, files: list[_File], headers: list[Header], hidde
             file = files[i]
             assert file.frames is not None, "read before"
             changed = np.array(file.frames)
-            fill = changed.max() if file.cleaned.text(_PHOTOMETRIC) == "MONOCHROME1" else changed.min()
-            changed.reshape(-1)[chosen[low:high] - start] = fill
+            changed.reshape(-1)[chosen[low:high] - start] = _background(changed, file.cleaned)
             file.frames, file.changed = changed, True
 
 

@@ -9,10 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from lake.zones import Lake
 from lineage import ledger
+from lineage.pages import environment
 from lineage.principal import now
 from lineage.report import FOLDER
 from schemas.contract import Zone
@@ -46,15 +45,9 @@ def page(lake: Lake, name: str) -> str:
         CertificateError: if there is none, or one was changed after it was recorded on the ledger.
     """
     rows = found(lake, name)
-    environment = Environment(
-        loader=PackageLoader("lineage"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = environment()
     documents = [json.loads(row["document"]) | {"digest": row["digest"]} for row in rows]
-    return environment.get_template("certificate.html.j2").render(
+    return templates.get_template("certificate.html.j2").render(
         name=name, certificates=documents, created=now(), totals=_totals(documents)
     )
 

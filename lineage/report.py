@@ -10,11 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lake.zones import Lake
 from lineage import evidence, picture
+from lineage.pages import environment
 from lineage.principal import now, principal
 from lineage.verify import Verdict, verify
 from schemas.contract import Zone
@@ -37,14 +37,8 @@ def report(lake: Lake) -> str:
     """The report as HTML; verifies the ledger first and says what came of it."""
     verdict = verify(lake)
     page = _gathered(lake)
-    environment = Environment(
-        loader=PackageLoader("lineage"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    templates = environment()
+    templates.filters |= {
         "number": _number,
         "value": _value,
         "yes": lambda flag: "yes" if flag else "no",
@@ -53,7 +47,7 @@ def report(lake: Lake) -> str:
         "digest": _digest,
         "link": partial(_link, anchors=_anchors(page)),
     }
-    return environment.get_template("report.html.j2").render(
+    return templates.get_template("report.html.j2").render(
         page,
         verdict=verdict,
         picture=picture.drawn(_counts(lake, page)),

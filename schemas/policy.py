@@ -12,14 +12,12 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from schemas.document import Document, DocumentError
+from schemas.document import Document, DocumentError, read_yaml
 from schemas.naming import Name
 
 POLICIES = Path(__file__).parent / "policies"
 """Folder of the policies that ship."""
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The safe loader written in C where PyYAML has it: policies are long, and it is ten times as fast."""
 _RULE_LISTS = ("keep", "clean", "prose", "times", "uids", "sequences", "codes", "empty", "private")
 _PLACE = re.compile(r"([0-9A-Fa-f]{4}),xx([0-9A-Fa-f]{2})")
 
@@ -181,7 +179,7 @@ def _merged(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
             f"found no policy {path.name} in {path.parent}, needed one; the shipped ones are {shipped()}"
         )
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - a safe one
+        content = read_yaml(path)
     except (yaml.YAMLError, UnicodeDecodeError):
         raise DocumentError(f"{path.name}: found no valid YAML, needed a policy document") from None
     if not isinstance(content, dict):

@@ -28,7 +28,7 @@ _BUILT_IN = {
     "burned-in-text": "text in pixels may name a person, so it is looked for and blanked",
     "face": "a head that shows a face is comparable to a photograph (45 CFR 164.514(b)(2)(i)(Q)), so it is removed",
     "face-exempt": "series of this kind do not show a face that can be recognized, so none is looked for",
-    "face-unjudged": "the image makes no volume, so nothing can say whether a face is shown",
+    "face-unjudged": "the image is in no volume that can be made, so nothing can say whether a face is shown",
 }
 """Reasons of what is done whatever the policy says."""
 

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from deid.objects import becomes_volume
 from imaging.errors import ImagingError
-from imaging.header import Header, read_header
+from imaging.header import Header
+from imaging.headers import HeaderReader
 from imaging.series import SeriesPlan, plan
 from lake.zones import Lake
 from schemas.reasons import Reason
@@ -81,9 +82,10 @@ def series_of(file: str) -> Iterator[Series]:
 
 def _series(rows: list[dict[str, Any]]) -> Series:
     instances, files, headers, broken = [], [], [], []
+    reader = HeaderReader()
     for row in rows:
         try:
-            headers.append(read_header(row["dicom"]))
+            headers.append(reader.read(row["dicom"]))
         except ImagingError as error:
             broken.append((row["instance"], error.reason))
             continue

@@ -14,6 +14,7 @@ from deid.identifiers import Identifiers
 from deid.policy import load_policy
 from deid.refusals import Refused
 from deid.series import treat
+from imaging.errors import ImagingError
 from schemas.policy import Found
 from schemas.reasons import Reason
 
@@ -175,3 +176,14 @@ def test_overlays_in_unused_bits_are_gone(mr_image, deidentifiers, subject, writ
     cleaned = deidentifiers["safe_harbor"].clean(written(mr_image), subject, Identifiers())
     (after,) = treat([cleaned], Identifiers(), load_policy("safe_harbor"))
     np.testing.assert_array_equal(np.frombuffer(shown(after).PixelData, "<u2").reshape(4, 4), pixels)
+
+
+def test_a_volume_that_cannot_be_put_together_is_said_to_be_unjudged(series, no_text, monkeypatch):
+    def fails(*_):
+        raise ImagingError(Reason.PIXELS_INVALID, "found nothing, needed pixels")
+
+    monkeypatch.setattr("deid.series.assemble", fails)
+    files, _, _ = series()
+    for cleaned in treat(files, Identifiers(), load_policy("safe_harbor")):
+        assert [d.action for d in cleaned.decisions if d.rule == "face-unjudged"] == ["K"]
+        assert "RecognizableVisualFeatures" not in shown(cleaned)

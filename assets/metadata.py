@@ -1,7 +1,7 @@
 """From a contract or an outcome to what the Dagster UI shows. The only place that spells Dagster's metadata keys."""
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,13 @@ def pictures(captioned: Iterable[tuple[str, bytes]]) -> dg.MetadataValue[Any]:
             f"**{caption}**\n\n" + (f"![{caption}](data:image/png;base64,{encoded})" if left >= 0 else "too large")
         )
     return dg.MetadataValue.md("\n\n".join(shown))
+
+
+def sheet(lines: Sequence[Mapping[str, int | float | str]]) -> dg.MetadataValue[Any]:
+    """Lines of alike facts as a table; none: a sentence that says so."""
+    if not lines:
+        return dg.MetadataValue.text("nothing to show")
+    return dg.MetadataValue.table([dg.TableRecord(dict(line)) for line in lines])
 
 
 def page(path: Path) -> dg.MetadataValue[Any]:

@@ -11,7 +11,7 @@ from assets.resources import LakeResource
     key=["curated", "release"],
     deps=[
         dg.AssetDep(["curated", table], partition_mapping=dg.AllPartitionMapping())
-        for table in ("volumes", "series", "labels", "reports")
+        for table in ("volumes", "series", "labels", "reports", "diagnoses")
     ],
     partitions_def=RELEASES,
     group_name="release",

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.metadata import described, reported
+from assets.metadata import described, reported, sheet
 from assets.partitions import DELIVERIES
 from assets.resources import LakeResource
 from schemas.tables import SERIES
@@ -10,7 +10,7 @@ from schemas.tables import SERIES
 
 @dg.asset(
     key=["curated", "series"],
-    deps=[["curated", "instances"]],
+    deps=[["curated", "instances"], ["curated", "volumes"]],
     partitions_def=DELIVERIES,
     group_name="curate",
     kinds={"deltalake", "python"},
@@ -19,7 +19,21 @@ from schemas.tables import SERIES
     metadata=described(SERIES),
 )
 def series(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
-    """What each series of a delivery is: classification with evidence, geometry, what is missing."""
+    """What each series of a delivery is: classification with evidence, geometry, quality, what is missing."""
     from stages.series import describe
 
     return dg.MaterializeResult(metadata=reported(describe(lake.open(), context.partition_key, context.log.info)))
+
+
+@dg.asset_check(asset=series, partitions_def=DELIVERIES)
+def usual(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    """No series has a fault, or stands out in quality among those of its site, scanner and contrast."""
+    from stages.quality import by_scanner
+
+    lines = by_scanner(lake.open(), context.partition_key)
+    flagged = sum(line["flagged"] for line in lines)
+    return dg.AssetCheckResult(
+        passed=not flagged,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"series": sum(line["series"] for line in lines), "flagged": flagged, "scanners": sheet(lines)},
+    )

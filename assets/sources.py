@@ -29,7 +29,13 @@ SOURCES = [
     ),
     dg.AssetSpec(
         ["restricted", "quarantine"],
-        deps=[["restricted", "received"], ["curated", "instances"], ["curated", "volumes"], ["curated", "labels"]],
+        deps=[
+            ["restricted", "received"],
+            ["curated", "instances"],
+            ["curated", "volumes"],
+            ["curated", "labels"],
+            ["curated", "diagnoses"],
+        ],
         description="What the stations held back, each with a reason of a closed list and a remedy.",
         group_name="quarantine",
         kinds={"deltalake"},

@@ -13,7 +13,7 @@ from schemas.tables import VOLUMES
 
 @dg.asset(
     key=["curated", "volumes"],
-    deps=[["curated", "series"], ["curated", "instances"]],
+    deps=[["curated", "instances"]],
     partitions_def=DELIVERIES,
     group_name="curate",
     kinds={"deltalake", "python"},

@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("crops", "deidentification", "burned_in")
+NAMES = ("volumes", "crops", "opening", "codecs", "deidentification", "burned_in", "classification")
 
 
 def main(names: list[str]) -> None:

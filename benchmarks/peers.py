@@ -18,6 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 RUNNER = ROOT / "benchmarks" / "runner.py"
+ZARR_RUNNER = ROOT / "benchmarks" / "zarr_runner.py"
 PINS = ROOT / "benchmarks" / "peers.txt"
 ENVIRONMENT = ROOT / ".venv-bench"
 VARIABLE = "LARMOR_BENCH_PYTHON"
@@ -71,7 +72,7 @@ class Peer:
             **command: `to`, a folder for the outputs; `reverse`, whether the files come in the other order.
 
         Returns:
-            `files` made, `failed` by reason, and seconds of processor time `cpu`.
+            `files` made, `failed` by reason, and seconds of processor time `cpu`; of Zarr, `seconds`.
 
         Raises:
             RuntimeError: if the process ended.
@@ -94,10 +95,11 @@ class Peer:
 @contextmanager
 def peer(tool: str, folder: Path) -> Iterator[Peer]:
     """A process of a tool on the files of a folder; Larmor and the floors run in this project's environment."""
-    foreign = tool.startswith("dic")
+    foreign = tool.startswith("dic") or tool == "zarr"
+    script = [ZARR_RUNNER] if tool == "zarr" else [RUNNER, tool]
     environment = {**os.environ, **_ONE_CORE, "PYTHONPATH": "" if foreign else str(ROOT)}
     process = subprocess.Popen(
-        [python() if foreign else Path(sys.executable), RUNNER, tool, folder],
+        [python() if foreign else Path(sys.executable), *script, folder],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment,
     )  # fmt: skip
     try:

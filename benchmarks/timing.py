@@ -1,13 +1,29 @@
 """Timing two or more ways of doing one thing, in turn, so that a machine's drift touches all alike."""
 
+import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 ROUNDS = 5
 
 
-def rates(ways: Mapping[str, Callable[[], int]], rounds: int = ROUNDS) -> dict[str, list[float]]:
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Keep this process, and what it starts, on one core; where the system cannot, nothing is pinned."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def rates(ways: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, list[float]]:
     """Things done a second, for each way and round; each way returns how many it did."""
     found: dict[str, list[float]] = {name: [] for name in ways}
     for way in ways.values():

@@ -31,10 +31,11 @@ SMALLEST = (10, 16)
 
 _ROUNDS = 4
 """Looks at a series at most; each is at what the one before left over."""
-_BATCH = 12
+_BATCH = 9
 """Suspects that are read in one picture."""
+_SHEET_FACTOR = 2.5
 _MOST_BATCHES = 6
-_SUSPICIOUS, _STRONGLY = 10.0, 40.0
+_SUSPICIOUS, _STRONGLY = 10.0, 50.0
 """Strokes beyond the usual from which a place is read if it is among the first, and from which it must be read."""
 _FEW = 3
 """Frames that are all read whole."""
@@ -116,7 +117,8 @@ class _Rule:
 
 
 _PLAIN, _SUSPECTED, _LEFT_OVER = _Rule(0.6, 2), _Rule(0.45, 2), _Rule(0.4, 2)
-"""For a series without suspicion, for one with, and for what is left of a series in which text was found."""
+"""For a series without suspicion, for one with or a place that is unlike other frames, and for what is left of a series
+in which text was found."""
 
 
 @dataclass
@@ -287,7 +289,7 @@ def _read_suspects(stack: Stack, counted: NDArray[np.float32], rule: _Rule, foun
     frames: set[int] = set()
     at = 0
     while at < min(len(suspects), most):
-        confirmed = list(_confirmed(stack, suspects[at : min(at + _BATCH, most)], rule))
+        confirmed = list(_confirmed(stack, suspects[at : min(at + _BATCH, most)], counted, rule))
         found.extend(confirmed)
         frames.update(frame for _, box in confirmed for frame in box.frames or ())
         at += _BATCH
@@ -299,13 +301,15 @@ def _read_suspects(stack: Stack, counted: NDArray[np.float32], rule: _Rule, foun
     return all(suspect.strokes < _STRONGLY for suspect in suspects[at:])
 
 
-def _confirmed(stack: Stack, batch: Sequence[gate.Suspect], rule: _Rule) -> Iterator[tuple[ocr.Read, Box]]:
+def _confirmed(
+    stack: Stack, batch: Sequence[gate.Suspect], counted: NDArray[np.float32], rule: _Rule
+) -> Iterator[tuple[ocr.Read, Box]]:
     """Suspects in whose crop something was read."""
-    sheet, corners = pictures.mosaic(stack, batch)
-    for read in _reads(sheet, 2.0):
-        if not rule.holds(read):
+    sheet, corners = pictures.mosaic(stack, batch, counted)
+    for read in _reads(sheet, _SHEET_FACTOR):
+        if not (rule.holds(read) or _SUSPECTED.holds(read)):
             continue
-        place = pictures.place_in_mosaic(corners, (read.top + read.bottom) / 2, (read.left + read.right) / 2)
+        place = pictures.place_in_mosaic(corners, (read.top, read.left, read.bottom, read.right))
         if place is not None:
             corner = corners[place]
             down, across = corner.frame_row - corner.sheet_row, corner.frame_column - corner.sheet_column

@@ -42,9 +42,9 @@ def sequence(tag: int, items: Iterable[bytes]) -> bytes:
     return element(tag, "SQ", b"".join(_ITEM + struct.pack("<I", len(item)) + item for item in items))
 
 
-def pixel_header(vr: str, length: int, encapsulated: bool) -> bytes:
-    """What stands before the bytes of Pixel Data."""
-    return struct.pack("<HH2sHI", 0x7FE0, 0x0010, vr.encode(), 0, _UNDEFINED if encapsulated else length)
+def pixel_header(vr: str, length: int, encapsulated: bool, tag: int = 0x7FE00010) -> bytes:
+    """What stands before the bytes of Pixel Data, or of what an object has in its place."""
+    return struct.pack("<HH2sHI", tag >> 16, tag & 0xFFFF, vr.encode(), 0, _UNDEFINED if encapsulated else length)
 
 
 def part10(meta: dict[int, tuple[str, bytes]], body: Iterable[bytes | memoryview]) -> bytes:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from deid.cleaned import Bulk, Cleaned
 from deid.encoding import EXPLICIT_LITTLE, pixel_header
+from deid.objects import FLOATING, PIXEL_DATA
 from deid.refusals import Refused
 from schemas.reasons import Reason
 
@@ -28,7 +29,6 @@ _BROKEN = (
 _SAMPLES, _PHOTOMETRIC, _PLANAR = 0x00280002, 0x00280004, 0x00280006
 _ROWS, _COLUMNS, _BITS, _SIGNED, _FRAMES = 0x00280010, 0x00280011, 0x00280100, 0x00280103, 0x00280008
 _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
-_PIXEL_DATA = 0x7FE00010
 _BYTE = 8
 
 
@@ -53,7 +53,11 @@ def read(cleaned: Cleaned) -> Frames:
 def _native(cleaned: Cleaned) -> Frames:
     rows, columns, bits, signed = (cleaned.short(tag) for tag in (_ROWS, _COLUMNS, _BITS, _SIGNED))
     frames = int(cleaned.text(_FRAMES) or 1)
-    kind = np.dtype(f"<{'i' if signed else 'u'}{bits // _BYTE}")
+    if bits == 1:
+        packed = np.frombuffer(cleaned.pixels, np.uint8)
+        return np.unpackbits(packed, count=frames * rows * columns, bitorder="little").reshape(frames, rows, columns)
+    floating = cleaned.bulk is not None and cleaned.bulk.tag in FLOATING
+    kind = np.dtype(f"<{'f' if floating else 'i' if signed else 'u'}{bits // _BYTE}")
     whole = np.frombuffer(cleaned.pixels, kind, frames * rows * columns)
     return whole.reshape(frames, rows, columns)
 
@@ -74,10 +78,13 @@ def put_back(cleaned: Cleaned, frames: Frames) -> Cleaned:
         frames: as `read` gave them, changed.
     """
     content = np.ascontiguousarray(frames.astype(frames.dtype.newbyteorder("<"), copy=False)).tobytes()
+    if cleaned.short(_BITS) == 1:
+        content = np.packbits(frames, bitorder="little").tobytes()
     padded = content + bytes(len(content) % 2)
-    vr = "OW" if frames.dtype.itemsize > 1 else "OB"
+    tag = cleaned.bulk.tag if cleaned.bulk else PIXEL_DATA
+    vr = FLOATING.get(tag, "OW" if frames.dtype.itemsize > 1 else "OB")
     changes: dict[int, tuple[str, bytes]] = {}
     if frames.ndim == 4:
         changes = {_PHOTOMETRIC: ("CS", b"RGB"), _PLANAR: ("US", struct.pack("<H", 0))}
-    bulk = Bulk(_PIXEL_DATA, (pixel_header(vr, len(padded), encapsulated=False), padded))
+    bulk = Bulk(tag, (pixel_header(vr, len(padded), encapsulated=False, tag=tag), padded))
     return cleaned.changed(changes, bulk=bulk, transfer_syntax=EXPLICIT_LITTLE)

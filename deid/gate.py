@@ -20,9 +20,9 @@ CELL = (4, 8)
 WINDOW = (2, 3)
 """Cells that are judged together: eight rows and 24 columns, three or four small letters."""
 
-_STRONG, _WEAK = 80 / 255, 40 / 255
-"""The two thresholds: steps in brightness that white text and grey text make, as parts of a frame's range."""
-_WEAK_WEIGHT = 0.5
+_STEPS = ((80 / 255, 0.5), (30 / 255, 1.0))
+"""The two thresholds, steps in brightness that white text and grey text make as parts of a frame's range, and what a
+stroke counts that passes each."""
 _USUAL = 0.75
 """Part of the frames whose strokes at a place are its usual ones."""
 _REFERENCES = 32
@@ -30,8 +30,8 @@ _LARGEST = np.iinfo(np.int16).max
 _CHUNK = 1 << 22
 """Pixels worked on at a time; more would leave the processor's cache."""
 _BYTES = np.uint64(0x0101010101010101)
-_APART = (4, 6)
-"""Cells between two suspects of one frame; nearer ones are the same text."""
+_APART = (5, 8)
+"""Cells between two suspects of one frame; nearer ones are in one crop (`deid.pictures`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _strokes(stack: Stack) -> NDArray[np.float32]:
     np.subtract(wide[:, :, 1:], wide[:, :, :-1], out=step[:, : stack.shape[1], : stack.shape[2] - 1], casting="unsafe")
     bounds = limits(stack)
     total = np.zeros((), dtype=np.float32)
-    for part, weight in ((_STRONG, 1.0), (_WEAK, _WEAK_WEIGHT)):
+    for part, weight in _STEPS:
         least = np.maximum((bounds[:, 1] - bounds[:, 0]) * part, 1).astype(np.int16)[:, None, None]
         up, down = _windows(_counts(step > least)), _windows(_counts(step < -least))
         total = total + np.minimum(up, down).astype(np.float32) * np.float32(weight)

@@ -149,7 +149,7 @@ def _bulk(parsed: Parsed, top: dict[int, bytes], kind: objects.ObjectKind, outpu
     elif _is_encapsulated(syntax):
         pieces, cut = pixels.encapsulated(top, top[kind.bulk], syntax)
     else:
-        pieces, cut = pixels.native(top, top[kind.bulk])
+        pieces, cut = pixels.native(top, top[kind.bulk], kind.bulk)
         syntax = encoding.EXPLICIT_LITTLE
     action, detector = ("C", "value check") if cut else ("K", "policy")
     output.decisions[Decision(standard_place(kind.bulk), "pixel-data", action, "pixels", detector, None)] += 1

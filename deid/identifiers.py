@@ -12,9 +12,8 @@ from functools import cached_property
 from itertools import takewhile
 from typing import NamedTuple
 
-from pydicom.uid import UID_dictionary
-
 from deid import content
+from deid.constants import STANDARD_UIDS
 from deid.elements import Dataset, text_of
 from deid.spelling import Atom, atoms, fold
 from deid.vocabulary import words
@@ -92,7 +91,7 @@ def _gathered(dataset: Dataset, depth: int) -> Iterator[Pair]:
             if tag not in _SKIPPED_OTHER:
                 yield from ((_KINDS[tag], part) for part in _parts(dataset, value))
         elif vr == "UI":
-            yield from (("uid", part) for part in _parts(dataset, value) if part not in UID_dictionary)
+            yield from (("uid", part) for part in _parts(dataset, value) if part not in STANDARD_UIDS)
         elif vr in _DATE_VRS:
             kind = "birth" if tag in _BIRTH else "date"
             yield from ((kind, part[:8]) for part in _parts(dataset, value) if part[:8].isdigit() and len(part) >= 8)

@@ -7,9 +7,8 @@ Belongs here: single values, for one study of one subject. Which element is trea
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from pydicom.uid import UID_dictionary
-
 from deid import values
+from deid.constants import STANDARD_UIDS
 from deid.decisions import CHECK, POLICY, VAULT, Decision, kind_of_value
 from deid.identifiers import Identifiers
 from deid.parsed import text_of
@@ -128,13 +127,13 @@ class Manners:
 
     def _uid(self, place: str, treatment: Treatment, vr: str, value: bytes, encodings: tuple[str, ...]) -> Treated:
         parts = [p.strip(" \0") for p in text_of(value, encodings).split("\\")][: treatment.most]
-        standard = all(part in UID_dictionary for part in parts)
+        standard = all(part in STANDARD_UIDS for part in parts)
         replaced = "\\".join(self._replaced(part) for part in parts)
         action, detector = ("K", POLICY) if standard else ("U", VAULT)
         return kept(place, treatment.rule, action, "uid", detector, (vr, replaced.encode()))
 
     def _replaced(self, uid: str) -> str:
-        if not uid or uid in UID_dictionary:
+        if not uid or uid in STANDARD_UIDS:
             return uid
         # below the standard's root, but not the standard's: anything could be written there
         return self._subject.uid(f"unknown {uid}" if uid.startswith(STANDARD_ROOT) else uid)

@@ -5,7 +5,7 @@ that is not listed never passes.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deid import standard
 from deid.refusals import Refused
@@ -17,6 +17,8 @@ DIRECTORY = "1.2.840.10008.1.3.10"
 
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _MODALITY, PIXEL_DATA, SPECTRA = 0x00080060, 0x7FE00010, 0x56000020
+FLOATING: Mapping[int, str] = {0x7FE00008: "OF", 0x7FE00009: "OD"}
+"""Float and Double Float Pixel Data, which an image may have in the place of Pixel Data: value representation."""
 _RECORDS = 0x00041220
 _IDENTITY = (_SOP_INSTANCE, _STUDY, _SERIES)
 _ROWS, _COLUMNS, _BITS, _FRAMES, _POINTS = 0x00280010, 0x00280011, 0x00280100, 0x00280008, 0x00289002
@@ -78,6 +80,7 @@ _KINDS: Mapping[str, ObjectKind] = {
     f"{_STORAGE}.7.3": _CAPTURE,  # Multi-frame Grayscale Word
     f"{_STORAGE}.7.4": _CAPTURE,  # Multi-frame True Color
     f"{_STORAGE}.66.4": _SEGMENTS,  # Segmentation
+    f"{_STORAGE}.66.7": _SEGMENTS,  # Label Map Segmentation
     f"{_STORAGE}.481.3": _STRUCTURES,  # RT Structure Set
     f"{_STORAGE}.11.1": _PRESENTATION,  # Grayscale Softcopy Presentation State
     f"{_STORAGE}.88.11": _REPORT,  # Basic Text SR
@@ -133,6 +136,8 @@ def admit(top: Mapping[int, bytes]) -> ObjectKind:
     if reason:
         raise Refused(reason)
     kind = _KINDS[sop_class]
+    if kind.bulk == PIXEL_DATA and kind.bulk not in top:
+        kind = replace(kind, bulk=next((tag for tag in FLOATING if tag in top), PIXEL_DATA))
     if kind.bulk is not None and kind.bulk not in top:
         raise Refused(Reason.PIXELS_INVALID)
     if not all(text(top, tag) for tag in _IDENTITY):

@@ -9,17 +9,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deid.gate import Stack, Suspect
+from deid.gate import CELL, Stack, Suspect, limits
 
 Picture = NDArray[np.uint8]
 """(rows, columns), grey."""
 
 CROP = (40, 112)
 """Rows and columns around a suspect: a line of large letters, half a dozen of them."""
-_GAP = 8
+_GAP = 4
 _GAP_GREY = 64
 _ACROSS = 3
 _OUTLIERS = 0.003
+_THIN = 3
+"""Of so many rows and columns one tells how alike two crops are."""
+_BEYOND = (0.12, 0.4)
+"""Parts of a frame's range: a difference that is at most shown as white, so noise stays dark, and one that is at least,
+so letters over dark and bright tissue look alike."""
 
 
 def shown(image: NDArray[np.generic], low: float, high: float) -> Picture:
@@ -59,12 +64,13 @@ class Corner(NamedTuple):
     columns: int
 
 
-def mosaic(stack: Stack, suspects: Sequence[Suspect]) -> tuple[Picture, list[Corner]]:
-    """Crops around suspects, each at its own contrast, side by side.
+def mosaic(stack: Stack, suspects: Sequence[Suspect], counted: NDArray[np.float32]) -> tuple[Picture, list[Corner]]:
+    """What frames show at suspects that other frames do not, side by side: of tissue little is left, of text all.
 
     Args:
         stack: the frames.
         suspects: at least one.
+        counted: strokes of the frames, see `deid.gate.strokes`.
 
     Returns:
         The picture, and where in it each suspect is.
@@ -77,22 +83,39 @@ def mosaic(stack: Stack, suspects: Sequence[Suspect]) -> tuple[Picture, list[Cor
         # in the middle of the crop: eight rows and 24 columns that were counted together
         top = min(max(suspect.row + 4 - down // 2, 0), stack.shape[1] - down)
         left = min(max(suspect.column + 12 - across // 2, 0), stack.shape[2] - across)
-        crop = stack[suspect.frame, top : top + down, left : left + across]
+        crops = stack[:, top : top + down, left : left + across]
+        here = counted[:, suspect.row // CELL[0], suspect.column // CELL[1]]
+        others = np.flatnonzero(here <= here[suspect.frame] - suspect.strokes / 2)
+        low, high = limits(stack[suspect.frame : suspect.frame + 1])[0]
         row, column = place // _ACROSS * (down + _GAP), place % _ACROSS * (across + _GAP)
-        sheet[row : row + down, column : column + across] = shown(
-            crop, _quantile(crop, 0.02), _quantile(crop, 1 - _OUTLIERS)
-        )
+        sheet[row : row + down, column : column + across] = _own(crops, suspect.frame, others, float(high - low))
         corners.append(Corner(row, column, top, left, down, across))
     return sheet, corners
 
 
-def place_in_mosaic(corners: Sequence[Corner], row: float, column: float) -> int | None:
-    """Which of the suspects a pixel of the mosaic shows, if any."""
-    for place, corner in enumerate(corners):
-        within = 0 <= row - corner.sheet_row < corner.rows and 0 <= column - corner.sheet_column < corner.columns
-        if within:
-            return place
-    return None
+def _own(crops: Stack, frame: int, others: NDArray[np.intp], extent: float) -> Picture:
+    """How far a crop leaves what the two others show that are most like it; without others the crop itself."""
+    crop = crops[frame].astype(np.int32)
+    others = others[others != frame]
+    if not others.size:
+        return shown(crop, _quantile(crop, 0.02), _quantile(crop, 1 - _OUTLIERS))
+    apart = np.abs(crops[others, ::_THIN, ::_THIN].astype(np.int32) - crop[::_THIN, ::_THIN]).sum(axis=(1, 2))
+    alike = crops[others[np.argsort(apart, kind="stable")[:2]]].astype(np.int32)
+    beyond = np.abs(crop - crop.clip(alike.min(axis=0), alike.max(axis=0)))
+    least, most = (part * extent for part in _BEYOND)
+    return shown(beyond, 0, min(max(_quantile(beyond, 0.99), least), most))
+
+
+def place_in_mosaic(corners: Sequence[Corner], box: tuple[int, int, int, int]) -> int | None:
+    """Which of the suspects a box (top, left, bottom, right) of the mosaic shows most of, if any."""
+    top, left, bottom, right = box
+    shares = [
+        max(min(bottom, c.sheet_row + c.rows) - max(top, c.sheet_row), 0)
+        * max(min(right, c.sheet_column + c.columns) - max(left, c.sheet_column), 0)
+        for c in corners
+    ]
+    place = int(np.argmax(shares))
+    return place if shares[place] else None
 
 
 def _quantile(image: NDArray[np.generic], part: float) -> float:

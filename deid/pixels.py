@@ -8,6 +8,7 @@ import struct
 
 from deid.codestreams import bare
 from deid.encoding import SEQUENCE_END, pixel_header
+from deid.objects import FLOATING, PIXEL_DATA
 from deid.refusals import Refused
 from schemas.reasons import Reason
 
@@ -19,12 +20,13 @@ _CODESTREAM_STARTS = (b"\xff\xd8", b"\xff\x4f")
 """Of JPEG and JPEG-LS, and of JPEG 2000."""
 
 
-def native(top: dict[int, bytes], pixels: bytes) -> tuple[list[bytes], bool]:
+def native(top: dict[int, bytes], pixels: bytes, tag: int = PIXEL_DATA) -> tuple[list[bytes], bool]:
     """Uncompressed Pixel Data as pieces of an element, and whether bytes behind the last pixel were cut off.
 
     Args:
         top: values of the header's top level by tag.
         pixels: the value, little endian.
+        tag: of the element.
 
     Raises:
         Refused: `header_invalid` if the header does not say how many pixels there are, `pixels_invalid` if there are
@@ -40,8 +42,9 @@ def native(top: dict[int, bytes], pixels: bytes) -> tuple[list[bytes], bool]:
     if not 0 < expected <= len(pixels):
         raise Refused(Reason.PIXELS_INVALID)
     padded = expected + expected % 2
-    representation = "OW" if bits > _WORD else "OB"
-    pieces = [pixel_header(representation, padded, encapsulated=False), pixels[:expected], bytes(padded - expected)]
+    representation = FLOATING.get(tag, "OW" if bits > _WORD else "OB")
+    header = pixel_header(representation, padded, encapsulated=False, tag=tag)
+    pieces = [header, pixels[:expected], bytes(padded - expected)]
     return pieces, any(pixels[expected:])
 
 

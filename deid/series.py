@@ -34,6 +34,8 @@ _PIXEL_DATA = 0x7FE00010
 _PLACE = standard_place(_PIXEL_DATA)
 _SOP_CLASS, _PHOTOMETRIC, _BITS_STORED, _HIGH_BIT = 0x00080016, 0x00280004, 0x00280101, 0x00280102
 _BURNED_IN, _RECOGNIZABLE = 0x00280301, 0x00280302
+_SURE = 0.7
+"""Least confidence of a contrast or body part that exempts a series from judging faces; names alone give less."""
 _CLEAN_PIXELS, _CLEAN_FACES = "113101", "113102"
 """CID 7050: Clean Pixel Data Option, Clean Recognizable Visual Features Option."""
 
@@ -182,7 +184,7 @@ def _clean_face(
     planned: VolumePlan, files: list[_File], headers: list[Header], judged: Classification, policy: Policy
 ) -> None:
     own = [files[i] for i in planned.members]
-    exempt = faces.exemption(judged.contrast, planned.kind, judged.body_part)
+    exempt = faces.exemption(judged.sure("contrast", _SURE), planned.kind, judged.sure("body_part", _SURE))
     if exempt:
         _decide(own, "face-exempt", "K", exempt)
         return
@@ -256,4 +258,4 @@ def _numbered(start: tuple[int, tuple[int, ...]], header: Header) -> NDArray[np.
 
     first, shape = start
     numbers = np.arange(first, first + int(np.prod(shape)), dtype=np.int64).reshape(shape)
-    return np.asarray(cut(numbers if header.planes and len(numbers) > 1 else numbers[0], header.mosaic))
+    return np.asarray(cut(numbers if header.frames > 1 else numbers[0], header))

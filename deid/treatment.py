@@ -147,7 +147,8 @@ class Treater:
             return self._pseudonym(tag), True
         place, treatment = space.path + standard_place(tag), self._rules.standard.get(tag)
         if treatment is None:
-            return Known(self._ledger.number(dropped(place, UNNAMED, vr, POLICY).decisions), tag), True
+            more = More(blob=("", tag)) if ("", tag) in vendor.BLOBS and not space.path else None
+            return Known(self._ledger.number(dropped(place, UNNAMED, vr, POLICY).decisions), tag, more=more), True
         if isinstance(value, list):
             return self._sequence(space, tag, treatment, value), False
         representation = _representation(treatment, vr, space.signed)

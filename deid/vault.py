@@ -154,14 +154,18 @@ class Vault:
         Raises:
             VaultError: if the id is empty, or the subject's file was damaged.
         """
-        patient_id = " ".join(unicodedata.normalize("NFKC", patient_id).replace("\0", " ").split())
-        if not patient_id:
-            raise VaultError("found no patient id, needed one or the Study Instance UID in its place")
-        name = hmac.digest(self._names, f"{scope}\0{patient_id}".encode(), hashlib.sha256).hex()
+        name = self._name(scope, patient_id)
         if name not in self._known:
             content = _once(self._location.join(SUBJECTS), name, self._seal(_new_subject(), name))
             self._known[name] = self._read(content, name)
         return self._known[name]
+
+    def known(self, scope: str, patient_id: str) -> Subject | None:
+        """The subject of a patient id if there is one; see `subject`."""
+        name = self._name(scope, patient_id)
+        if name not in self._known and not self._location.join(SUBJECTS).exists(name):
+            return None
+        return self.subject(scope, patient_id)
 
     def subjects(self) -> Iterator[Subject]:
         """Every subject.
@@ -187,6 +191,12 @@ class Vault:
                 self._known.pop(name, None)
                 return True
         return False
+
+    def _name(self, scope: str, patient_id: str) -> str:
+        patient_id = " ".join(unicodedata.normalize("NFKC", patient_id).replace("\0", " ").split())
+        if not patient_id:
+            raise VaultError("found no patient id, needed one or the Study Instance UID in its place")
+        return hmac.digest(self._names, f"{scope}\0{patient_id}".encode(), hashlib.sha256).hex()
 
     def _read(self, content: bytes, name: str) -> Subject:
         fields = json.loads(self._unseal(content, name))

@@ -9,12 +9,14 @@ import contextlib
 import math
 import re
 import struct
-import zlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from imaging import ge
+from imaging.coils import coil_number
 from imaging.csa import look_up_csa
+from imaging.diffusion import IMAGE_COMMENTS, canon_vector
 from imaging.errors import ImagingError
 
 CSA, HEADER, FRAME, OWN = "SIEMENS CSA HEADER", "SIEMENS MR HEADER", "SIEMENS MR SDI 02", "LARMOR FACTS"
@@ -22,8 +24,7 @@ CSA, HEADER, FRAME, OWN = "SIEMENS CSA HEADER", "SIEMENS MR HEADER", "SIEMENS MR
 USUAL_BLOCKS: Mapping[str, int] = {FRAME: 0x11}
 """Block in which a vendor puts the elements of a creator; converters such as dcm2niix look there only."""
 
-_MOST_UNPACKED = 1 << 18
-_WORDS = frozenset({"DIRECTIONAL", "BMATRIX", "ISOTROPIC", "NONE"})
+_WORDS = frozenset({"DIRECTIONAL", "BMATRIX", "ISOTROPIC", "NONE", "LINEAR", "REVERSE_LINEAR"})
 _NUMBER = re.compile(r"[+-]?(\d{1,16}\.?\d{0,16}|\.\d{1,16})([eE][+-]?\d{1,2})?")
 _BINARY = {"FD": ("<d", -1e300, 1e300), "US": ("<H", 0, 0xFFFF), "SL": ("<i", -(2**31), 2**31 - 1)}
 
@@ -97,14 +98,16 @@ _GE_PROTOCOL: Mapping[str, _Fact] = {
     "VIEWORDER": _Fact(OWN, 0x002902, "IS", 1, "own-facts"),
     "SLICEORDER": _Fact(OWN, 0x002903, "IS", 1, "own-facts"),
 }
-"""Entry of GE's protocol data block to an element of ours.
+"""Entry of GE's protocol data block to an element of ours."""
 
-The view order is one of two settings that make the polarity of phase encoding; the other is in no block that is read,
-so that no element of the standard may say what the polarity is.
-"""
+_REORDERING = _Fact("", 0x00189034, "CS", 1, "physics")
+"""Direction of phase encoding, from GE's user data; newer scanners write the standard's element themselves."""
+_MULTIBAND = _Fact(OWN, 0x002908, "IS", 1, "own-facts")
+"""Slices excited at once, from GE's multiband parameters, whose other parts are text."""
+_COIL = _Fact(OWN, 0x00290D, "IS", 1, "own-facts")
+"""Element of a coil array, from Siemens' coil string."""
 
 _LINE = re.compile(rb"^(" + b"|".join(re.escape(name.encode()) for name in _PROTOCOL) + rb")[ \t]*=[ \t]*(\S+)", re.M)
-_ENTRY = re.compile(rb"\b(" + b"|".join(name.encode() for name in _GE_PROTOCOL) + rb")\s*=?\s*\"(\d{1,4})\"")
 
 
 def _image(blob: bytes) -> list[Derived]:
@@ -120,14 +123,32 @@ def _protocol(blob: bytes) -> list[Derived]:
     return _elements(_PROTOCOL, {name.decode(): (value.decode("latin-1"),) for name, value in _LINE.findall(text)})
 
 
-@lru_cache(maxsize=32)
 def _ge_protocol(blob: bytes) -> list[Derived]:
-    """GE's protocol data block: its length in four bytes, then a compressed list of entries."""
+    return _elements(_GE_PROTOCOL, {name: (value,) for name, value in ge.protocol_entries(blob).items()})
+
+
+def _ge_user_data(blob: bytes) -> list[Derived]:
+    return _elements({"": _REORDERING}, {"": (ge.reordering(blob),)})
+
+
+def _ge_multiband(value: bytes) -> list[Derived]:
+    return _elements({"": _MULTIBAND}, {"": (value.partition(b"\\")[0].strip(b" \0").decode("latin-1"),)})
+
+
+def _coil(value: bytes) -> list[Derived]:
+    """The number of one coil element, as `H7`; of groups of elements, and whatever else it may be, nothing leaves."""
+    number = coil_number(value.strip(b" \0").decode("latin-1"))
+    return _elements({"": _COIL}, {} if number is None else {"": (str(number),)})
+
+
+def _comment(blob: bytes) -> list[Derived]:
+    """Canon's Image Comments, where they are a b-value and a direction and nothing else."""
     try:
-        text = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(blob[4:], _MOST_UNPACKED)
-    except zlib.error:
+        vector = canon_vector(blob.strip(b"\0 "))
+    except ValueError:
         return []
-    return _elements(_GE_PROTOCOL, {name.decode(): (value.decode(),) for name, value in _ENTRY.findall(text)})
+    value = _packed("FD", list(vector)) if vector else None
+    return [Derived(OWN, 0x00290C, "FD", value, "own-facts")] if value else []
 
 
 BLOBS: Mapping[tuple[str, int], Callable[[bytes], list[Derived]]] = {
@@ -135,8 +156,13 @@ BLOBS: Mapping[tuple[str, int], Callable[[bytes], list[Derived]]] = {
     (CSA, 0x002920): _protocol,
     ("SIEMENS MR SDS 01", 0x002119): _protocol,
     ("GEMS_SERS_01", 0x00251B): _ge_protocol,
+    ("", IMAGE_COMMENTS): _comment,
+    ("GEMS_PARM_01", 0x00432A): _ge_user_data,
+    ("GEMS_PARM_01", 0x0043B6): _ge_multiband,
+    (HEADER, 0x00510F): _coil,
+    (FRAME, 0x00214F): _coil,
 }
-"""Blobs that are read, by creator and group << 8 | offset inside its block."""
+"""Blobs, and texts that may hold more than a fact, by creator and group << 8 | offset inside its block."""
 
 
 def derived(blobs: Mapping[tuple[str, int], bytes]) -> list[Derived]:

@@ -9,7 +9,7 @@ for every slice of a lake. The tests hold it to what pydicom reads.
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -30,7 +30,8 @@ MAX_DEPTH = 32
 MAX_INFLATED = 1 << 31
 """Largest deflated data set that is unpacked, so that a small file cannot fill the memory."""
 
-PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+PIXEL_DATA = 0x7FE00010
+PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})
 """Float Pixel Data, Double Float Pixel Data, Pixel Data."""
 
 _LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
@@ -38,6 +39,8 @@ _SHORT = frozenset(
     {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS"}
     | {b"ST", b"TM", b"UI", b"UL", b"US"}
 )
+_KNOWN = 4096
+"""Longest sequence that is remembered while walking through a data set, bytes."""
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 
@@ -98,8 +101,6 @@ def read_elements(data: bytes, wanted: Wanted) -> Elements:
     layout = Layout(syntax == IMPLICIT_LITTLE or _looks_implicit(buffer, start), little)
     values: dict[int, bytes] = {}
     walk = _Walk(buffer, layout, wanted)
-    if not layout.implicit and little:
-        start = _quickly(walk, buffer, start, values)
     end, tag, length = walk.collect(start, len(buffer), values, 0)
     return Elements(values, layout, syntax, buffer, tag, end, length)
 
@@ -117,6 +118,8 @@ def read_items(value: bytes, layout: Layout, wanted: Wanted) -> list[Elements]:
     """
     items = []
     position = 0
+    if _looks_implicit(value, 8):  # of unknown VR, since somebody on the way did not know the private element
+        layout = Layout(True, True)
     walk = _Walk(value, layout, wanted)
     order = "<" if layout.little else ">"
     while position + 8 <= len(value):
@@ -201,17 +204,32 @@ class _Heads(dict[bytes, int]):
 
 
 @cache
-def _heads(wanted: Wanted) -> _Heads:
+def heads_of(wanted: Wanted) -> Mapping[bytes, int]:
+    """What to do with an element, by its first six bytes in explicit VR little endian: see `_Heads`."""
     return _Heads(wanted)
 
 
-def _quickly(walk: "_Walk", data: bytes, position: int, values: dict[int, bytes]) -> int:
+def skip_sequence(data: bytes, position: int, vr: bytes) -> int:
+    """The place after a sequence of undefined length at the top of an explicit little endian data set.
+
+    Args:
+        data: the file.
+        position: where its first item starts.
+        vr: its VR; one of VR UN is written implicitly.
+
+    Raises:
+        ImagingError: as `read_elements`.
+    """
+    return _Walk(data, Layout(False, True), _nothing).skip(position, len(data), vr == b"UN", 1)
+
+
+def _quickly(walk: "_Walk", data: bytes, position: int, end: int, values: dict[int, bytes], depth: int) -> int:
     """Put wanted elements into `values` up to the first that needs a closer look; where that one stands.
 
-    Explicit VR little endian, which nearly all scanners write. Twice as fast as `_Walk.collect`, which goes on from
-    there.
+    Explicit VR little endian, which nearly all scanners write. Twice as fast as the rest of `_Walk.collect`, which goes
+    on from there.
     """
-    heads, end = _heads(walk.wanted), len(data)
+    heads = heads_of(walk.wanted)
     while position + 8 <= end:
         code = heads[data[position : position + 6]]
         if code < 0:
@@ -223,7 +241,7 @@ def _quickly(walk: "_Walk", data: bytes, position: int, values: dict[int, bytes]
             start = position + 8
             length = data[position + 6] | data[position + 7] << 8
         if length == UNDEFINED:
-            position = walk.skip(start, end, data[position + 4 : position + 6] == b"UN", 1)
+            position = walk.skip_known(data[position : position + 6], start, end, depth)
         elif start + length > end:
             break
         else:
@@ -236,10 +254,11 @@ def _quickly(walk: "_Walk", data: bytes, position: int, values: dict[int, bytes]
 class _Walk:
     """A pass over the elements of one data set."""
 
-    __slots__ = ("_bare", "_data", "_explicit", "_layout", "_order", "wanted")
+    __slots__ = ("_bare", "_data", "_explicit", "_layout", "_order", "_skipped", "wanted")
 
-    def __init__(self, data: bytes, layout: Layout, wanted: Wanted) -> None:
+    def __init__(self, data: bytes, layout: Layout, wanted: Wanted, skipped: dict[bytes, bytes] | None = None) -> None:
         self._data, self._layout, self.wanted = data, layout, wanted
+        self._skipped = {} if skipped is None else skipped
         self._order = "<" if layout.little else ">"
         self._explicit = struct.Struct(self._order + "HH2sH").unpack_from
         self._bare = struct.Struct(self._order + "HHI").unpack_from
@@ -253,6 +272,8 @@ class _Walk:
         if depth > MAX_DEPTH:
             raise _malformed(f"found sequences nested deeper than {MAX_DEPTH}, needed fewer")
         data, wanted = self._data, self.wanted
+        if not self._layout.implicit and self._layout.little:
+            position = _quickly(self, data, position, end, values, depth)
         head = self._implicit_head if self._layout.implicit else self._explicit_head
         while position + 8 <= end:
             tag, start, length, unknown = head(position)
@@ -288,9 +309,19 @@ class _Walk:
             length = self._bare(self._data, position)[2]  # delimiters, and elements some writers leave bare
         return group << 16 | element, start, length, vr == b"UN"
 
+    def skip_known(self, head: bytes, start: int, end: int, depth: int) -> int:
+        """The place after a sequence of undefined length; one that repeats, as in frame after frame, is compared."""
+        known = self._skipped.get(head)
+        if known and start + len(known) <= end and self._data.startswith(known, start):
+            return start + len(known)
+        after = self.skip(start, end, head[4:] == b"UN", depth + 1)
+        if after - start <= _KNOWN:
+            self._skipped[head] = self._data[start:after]
+        return after
+
     def skip(self, position: int, end: int, unknown: bool, depth: int) -> int:
         """The place after a sequence of undefined length; of unknown VR it is implicit (PS3.5 section 6.2.2)."""
-        inner = _Walk(self._data, Layout(True, True) if unknown else self._layout, _nothing)
+        inner = _Walk(self._data, Layout(True, True) if unknown else self._layout, _nothing, self._skipped)
         while position + 8 <= end:
             group, element, length = inner._bare(self._data, position)
             tag = group << 16 | element

@@ -4,7 +4,6 @@ Belongs here: which instances have usable slices, a header for each slice with i
 out. Which slices make a volume is `imaging.series`.
 """
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,11 @@ from numpy.typing import NDArray
 from imaging.errors import ImagingError
 from imaging.geometry import directions
 from imaging.header import Header
+from imaging.mosaic import tiling
 from schemas.reasons import Reason
+
+FLOATING = {0x7FE00008: 32, 0x7FE00009: 64}
+"""Float Pixel Data and Double Float Pixel Data: bits of a pixel (PS3.3 C.7.6.24 and C.7.6.25)."""
 
 PARALLEL_COSINE = 0.999
 """The stated slice normal and that of the image plane agree, but for their sign, within 2.6 degrees."""
@@ -27,15 +30,15 @@ def frames_of(header: Header) -> tuple[Header, ...]:
         ImagingError: UNSUPPORTED where a mosaic does not say how its slices are ordered or apart,
             GEOMETRY_INCONSISTENT where it has no usable orientation, PIXELS_INVALID where its tiles do not fit.
     """
-    return _mosaic(header) if header.mosaic else header.planes or (header,)
+    return header.planes or (_mosaic(header) if header.mosaic else (header,))
 
 
 def require_image(header: Header) -> None:
     """Refuse what is no MR image that this room can read.
 
     Raises:
-        ImagingError: NOT_AN_IMAGE, NOT_MR, UNSUPPORTED (colour, frames without geometry, floating point pixels), or
-            PIXELS_INVALID (an empty matrix, impossible bits).
+        ImagingError: NOT_AN_IMAGE, NOT_MR, UNSUPPORTED (colour, frames without geometry), or PIXELS_INVALID (an empty
+            matrix, impossible bits).
     """
     if not header.pixel_tag:
         raise ImagingError(Reason.NOT_AN_IMAGE, "found no pixel data, needed an image")
@@ -47,35 +50,39 @@ def require_image(header: Header) -> None:
         raise ImagingError(Reason.UNSUPPORTED, "found a mosaic without its number of slices, needed it to cut it up")
     if header.frames != 1 and not header.planes:
         raise ImagingError(Reason.UNSUPPORTED, "found several frames without functional groups, needed the groups")
-    if header.pixel_tag != 0x7FE00010:
-        raise ImagingError(Reason.UNSUPPORTED, "found floating point pixel data, needed integers")
     if not (header.rows and header.columns):
         raise ImagingError(Reason.PIXELS_INVALID, "found an image without rows or columns, needed both")
+    _require_bits(header)
+
+
+def _require_bits(header: Header) -> None:
+    if header.pixel_tag in FLOATING:
+        if header.bits_allocated != FLOATING[header.pixel_tag]:
+            raise ImagingError(Reason.PIXELS_INVALID, "found bits that are not those of floating point pixels")
+        return
     fits = 0 < header.bits_stored <= header.high_bit + 1 <= header.bits_allocated
-    if header.bits_allocated not in (8, 16, 32) or not fits:
-        raise ImagingError(Reason.PIXELS_INVALID, "found impossible bits, needed stored <= allocated, of 8, 16 or 32")
+    if header.bits_allocated not in (1, 8, 16, 32) or not fits:
+        raise ImagingError(
+            Reason.PIXELS_INVALID, "found impossible bits, needed stored <= allocated, of 1, 8, 16 or 32"
+        )
 
 
-def cut(pixels: NDArray[Any], mosaic: int) -> NDArray[Any]:
+def cut(pixels: NDArray[Any], header: Header) -> NDArray[Any]:
     """The tiles of a mosaic.
 
     Args:
         pixels: (rows, columns) of the whole instance.
-        mosaic: number of slices; 0: not a mosaic.
+        header: its header.
 
     Returns:
-        (mosaic, rows / n, columns / n), n the smallest square that holds all tiles; or the pixels as they are.
+        (slices, rows of a tile, columns of a tile); or the pixels as they are, where they are no mosaic.
     """
-    if not mosaic:
+    if not header.mosaic:
         return pixels
-    edge = _edge(mosaic)
-    rows, columns = pixels.shape[0] // edge, pixels.shape[1] // edge
-    tiles = pixels.reshape(edge, rows, edge, columns).swapaxes(1, 2)
-    return tiles.reshape(edge * edge, rows, columns)[:mosaic]
-
-
-def _edge(mosaic: int) -> int:
-    return math.isqrt(mosaic - 1) + 1
+    down, across = tiling(header.mosaic, header.vendor)
+    rows, columns = pixels.shape[0] // down, pixels.shape[1] // across
+    tiles = pixels.reshape(down, rows, across, columns).swapaxes(1, 2)
+    return tiles.reshape(down * across, rows, columns)[: header.mosaic]
 
 
 def _mosaic(header: Header) -> tuple[Header, ...]:
@@ -87,13 +94,13 @@ def _mosaic(header: Header) -> tuple[Header, ...]:
 
     Source: nibabel, "Siemens mosaic format"; dcm2niix, Siemens notes.
     """
-    edge = _edge(header.mosaic)
-    if header.rows % edge or header.columns % edge:
+    down, across = tiling(header.mosaic, header.vendor)
+    if header.rows % down or header.columns % across:
         raise ImagingError(Reason.PIXELS_INVALID, "found a mosaic whose matrix is no multiple of its tiles")
     if not header.slice_spacing or header.slice_spacing <= 0 or not header.position or not header.pixel_spacing:
         raise ImagingError(Reason.UNSUPPORTED, "found a mosaic without position or spacing between slices, needed both")
     row, column, _ = directions(header.orientation)
-    rows, columns = header.rows // edge, header.columns // edge
+    rows, columns = header.rows // down, header.columns // across
     first = np.array(header.position)
     first = first + row * header.pixel_spacing[1] * (header.columns - columns) / 2
     first = first + column * header.pixel_spacing[0] * (header.rows - rows) / 2

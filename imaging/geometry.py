@@ -30,6 +30,12 @@ COSINE_TOLERANCE = 1e-3
 MAX_MISSING_SHARE = 0.5
 """Stacks with more places empty than this are rather two stacks, or positions that mean something else."""
 
+MIN_SLAB = 3
+"""Slices of a slab, on average: fewer are no slabs, but one stack of varying distances."""
+
+GAP_DIGITS = 3
+"""Decimals of a gap: positions are not written finer."""
+
 TILT_TOLERANCE_DEGREES = 0.1
 """Stacks leaning less than this count as upright: the corner then moves less than 2 per mille of the distance."""
 
@@ -63,6 +69,13 @@ class Grid:
     def missing(self) -> NDArray[np.int64]:
         """(m,) places in the stack that no slice fills."""
         return np.setdiff1d(np.arange(self.depth), self.index)
+
+    def gap(self, thickness: float | None) -> float | None:
+        """Millimetres along the normal between a slice of this thickness and the next; None where there is none."""
+        if self.depth < 2 or not thickness or thickness <= 0:
+            return None
+        distance = float(np.linalg.norm(self.affine[:3, 2]) * np.cos(np.radians(self.tilt)))
+        return round(distance - thickness, GAP_DIGITS) + 0.0
 
 
 def stack(
@@ -108,6 +121,27 @@ def stack(
     return Grid(LPS_TO_RAS @ affine, order, index, int(index[-1]) + 1, tilt)
 
 
+def slabs(distance: ArrayLike) -> NDArray[np.int64] | None:
+    """Runs of equally spaced slices in a stack whose slices are not.
+
+    Args:
+        distance: (n,) along the normal, mm, ascending.
+
+    Returns:
+        (n,) number of the run that each slice belongs to; None where there is one, or where runs are so short that they
+        rather are one stack of varying distances.
+    """
+    steps = np.diff(np.asarray(distance, dtype=np.float64))
+    run = np.zeros(len(steps) + 1, dtype=np.int64)
+    fresh = True
+    for k, step in enumerate(steps):
+        apart = not fresh and abs(step - steps[k - 1]) > GAP_TOLERANCE * min(step, steps[k - 1])
+        run[k + 1] = run[k] + apart
+        fresh = apart
+    counts = np.bincount(run)
+    return run if len(counts) > 1 and counts.min() >= 2 and len(counts) * MIN_SLAB <= len(run) else None
+
+
 def directions(orientation: ArrayLike) -> tuple[Affine, Affine, Affine]:
     """Unit directions of a row, of a column, and of the slice normal, LPS.
 
@@ -126,6 +160,15 @@ def directions(orientation: ArrayLike) -> tuple[Affine, Affine, Affine]:
         raise _inconsistent("found an orientation that is not two perpendicular unit vectors", "direction cosines")
     normal = np.cross(row, column)
     return row, column, normal / np.linalg.norm(normal)
+
+
+def is_regular(distance: NDArray[np.float64]) -> bool:
+    """Whether slices at these ascending distances, mm, are one stack, some perhaps missing."""
+    try:
+        _places(distance)
+    except ImagingError:
+        return False
+    return True
 
 
 def _places(distance: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -5,14 +5,30 @@ Belongs here: which elements are read, under which names and units. The bytes ar
 LPS millimetres. Nothing here names the patient.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from imaging.diffusion import DIFFUSION_PRIVATE, DIFFUSION_TAGS, GE_ACQUISITION, PrivateElements, weighting
+from imaging import statements
+from imaging.diffusion import (
+    CANON_START,
+    DIFFUSION_PRIVATE,
+    DIFFUSION_TAGS,
+    GE_ACQUISITION,
+    IMAGE_COMMENTS,
+    PrivateElements,
+    is_trace,
+    philips_order,
+    weighted_by_blob,
+    weighting,
+)
 from imaging.elements import Elements, read_elements
-from imaging.mosaic import MOSAIC_PRIVATE, mosaic_layout
+from imaging.mosaic import MOSAIC_PRIVATE, mosaic_layout, stated_tiles, tiling
 from imaging.multiframe import ENHANCED_TAGS, PER_FRAME, frame_values
-from imaging.values import CHARACTER_SET, Values, invalid
+from imaging.pepolar import PEPOLAR_PRIVATE, pepolar
+from imaging.pixel_facts import MAPPING, component, real_world, rescale, spacing
+from imaging.scanned import BLOBS, NOTHING, OWN_PRIVATE, SCANNED_PRIVATE, SCANNED_TAGS, Scanned, clock, scanned
+from imaging.values import CHARACTER_SET, Values
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4.1"
@@ -55,21 +71,25 @@ class Header:
     protocol_name: str = ""
     """Protocol Name (0018,1030)."""
     sequence_name: str = ""
-    """Sequence Name (0018,0024), or GE's Internal Pulse Sequence Name."""
+    """Sequence Name (0018,0024), Pulse Sequence Name (0018,9005), or GE's Internal Pulse Sequence Name."""
     scanning_sequence: tuple[str, ...] = ()
     """Scanning Sequence (0018,0020): SE, IR, GR, EP, RM."""
     sequence_variant: tuple[str, ...] = ()
     """Sequence Variant (0018,0021): SK, MTC, SS, TRSS, SP, MP, OSP."""
     scan_options: tuple[str, ...] = ()
     """Scan Options (0018,0022)."""
+    spectral: tuple[str, ...] = ()
+    """SUPPRESS_ with Spectrally Selected Suppression (0018,9025), EXCITE_ with Excitation (0018,9026)."""
+    acquisition_contrast: tuple[str, ...] = ()
+    """Acquisition Contrast (0008,9209); ASL, TOF, PHASE_CONTRAST where the pulse sequence module says so."""
     acquisition_type: str = ""
     """MR Acquisition Type (0018,0023): 2D or 3D."""
     angio: str = ""
     """Angio Flag (0018,0025): Y or N."""
-    contrast_agent: bool = False
-    """Whether Contrast/Bolus Agent (0018,0010) has a value; the text is not kept."""
+    contrast_agent: bool | None = None
+    """Whether a contrast agent was given, None where nothing says so; names of agents are not kept."""
     body_part: str = ""
-    """Body Part Examined (0018,0015), upper case."""
+    """Body Part Examined (0018,0015), or the meaning of Anatomic Region (0008,2218), upper case."""
     repetition_time: float | None = None
     """Repetition Time (0018,0080), ms."""
     echo_time: float | None = None
@@ -98,6 +118,10 @@ class Header:
     """Content Time (0008,0033), seconds since midnight."""
     trigger_time: float | None = None
     """Trigger Time (0018,1060), ms."""
+    clock: float | None = None
+    """Time since the scan began, s; GE's in a unit that differs between releases. See `imaging.scanned.clock`."""
+    scanned: Scanned = NOTHING
+    """Phase encoding, read-out, slice order, labelling and receive coil."""
     position: Vector = ()
     """Image Position (Patient) (0020,0032), 3 numbers, LPS mm."""
     orientation: Vector = ()
@@ -138,6 +162,14 @@ class Header:
     """Diffusion weighting, s/mm2."""
     gradient: Vector = ()
     """Unit direction of the diffusion gradient, LPS; empty: none, or not directional."""
+    trace: bool = False
+    """A mean over directions that stands beside the weighted images: Diffusion Directionality (0018,9075) ISOTROPIC."""
+    pepolar: int = 0
+    """Order of polarities of phase encoding in a GE scan that stores reversed ones upside down (`imaging.pepolar`)."""
+    dimension_index: Vector = ()
+    """Dimension Index Values (0020,9157) of a frame."""
+    diffusion_number: Vector = ()
+    """Philips' numbers of a weighting: the order of acquisition, or those of b-value and direction."""
     sex: str = ""
     """Patient's Sex (0010,0040): M, F or O."""
     age: int | None = None
@@ -159,11 +191,10 @@ class Header:
         return next((vendor for word, vendor in _VENDORS.items() if name.startswith(word)), "other")
 
 
+FIELDS = tuple(field.name for field in fields(Header))
+
 _VENDORS = {"GE": "ge", "SIEMENS": "siemens", "PHILIPS": "philips", "CANON": "canon", "TOSHIBA": "canon", "UIH": "uih"}
 
-_PHILIPS_SCALE = ("PHILIPS MR IMAGING DD 001", 0x2005)
-_GE_PARAMETERS = ("GEMS_PARM_01", 0x0043)
-_GE_COMPONENTS = {0: "MAGNITUDE", 1: "PHASE", 2: "REAL", 3: "IMAGINARY"}
 
 _STANDARD = frozenset(
     {0x0020000D, 0x0020000E, 0x00080018, 0x00080016, 0x00080060, 0x00080070, 0x00081090, 0x00180087, 0x00080008}
@@ -171,16 +202,24 @@ _STANDARD = frozenset(
     | {0x00180010, 0x00180015, 0x00180080, 0x00180081, 0x00180082, 0x00181314, 0x00180091, 0x00180086, 0x00200011}
     | {0x00200012, 0x00200013, 0x00200100, 0x00200105, 0x00080032, 0x00080033, 0x00181060, 0x00200032, 0x00200037}
     | {0x00280030, 0x00180050, 0x00180088, 0x00280010, 0x00280011, 0x00280008, 0x00280100, 0x00280101, 0x00280102}
-    | {0x00280103, 0x00280002, 0x00280004, 0x00281052, 0x00281053, 0x00100040, 0x00101010, CHARACTER_SET}
+    | {0x00280103, 0x00280002, 0x00280004, 0x00281052, 0x00281053, 0x00100040, 0x00101010, CHARACTER_SET, MAPPING}
     | DIFFUSION_TAGS
     | ENHANCED_TAGS
+    | SCANNED_TAGS
+    | statements.TAGS
 )
 _PRIVATE: dict[int, frozenset[int]] = {
-    group: DIFFUSION_PRIVATE.get(group, frozenset()) | MOSAIC_PRIVATE.get(group, frozenset()) | extra
+    group: frozenset().union(
+        *(dialect.get(group, ()) for dialect in (DIFFUSION_PRIVATE, MOSAIC_PRIVATE, PEPOLAR_PRIVATE, SCANNED_PRIVATE))
+    )
+    | extra
     for group, extra in {
         0x0019: frozenset({0x9E}),
+        0x0021: frozenset[int](),
+        0x0025: frozenset[int](),
         0x0029: frozenset[int](),
         0x0043: frozenset({0x2F}),
+        0x0051: frozenset[int](),
         0x2001: frozenset[int](),
         0x2005: frozenset({0x0E}),
         0x0065: frozenset[int](),
@@ -217,10 +256,38 @@ def header_of(elements: Elements) -> Header:
         ImagingError: HEADER_INVALID as `read_header`.
     """
     header = _flat_header(elements)
+    if header.mosaic > 0 and header.vendor == "uih":
+        tiles = _tiles(elements, header)
+        return replace(header, planes=tiles) if tiles else replace(header, mosaic=-1)
     frames = frame_values(elements, header.frames)
     if not frames:
         return header
-    return replace(header, planes=tuple(_flat_header(replace(elements, values=values)) for values in frames))
+    return replace(header, planes=tuple(_planes(elements, frames)))
+
+
+def _planes(elements: Elements, frames: list[dict[int, bytes]]) -> Iterator[Header]:
+    """Headers of frames; what frames share is read once."""
+    known: dict[Hashable, dict[str, Any]] = {}
+    for values in frames:
+        frame = replace(elements, values=values)
+        shared = tuple(item for item in values.items() if item[0] not in OWN)
+        if shared in known:
+            yield Header(**known[shared] | own(frame))
+            continue
+        header = _flat_header(frame)
+        known[shared] = {name: getattr(header, name) for name in FIELDS}
+        yield header
+
+
+def _tiles(elements: Elements, header: Header) -> tuple[Header, ...]:
+    """Headers of the tiles of a United Imaging mosaic; none where it does not state where each of them lies."""
+    down, across = tiling(header.mosaic, header.vendor)
+    tiles = stated_tiles(elements)
+    whole = header.rows % down == 0 and header.columns % across == 0
+    if not whole or len(tiles) != header.mosaic or not all(position for position, _ in tiles):
+        return ()
+    one = replace(header, rows=header.rows // down, columns=header.columns // across, mosaic=0)
+    return tuple(replace(one, position=position, acquisition_time=time) for position, time in tiles)
 
 
 def repeats(elements: Elements) -> tuple[tuple[int, bytes], ...] | None:
@@ -229,10 +296,12 @@ def repeats(elements: Elements) -> tuple[tuple[int, bytes], ...] | None:
     Instances for which it is equal have equal headers, `own` aside.
     """
     values = elements.values
-    if PER_FRAME in values or b"MOSAIC" in values.get(0x00080008, b""):
+    kind = values.get(0x00080008, b"")
+    if PER_FRAME in values or b"MOSAIC" in kind or 0x00651051 in values or weighted_by_blob(values, kind):
         return None
-    # vendor headers of many kilobytes are read of mosaics only
-    return tuple(item for item in values.items() if item[0] not in _OWN and item[0] >> 16 != _CSA_GROUP)
+    if not values.get(IMAGE_COMMENTS, CANON_START).startswith(CANON_START):
+        del values[IMAGE_COMMENTS]  # only Canon's say something of the image
+    return tuple(item for item in values.items() if item[0] not in OWN)
 
 
 def own(elements: Elements) -> dict[str, Any]:
@@ -250,18 +319,22 @@ def own(elements: Elements) -> dict[str, Any]:
         "acquisition_time": _first(values.moment(0x00189074), values.seconds(0x00080032)),
         "content_time": values.seconds(0x00080033),
         "trigger_time": values.number(0x00181060),
+        "clock": clock(elements.values, values),
         "position": values.numbers(0x00200032, 3),
+        "dimension_index": values.longs(0x00209157),
         "pixel_tag": elements.pixel_tag,
         "pixel_offset": elements.pixel_offset,
         "pixel_length": elements.pixel_length,
     }
 
 
-_OWN = frozenset(
+OWN = frozenset(
     {0x00080018, 0x00200012, 0x00200013, 0x00200100, 0x00209128, 0x00189074, 0x00080032, 0x00080033, 0x00181060}
-    | {0x00200032}
+    | {0x00200032, 0x0020930D, 0x00209157}
+    | OWN_PRIVATE
+    | BLOBS
 )
-_CSA_GROUP = 0x0029
+"""Tags of what `own` reads."""
 
 
 def _flat_header(elements: Elements) -> Header:
@@ -269,7 +342,7 @@ def _flat_header(elements: Elements) -> Header:
     private = PrivateElements(values, elements.values)
     manufacturer = values.text(0x00080070)
     b_value, gradient = weighting(values, private)
-    slope, intercept = rescale(values, private)
+    slope, intercept = real_world(elements, manufacturer) or rescale(values, private)
     frames = values.integer(0x00280008)
     image_type = values.words(0x00089007) or values.words(0x00080008)
     mosaic, slice_normal = mosaic_layout(values, private, image_type)
@@ -285,17 +358,19 @@ def _flat_header(elements: Elements) -> Header:
         model=values.text(0x00081090),
         field_strength=values.number(0x00180087),
         image_type=image_type,
-        component=_component(values, private),
+        component=component(values, private),
         series_description=values.text(0x0008103E),
         protocol_name=values.text(0x00181030),
-        sequence_name=values.text(0x00180024) or values.text(private.tag(GE_ACQUISITION, 0x9E)),
-        scanning_sequence=values.words(0x00180020) or _pulse_sequence(values),
+        sequence_name=statements.first_text(values, 0x00180024, 0x00189005, private.tag(GE_ACQUISITION, 0x9E)),
+        scanning_sequence=values.words(0x00180020) or statements.pulse_sequence(values),
         sequence_variant=values.words(0x00180021),
         scan_options=values.words(0x00180022),
+        spectral=statements.spectral(values),
+        acquisition_contrast=statements.weighting(values),
         acquisition_type=values.text(0x00180023),
         angio=values.text(0x00180025),
-        contrast_agent=bool(values.raw(0x00180010)),
-        body_part=values.text(0x00180015).upper(),
+        contrast_agent=statements.contrast_agent(values),
+        body_part=statements.body_part(values, elements.layout),
         repetition_time=values.number(0x00180080),
         echo_time=_first(values.doubles(0x00189082), values.number(0x00180081)),
         inversion_time=_first(values.doubles(0x00189079), values.number(0x00180082)),
@@ -305,7 +380,7 @@ def _flat_header(elements: Elements) -> Header:
         series_number=values.integer(0x00200011),
         temporal_positions=values.integer(0x00200105),
         orientation=values.numbers(0x00200037, 6),
-        pixel_spacing=_spacing(values),
+        pixel_spacing=spacing(values),
         slice_thickness=values.number(0x00180050),
         slice_spacing=values.number(0x00180088),
         rows=values.short(0x00280010) or 0,
@@ -323,57 +398,15 @@ def _flat_header(elements: Elements) -> Header:
         intercept=intercept,
         b_value=b_value,
         gradient=gradient,
+        trace=is_trace(values, private),
+        pepolar=pepolar(values, private),
+        diffusion_number=philips_order(values, private),
+        scanned=scanned(values, private),
         sex=values.text(0x00100040).upper(),
         age=values.years(0x00101010),
         **own(elements),
     )
 
 
-def rescale(values: Values, private: PrivateElements) -> tuple[float, float]:
-    """Slope and intercept from stored to real values.
-
-    Philips writes a display scale into Rescale Slope (0028,1053) that differs between series and scans of one
-    subject; the floating point value that the scanner measured is (stored * RS + RI) / (RS * SS) with the Scale Slope
-    SS (2005,xx0E). Where SS is there, that one is used, as dcm2niix does, so that intensities can be compared; dcm2niix
-    computes it in single precision, which moves its slope by up to 1e-5 of ours.
-
-    Raises:
-        ImagingError: HEADER_INVALID where Rescale Slope is zero.
-
-    Source: DICOM PS3.3 C.11.1; Chenevert et al., Translational Oncology 7:65, 2014 (Philips).
-    """
-    slope, intercept = values.number(0x00281053), values.number(0x00281052) or 0.0
-    if slope == 0:
-        raise invalid(0x00281053, "zero", "a slope that keeps values apart")
-    slope = 1.0 if slope is None else slope
-    scale = private.small_float(_PHILIPS_SCALE, 0x0E)
-    if not scale:
-        return slope, intercept
-    return 1.0 / scale, intercept / (slope * scale)
-
-
 def _first(preferred: tuple[float, ...], other: float | None) -> float | None:
     return preferred[0] if preferred else other
-
-
-def _pulse_sequence(values: Values) -> tuple[str, ...]:
-    """Scanning Sequence in classic words, from the elements of an enhanced instance."""
-    kind = {"SPIN": ("SE",), "GRADIENT": ("GR",), "BOTH": ("SE", "GR")}.get(values.text(0x00189008), ())
-    planar = ("EP",) if values.text(0x00189018) == "YES" else ()
-    inversion = ("IR",) if values.text(0x00189009) == "YES" else ()
-    return kind + planar + inversion
-
-
-def _component(values: Values, private: PrivateElements) -> str:
-    stated = values.text(0x00089208).upper()
-    if stated:
-        return stated
-    coded = values.short(private.tag(_GE_PARAMETERS, 0x2F))
-    return "" if coded is None else _GE_COMPONENTS.get(coded, "")
-
-
-def _spacing(values: Values) -> Vector:
-    spacing = values.numbers(0x00280030)
-    if spacing and (len(spacing) != 2 or min(spacing) <= 0):
-        raise invalid(0x00280030, "other than two positive numbers", "spacing between rows and between columns")
-    return spacing

@@ -3,16 +3,13 @@
 Belongs here: remembering. What a header is and how one is read is `imaging.header`.
 """
 
-from dataclasses import fields
 from typing import Any
 
-from imaging.elements import read_elements
-from imaging.header import Header, header_of, own, repeats, wanted
+from imaging.header import FIELDS, OWN, Header, header_of, own, repeats, wanted
+from imaging.patterns import Patterns
 
 MOST = 4096
 """Headers remembered: a series has one for each weighting or echo, and deliveries come series by series."""
-
-_FIELDS = tuple(field.name for field in fields(Header))
 
 
 class HeaderReader:
@@ -20,6 +17,7 @@ class HeaderReader:
 
     def __init__(self) -> None:
         """Make a reader that has seen nothing."""
+        self._patterns = Patterns(wanted, OWN)
         self._seen: dict[tuple[object, ...], dict[str, Any]] = {}
 
     def read(self, data: bytes) -> Header:
@@ -31,7 +29,7 @@ class HeaderReader:
         Raises:
             ImagingError: as `imaging.header.read_header`.
         """
-        elements = read_elements(data, wanted)
+        elements = self._patterns.read(data)
         shared = repeats(elements)
         if shared is None:
             return header_of(elements)
@@ -42,5 +40,5 @@ class HeaderReader:
         header = header_of(elements)
         if len(self._seen) >= MOST:
             self._seen.clear()
-        self._seen[key] = {name: getattr(header, name) for name in _FIELDS}
+        self._seen[key] = {name: getattr(header, name) for name in FIELDS}
         return header

@@ -4,34 +4,47 @@ Belongs here: functional groups (PS3.3 C.7.6.16), shared and per frame, and Phil
 What the elements mean is `imaging.header`.
 """
 
-from imaging.elements import Elements, Layout, read_items
+from imaging.elements import Elements, Layout, Wanted, read_items
 from imaging.errors import ImagingError
 from schemas.reasons import Reason
 
 SHARED, PER_FRAME = 0x52009229, 0x52009230
 
-_PHILIPS_COPY = "PHILIPS MR IMAGING DD 005"
-"""Creator of (2005,xx0F), a sequence of the elements that Philips' classic instances have."""
+_CREATORS = frozenset({b"PHILIPS MR IMAGING DD 005", b"SIEMENS MR SDI 02"})
+"""Creators of (2005,xx0F), the elements that Philips' classic instances have, and (0021,xxFE), Siemens' of a frame."""
+
+ANATOMIC_REGION = 0x00082218
 
 _CONTENT = {
     0x00209113: frozenset({0x00200032}),  # Plane Position
     0x00209116: frozenset({0x00200037}),  # Plane Orientation
     0x00289110: frozenset({0x00280030, 0x00180050, 0x00180088}),  # Pixel Measures
     0x00289145: frozenset({0x00281052, 0x00281053}),  # Pixel Value Transformation
-    0x00209111: frozenset({0x00209128, 0x00189074}),  # Frame Content: temporal position, acquisition time
+    0x00209111: frozenset({0x00209128, 0x00209157, 0x00189074}),  # Frame Content: indices, acquisition time
     0x00189114: frozenset({0x00189082}),  # MR Echo: effective echo time
     0x00189112: frozenset({0x00180080, 0x00181314, 0x00180091}),  # MR Timing: TR, flip angle, echo train
-    0x00189115: frozenset({0x00189079, 0x00189009}),  # MR Modifier: inversion times, inversion recovery
-    0x00189117: frozenset({0x00189087, 0x00189076}),  # MR Diffusion: b-value, direction below
+    0x00189115: frozenset({0x00189079, 0x00189009, 0x00189026}),  # MR Modifier: inversion, selective excitation
+    0x00189117: frozenset({0x00189075, 0x00189087, 0x00189076}),  # MR Diffusion: kind, b-value, direction below
     0x00189076: frozenset({0x00189089}),  # Diffusion Gradient Direction
-    0x00189226: frozenset({0x00089007, 0x00089208}),  # MR Image Frame Type
+    0x00189226: frozenset({0x00089007, 0x00089208, 0x00089209}),  # MR Image Frame Type
+    0x00189341: frozenset({0x00189342}),  # Contrast/Bolus Usage: administered
+    0x00209071: frozenset({ANATOMIC_REGION}),  # Frame Anatomy
+    0x00189125: frozenset({0x00181312}),  # MR FOV/Geometry: phase-encoding direction in the plane
+    0x00189042: frozenset({0x00181250}),  # MR Receive Coil: name
+    0x00189251: frozenset({0x00189257}),  # MR Arterial Spin Labeling: context
+    0x00209310: frozenset({0x0020930D}),  # Temporal Position: time offset
     0x00409096: frozenset({0x00409224, 0x00409225}),  # Real World Value Mapping
 }
 """Functional group to the elements that are read of it."""
 
-ENHANCED_TAGS = frozenset().union(*_CONTENT.values()) | {SHARED, PER_FRAME, 0x00189008, 0x00189018, 0x00189012}
-"""Elements that the frames of enhanced instances have beside the classic ones; Echo Pulse Sequence, Echo Planar Pulse
-Sequence and Multiple Spin Echo stand at the top."""
+ENHANCED_TAGS = frozenset().union(*_CONTENT.values()) | {SHARED, PER_FRAME} | {
+    0x00189005, 0x00189008, 0x00189012, 0x00189014, 0x00189015, 0x00189018, 0x00189025, 0x00189250,
+}  # fmt: skip
+"""Elements that the frames of enhanced instances have beside the classic ones; those of the pulse sequence module (its
+name, echoes, phase contrast, time of flight, echo planar, spectral suppression, spin labelling) stand at the top."""
+
+_SEQUENCES = {0x0021: 0xFE, 0x2005: 0x0F}
+"""Private sequences with elements of a frame, Siemens' and Philips', by group: low byte."""
 
 Raw = dict[int, bytes]
 
@@ -58,46 +71,69 @@ def frame_values(elements: Elements, frames: int) -> list[Raw]:
         raise ImagingError(
             Reason.HEADER_INVALID, f"found functional groups of {len(items)} frames, needed one for each of {frames}"
         )
-    shared: Raw = {}
+    groups, shared = _Groups(layout), Raw()
     for item in read_items(elements.values.get(SHARED, b""), layout, _group):
-        shared |= _flat(item.values, layout)
-    return [top | shared | _flat(item.values, layout) for item in items]
+        shared |= groups.flat(item.values)
+    return [top | shared | groups.flat(item.values) for item in items]
 
 
 def _group(tag: int) -> bool:
-    private = tag >> 16 == 0x2005
-    return tag in _CONTENT or (private and (tag & 0xFFFF <= 0xFF or tag & 0xFF == 0x0F))
+    low = _SEQUENCES.get(tag >> 16)
+    return tag in _CONTENT or (low is not None and (tag & 0xFFFF <= 0xFF or tag & 0xFF == low))
 
 
-def _flat(groups: Raw, layout: Layout) -> Raw:
-    """The elements of functional groups, first items only; the standard's win over Philips' copies."""
-    flat: Raw = {}
-    copy = _philips_copy(groups)
-    if copy:
-        for item in read_items(groups[copy], layout, _copied)[:1]:
-            flat |= item.values
-    for group, content in _CONTENT.items():
-        if group not in groups:
-            continue
-        for item in read_items(groups[group], layout, content.__contains__)[:1]:
-            flat |= item.values
-            if 0x00189076 in item.values:
-                flat |= _flat({0x00189076: item.values[0x00189076]}, layout)
-    flat.pop(0x00189076, None)
-    return flat
+class _Groups:
+    """Reads functional groups, each that repeats once."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._known: dict[tuple[int, bytes], Raw] = {}
+
+    def flat(self, groups: Raw) -> Raw:
+        """The elements of functional groups, first items only; the standard's win over vendors' copies."""
+        flat: Raw = {}
+        for sequence in _private_sequences(groups):
+            flat |= self._first(sequence, groups[sequence], _copied)
+        for group, content in _CONTENT.items():
+            if group in groups:
+                flat |= self._first(group, groups[group], content.__contains__)
+        direction = flat.pop(_DIRECTION, None)
+        return flat if direction is None else flat | self.flat({_DIRECTION: direction})
+
+    def _first(self, group: int, value: bytes, wanted: Wanted) -> Raw:
+        known = self._known.get((group, value))
+        if known is None:
+            items = read_items(value, self._layout, wanted)
+            known = self._known[group, value] = items[0].values if items else {}
+        return known
 
 
-def _philips_copy(groups: Raw) -> int:
+_DIRECTION = 0x00189076
+"""Diffusion Gradient Direction Sequence, a group inside the group MR Diffusion."""
+
+
+def _private_sequences(groups: Raw) -> list[int]:
+    """Tags of the vendors' sequences that hold elements of a frame."""
+    found = []
     for tag, value in groups.items():
-        if tag >> 16 == 0x2005 and tag & 0xFFFF <= 0xFF and value.strip(b"\0 ").upper() == _PHILIPS_COPY.encode():
-            sequence = 0x20050000 | (tag & 0xFF) << 8 | 0x0F
-            return sequence if sequence in groups else 0
-    return 0
+        group, block = tag >> 16, tag & 0xFFFF
+        if group in _SEQUENCES and block <= 0xFF and value.strip(b"\0 ").upper() in _CREATORS:
+            found.append(group << 16 | block << 8 | _SEQUENCES[group])
+    return [sequence for sequence in found if sequence in groups]
 
 
 def _copied(tag: int) -> bool:
-    """Of the copy: scan parameters, b-values and directions, scale slope; not its rounded geometry."""
+    """Of a copy: scan parameters, b-values and directions, scale slope, label, time; not its rounded geometry."""
     group, element = tag >> 16, tag & 0xFFFF
-    if group in (0x2001, 0x2005):
-        return element <= 0xFF or element & 0xFF in (0x03, 0x0E, 0xB0, 0xB1, 0xB2)
+    if group in _COPIED:
+        return element <= 0xFF or element & 0xFF in _COPIED[group]
     return tag in (0x00180020, 0x00180021, 0x00180086, 0x00280053)
+
+
+_COPIED = {
+    0x0021: frozenset({0x04, 0x1C, 0x4F, 0x53}),
+    0x0029: frozenset({0x0D}),
+    0x2001: frozenset({0x03, 0x04}),
+    0x2005: frozenset({0x0E, 0x29, 0xA0, 0xB0, 0xB1, 0xB2}),
+}
+"""Low bytes of private elements that are read of a copy, by group."""

@@ -1,7 +1,8 @@
 """NIfTI in and out, without loss of a voxel and without free text.
 
 Belongs here: NIfTI-1 single files. Free-text header fields (description, intent name, auxiliary file, extensions) are
-neither read nor written, because people put names and dates into them. BIDS sidecars are not this module's business.
+neither read nor written, because people put names and dates into them. What files beside an image say of it is
+`imaging.sidecar`.
 """
 
 import gzip
@@ -17,7 +18,8 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from imaging.errors import ImagingError
-from imaging.geometry import canonical
+from imaging.geometry import Canonical, canonical
+from imaging.order import x_fastest
 from imaging.volume import Volume
 from schemas.reasons import Reason
 
@@ -49,6 +51,18 @@ def read(source: bytes | Path) -> Volume:
             the header contradicts itself or gives no orientation, UNSUPPORTED for colour, complex or more than four
             axes.
     """
+    return opened(source)[0]
+
+
+def opened(source: bytes | Path) -> tuple[Volume, Canonical]:
+    """A NIfTI image as `read` gives it, and how its axes were permuted and flipped to become RAS+.
+
+    Args:
+        source: the file's bytes, or where it is.
+
+    Raises:
+        ImagingError: as `read`.
+    """
     image = _open(_unpacked(source.read_bytes() if isinstance(source, Path) else source))
     header: Any = image.header  # nibabel carries no types here
     if not (int(header["sform_code"]) or int(header["qform_code"])):
@@ -62,7 +76,7 @@ def read(source: bytes | Path) -> Volume:
     moved = canonical(affine, shape)
     stored = _stored(image).reshape(shape)
     proxy: Any = image.dataobj
-    return Volume(
+    volume = Volume(
         array=np.ascontiguousarray(moved.apply(stored)),
         affine=moved.affine,
         slope=float(proxy.slope),
@@ -70,6 +84,7 @@ def read(source: bytes | Path) -> Volume:
         kind="static" if len(shape) == 3 else "dynamic",
         times=_times(header, shape, units & _TIME_BITS),
     )
+    return volume, moved
 
 
 def write(volume: Volume, path: Path | None = None) -> bytes:
@@ -80,36 +95,45 @@ def write(volume: Volume, path: Path | None = None) -> bytes:
         path: where to write it; a name that ends in `.gz` is gzipped. None: nowhere.
 
     Returns:
-        The bytes of the file, the same for the same volume.
+        The bytes of the file, the same for the same volume; of the header alone where it was written unpacked.
 
     Raises:
         ImagingError: UNSUPPORTED where an axis has more voxels than NIfTI-1 can state.
     """
-    if max(volume.shape) > np.iinfo(np.int16).max:
-        raise ImagingError(Reason.UNSUPPORTED, f"found {max(volume.shape)} voxels along an axis, NIfTI-1 states 32767")
-    make: Any = nib.Nifti1Image
-    image = make(volume.array, volume.affine, dtype=volume.array.dtype)
-    header = image.header
-    image.set_sform(volume.affine, code=_SCANNER)
-    image.set_qform(volume.affine, code=_SCANNER)
-    header.set_slope_inter(volume.slope, volume.intercept)
-    header.set_xyzt_units("mm", "sec")
-    header["descrip"] = DESCRIPTION
-    if volume.times is not None and volume.steps > 1:
-        header["pixdim"][4] = volume.times[-1] / (volume.steps - 1)
-    data: bytes = _with_scaling(image.to_bytes(), volume)
-    if path is None:
-        return data
-    if path.name.endswith(".gz"):
+    head, voxels = _header(volume), x_fastest(volume.array)
+    if path is not None and not path.name.endswith(".gz"):
+        with path.open("wb") as file:
+            file.write(head)
+            file.write(voxels.T.data)
+        return head
+    data = head + voxels.tobytes("F")
+    if path is not None:
         data = gzip.compress(data, mtime=0)
-    path.write_bytes(data)
+        path.write_bytes(data)
     return data
 
 
-def _with_scaling(data: bytes, volume: Volume) -> bytes:
-    """Slope and intercept put into the header's fields: nibabel would rescale the voxels to state them."""
-    field = np.array([volume.slope, volume.intercept], dtype="<f4" if data[:4] == b"\x5c\x01\x00\x00" else ">f4")
-    return data[:112] + field.tobytes() + data[120:]
+def _header(volume: Volume) -> bytes:
+    """The 348 bytes of NIfTI-1's header, and four that say that no extension follows."""
+    if max(volume.shape) > np.iinfo(np.int16).max:
+        raise ImagingError(Reason.UNSUPPORTED, f"found {max(volume.shape)} voxels along an axis, NIfTI-1 states 32767")
+    header: Any = nib.Nifti1Header()
+    header.set_data_dtype(volume.array.dtype)
+    header.set_data_shape(volume.shape)
+    header.set_sform(volume.affine, code=_SCANNER)
+    header.set_qform(volume.affine, code=_SCANNER)
+    header.set_xyzt_units("mm", "sec")
+    header["vox_offset"], header["magic"] = len(header.binaryblock) + len(_NO_EXTENSION), b"n+1"
+    # not by nibabel's setter, which takes them for what it does to the voxels
+    header["scl_slope"], header["scl_inter"] = volume.slope, volume.intercept
+    header["descrip"] = DESCRIPTION
+    if volume.steps > 1:
+        # zero: not stated
+        header["pixdim"][4] = 0 if volume.times is None else (volume.times[-1] - volume.times[0]) / (volume.steps - 1)
+    return bytes(header.binaryblock) + _NO_EXTENSION
+
+
+_NO_EXTENSION = bytes(4)
 
 
 def _unpacked(data: bytes) -> bytes:

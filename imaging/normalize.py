@@ -40,17 +40,20 @@ def assemble(plan: VolumePlan, pixels: Pixels) -> Volume:
         and `rescaled` set. Missing slices are stored zeros and listed.
 
     Raises:
-        ImagingError: PIXELS_INVALID where pixels have another shape than planned, or are not integers.
+        ImagingError: PIXELS_INVALID where pixels have another shape than planned, or are not finite.
     """
     slopes, intercepts = plan.slopes[plan.instances >= 0], plan.intercepts[plan.instances >= 0]
     common = bool((slopes == slopes[0]).all() and (intercepts == intercepts[0]).all())
-    stack = _filled(plan, pixels)
-    if not common:
-        stack = _rescaled(stack, plan)
     steps, depth = plan.instances.shape
     moved = canonical(plan.affine, (plan.columns, plan.rows, depth))
+    turned = [slice(None, None, -1 if moved.flips[moved.axis(axis)] else 1) for axis in (2, 1, 0)]
+    stack = _filled(plan, pixels, turned)
+    if not common:
+        stack = _rescaled(stack, plan)
     voxels = stack.transpose(3, 2, 1, 0)
-    array = np.ascontiguousarray(moved.apply(voxels if steps > 1 else voxels[..., 0]))
+    array = moved.apply(voxels if steps > 1 else voxels[..., 0])
+    if min(array.strides) < 0:
+        array = array.copy(order="K")
     missing = sorted(moved.place(2, k) for k in plan.missing)
     return Volume(
         array=array,
@@ -65,6 +68,8 @@ def assemble(plan: VolumePlan, pixels: Pixels) -> Volume:
         missing_slices=tuple(missing),
         missing_axis=moved.axis(2) if missing else 2,
         tilt=plan.tilt,
+        gap=plan.gap,
+        acquisition=plan.acquisition.along(moved),
         rescaled=not common,
     )
 
@@ -84,8 +89,12 @@ def along_axes(gradients: NDArray[np.float64], moved: Canonical) -> NDArray[np.f
     return np.asarray(gradients * [-1.0, -1.0, 1.0] @ (left @ right)) + 0.0
 
 
-def _filled(plan: VolumePlan, pixels: Pixels) -> Stored:
-    """(steps, depth, rows, columns) stored pixels; zeros where no instance is."""
+def _filled(plan: VolumePlan, pixels: Pixels, turned: Sequence[slice]) -> Stored:
+    """(steps, depth, rows, columns) stored pixels; zeros where no instance is.
+
+    What is given is a view, turned as told along depth, rows and columns; turned back it lies without gaps in memory.
+    So each slice is moved once, while the processor holds it.
+    """
     fetch = pixels if callable(pixels) else pixels.__getitem__
     steps, depth = plan.instances.shape
     stack: Stored | None = None
@@ -97,25 +106,31 @@ def _filled(plan: VolumePlan, pixels: Pixels) -> Stored:
         if instance != current:
             current, held = instance, fetch(instance)
         slice_ = held[plan.frames[step, place]] if held.ndim == 3 else held
-        if slice_.shape != (plan.rows, plan.columns) or slice_.dtype.kind not in "iu":
-            raise ImagingError(
-                Reason.PIXELS_INVALID,
-                f"found pixels of shape {slice_.shape} and type {slice_.dtype}, needed "
-                f"integers of shape {(plan.rows, plan.columns)}",
-            )
+        _require_shape(slice_, plan)
         if stack is None:
-            stack = np.zeros((steps, depth, plan.rows, plan.columns), slice_.dtype)
+            stack = np.zeros((steps, depth, plan.rows, plan.columns), slice_.dtype)[:, *turned]
         elif slice_.dtype != stack.dtype:
             stack = stack.astype(_common_type(stack.dtype, slice_.dtype), copy=False)
-        stack[step, place] = slice_
+        stack[step, place] = slice_[::-1] if plan.upside_down else slice_
     if stack is None:
         raise ImagingError(Reason.PIXELS_INVALID, "found a volume without a single slice, needed at least one")
     return stack
 
 
+def _require_shape(slice_: NDArray[Any], plan: VolumePlan) -> None:
+    if slice_.shape != (plan.rows, plan.columns) or slice_.dtype.kind not in "iuf":
+        raise ImagingError(
+            Reason.PIXELS_INVALID,
+            f"found pixels of shape {slice_.shape} and type {slice_.dtype}, needed "
+            f"numbers of shape {(plan.rows, plan.columns)}",
+        )
+    if slice_.dtype.kind == "f" and not np.isfinite(slice_).all():
+        raise ImagingError(Reason.PIXELS_INVALID, "found pixels that are not finite, needed finite ones")
+
+
 def _common_type(one: np.dtype[np.generic], other: np.dtype[np.generic]) -> np.dtype[np.generic]:
     common = np.promote_types(one, other)
-    if common.kind == "f":
+    if common.kind == "f" and (one.kind, other.kind) != ("f", "f"):
         raise ImagingError(Reason.UNSUPPORTED, f"found slices of types {one} and {other}, needed one integer type")
     return common
 
@@ -129,6 +144,8 @@ def _rescaled(stack: NDArray[Any], plan: VolumePlan) -> Stored:
         for step, place in np.ndindex(plan.instances.shape):
             values[step, place] = stack[step, place] * plan.slopes[step, place] + plan.intercepts[step, place]
         return values
+    if stack.dtype.kind == "f":
+        return np.asarray(stack * slopes + intercepts)
     exact = stack.astype(np.int64) * slopes.astype(np.int64) + intercepts.astype(np.int64)
     low, high = int(exact.min()), int(exact.max())
     for kind in (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32):

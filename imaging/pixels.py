@@ -21,7 +21,7 @@ from imaging.elements import (
     read_elements,
 )
 from imaging.errors import ImagingError
-from imaging.frames import cut, require_image
+from imaging.frames import FLOATING, cut, require_image
 from imaging.header import Header, header_of, wanted
 from schemas.reasons import Reason
 
@@ -55,8 +55,9 @@ def stored_pixels(data: bytes, header: Header | None = None) -> Pixels:
         header: its header, where it was read before; saves reading it again.
 
     Returns:
-        (rows, columns) integers in native byte order, 8, 16 or 32 bits as allocated, or (slices, rows, columns) of a
-        mosaic or an enhanced instance; a copy, or read-only memory of `data`.
+        (rows, columns) integers in native byte order, 8, 16 or 32 bits as allocated, single bits as 0 and 1, or
+        floating point numbers of 32 or 64 bits; (slices, rows, columns) of a mosaic or an enhanced instance. A copy, or
+        read-only memory of `data`.
 
     Raises:
         ImagingError: UNSUPPORTED for colour, frames without functional groups, or a compression that no installed
@@ -71,23 +72,25 @@ def stored_pixels(data: bytes, header: Header | None = None) -> Pixels:
         header, buffer = header_of(elements), elements.buffer
     require_image(header)
     if header.transfer_syntax in _UNCOMPRESSED:
-        return cut(_significant(_uncompressed(buffer, header), header), header.mosaic)
-    return cut(_significant(_compressed(data, header), header), header.mosaic)
+        return cut(_significant(_uncompressed(buffer, header), header), header)
+    return cut(_significant(_compressed(data, header), header), header)
 
 
 def _uncompressed(buffer: bytes, header: Header) -> Pixels:
-    size = header.bits_allocated // 8
     shape = _shape(header)
-    needed = math.prod(shape) * size
+    needed = -(-math.prod(shape) * header.bits_allocated // 8)
     if header.pixel_length == UNDEFINED:
         raise _invalid("found encapsulated pixel data under an uncompressed transfer syntax")
     if header.pixel_offset + header.pixel_length > len(buffer):
         raise ImagingError(Reason.TRUNCATED, "found the end of the file inside the pixel data, needed all of them")
     if header.pixel_length not in (needed, needed + needed % 2):
         raise _invalid(f"found {header.pixel_length} bytes of pixel data where the header needs {needed}")
+    if header.bits_allocated == 1:  # the first pixel is the lowest bit (PS3.5 section 8.1.1)
+        packed = np.frombuffer(buffer, np.uint8, needed, header.pixel_offset)
+        return np.unpackbits(packed, count=math.prod(shape), bitorder="little").reshape(shape)
     order = ">" if header.transfer_syntax == EXPLICIT_BIG else "<"
-    kind = "i" if header.signed else "u"
-    pixels = np.frombuffer(buffer, f"{order}{kind}{size}", math.prod(shape), header.pixel_offset)
+    kind = "f" if header.pixel_tag in FLOATING else "i" if header.signed else "u"
+    pixels = np.frombuffer(buffer, f"{order}{kind}{header.bits_allocated // 8}", math.prod(shape), header.pixel_offset)
     return pixels.reshape(shape).astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
@@ -123,6 +126,8 @@ def _no_decoder(syntax: str) -> bool:
 
 def _significant(pixels: NDArray[Any], header: Header) -> Pixels:
     """The pixels without bits that are not theirs, signs extended from the highest stored bit."""
+    if header.bits_allocated == 1 or header.pixel_tag in FLOATING:
+        return pixels
     width = pixels.dtype.itemsize * 8
     low = header.high_bit + 1 - header.bits_stored
     if header.bits_stored == width:

@@ -1,8 +1,8 @@
-"""A picture of a volume: three planes side by side, as PNG, for catalogues and reports.
+"""A picture of a volume: three planes and a histogram side by side, as PNG, for catalogues and reports.
 
 Belongs here: rendering to PNG bytes with numpy and zlib alone. Pictures are shown in the radiological convention: the
-patient's right is on the left of axial and coronal planes; sagittal planes look to the left. Pictures are resampled
-for display; stored voxels never are.
+patient's right is on the left of axial and coronal planes; sagittal planes look to the left. Letters at
+the edges say so. Pictures are resampled for display; stored voxels never are.
 """
 
 import struct
@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.errors import ImagingError
+from imaging.lettering import HEIGHT, drawn
+from imaging.statistics import Statistics, statistics
 from imaging.volume import Volume
 from schemas.reasons import Reason
 
@@ -28,15 +30,66 @@ COLOURS = np.array(
 
 OPACITY = 0.5
 
-Planes = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+_SIDES = (("R", "L", "A", "P"), ("R", "L", "S", "I"), ("A", "P", "S", "I"))
+"""What lies left, right, above and below of each plane."""
+
+_DIM, _BRIGHT = 110, 210
+"""Grey of letters and of a histogram's background, and of its tissue."""
+
+_MARGIN = 14
+"""Pixels around a histogram: its axis and the figures below it."""
+
 Grey = NDArray[np.float64]
 
 
-def preview(volume: Volume) -> bytes:
-    """The middle axial, coronal and sagittal plane of the first step, as a grey PNG of 480 x 160 pixels."""
+def preview(volume: Volume, known: Statistics | None = None) -> bytes:
+    """The middle axial, coronal and sagittal plane of the first step, and a histogram, as a grey PNG of 640 x 160.
+
+    Args:
+        volume: the volume.
+        known: its statistics, where they were computed before.
+    """
     centre = tuple(n // 2 for n in volume.shape[:3])
-    panels = [_windowed(_scaled(plane, size)) for plane, size in _planes(_first_step(volume), volume, centre)]
-    return png(np.hstack([_padded(panel) for panel in panels]))
+    planes = _planes(_first_step(volume), volume, centre)
+    panels = [
+        _lettered(_padded(_windowed(_scaled(plane, size))), sides)
+        for (plane, size), sides in zip(planes, _SIDES, strict=True)
+    ]
+    return png(np.hstack([*panels, histogram(known or statistics(volume))]))
+
+
+def histogram(numbers: Statistics) -> NDArray[np.uint8]:
+    """Square roots of how often intensities occur, from the lowest value (0 %) to the largest (100 %).
+
+    Bars of the background are dark, those of tissue bright; a dotted line marks the cut between them, where there is
+    one. The square root shows a small peak beside a large one.
+
+    Returns:
+        (160, 160) grey values.
+    """
+    panel = np.zeros((PANEL, PANEL), np.uint8)
+    low, high = float(numbers.levels[0]), float(numbers.levels[-1])
+    width = PANEL - 2 * _MARGIN
+    foot = PANEL - HEIGHT - 6
+    bins = np.zeros(len(numbers.levels), np.int64)
+    if high > low:
+        bins = np.clip((numbers.levels - low) / (high - low) * width, 0, width - 1).astype(np.int64)
+    counts = np.sqrt(np.bincount(bins, numbers.counts, width))
+    # the tallest bar is often blank air: the next one sets the scale, and the tallest fills the height
+    scale = np.sort(counts)[-2] or counts.max()
+    heights = np.rint(np.minimum(counts / scale, 1.0) * (foot - _MARGIN)).astype(int)
+    cut = int((numbers.threshold - low) / (high - low) * width) if low <= numbers.threshold < high else -1
+    for place, tall in enumerate(heights):
+        panel[foot - tall : foot, _MARGIN + place] = _DIM if place <= cut else _BRIGHT
+    panel[foot, _MARGIN : PANEL - _MARGIN] = _DIM
+    if cut >= 0:
+        panel[_MARGIN:foot:4, _MARGIN + cut] = 255
+    for share in (0, 50, 100):
+        text = drawn(f"{share}%") if share == 100 else drawn(str(share))
+        place = _MARGIN + width * share // 100 - text.shape[1] // 2
+        place = min(place, PANEL - text.shape[1])
+        panel[foot + 4 : foot + 4 + HEIGHT, place : place + text.shape[1]][text] = _DIM
+    return panel
 
 
 def overlay(volume: Volume, label: NDArray[np.generic]) -> bytes:
@@ -132,6 +185,21 @@ def _windowed(picture: Grey) -> NDArray[np.uint8]:
         low, high = float(picture.min()), float(picture.max())
     width = high - low if high > low else 1.0
     return np.asarray(np.rint(np.clip((picture - low) / width, 0, 1) * 255), dtype=np.uint8)
+
+
+def _lettered(panel: NDArray[np.uint8], sides: tuple[str, ...]) -> NDArray[np.uint8]:
+    """The panel with the names of its sides in the middle of each edge."""
+    left, right, above, below = (np.pad(drawn(side), 1) for side in sides)
+    height, width = left.shape
+    middle, across = (PANEL - height) // 2, (PANEL - width) // 2
+    for text, row, column in (
+        (left, middle, 0),
+        (right, middle, PANEL - width),
+        (above, 0, across),
+        (below, PANEL - height, across),
+    ):
+        panel[row : row + height, column : column + width] = np.where(text, _DIM, 0)
+    return panel
 
 
 def _padded(panel: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,207 +1,206 @@
-"""The table of rules that say which contrast a series has. Read it from top to bottom: the first that holds answers.
+"""The table of rules that say what a series is, read and made ready to be asked.
 
-Belongs here: rules, their confidence and the evidence they give. To extend them, pass a longer table to
-`imaging.classify.classify`. Times are milliseconds, angles degrees. Limits are those of everyday protocols at 1.5 and
-3 T; each rule leaves a margin and abstains between classes rather than draw a line through the middle.
+Belongs here: reading rules documents, putting a user's before those that ship, and turning conditions into tests of
+`imaging.facts.Facts`. What a document may say is `schemas.classification`; the table is `rules.yaml` beside this file;
+how answers are weighed is `imaging.classify`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
 
 from imaging.facts import Facts
+from schemas.classification import QUESTIONS, Limits, Measured, Named, Question, Rules, When, Words
+from schemas.document import DocumentError
+
+SHIPPED = Path(__file__).with_name("rules.yaml")
+
+Test = Callable[[Facts], bool]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A contrast that follows from what was measured.
+    """A rule of either kind.
 
     Attributes:
-        contrast: the answer.
-        confidence: how often it is right where the rule holds, 0 to 1.
-        evidence: what the rule looks at, for a reader.
+        answer: what it says.
+        confidence: how often it is right where it holds, 0 to 1.
+        evidence: its name and conditions, for a reader; no values of a series.
+        also: other answers that it allows.
         holds: whether it applies.
+        words: what a named rule looks for, for texts other than descriptions.
     """
 
-    contrast: str
+    answer: str
     confidence: float
     evidence: str
-    holds: Callable[[Facts], bool]
+    also: frozenset[str]
+    holds: Test
+    words: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)
-class NameRule:
-    """A contrast that a description claims.
+class RuleBook:
+    """All rules, in the order of trial.
 
     Attributes:
-        contrast: the answer.
-        confidence: how often a description with the word is right, 0 to 1.
-        evidence: what the rule looks at, for a reader.
-        pattern: regular expression over the lower-case names.
+        measured: question to rules on what was measured or stated.
+        named: question to rules on words of descriptions.
+        digests: document to SHA-256 of its content, for the record.
     """
 
-    contrast: str
-    confidence: float
-    evidence: str
-    pattern: str
+    measured: Mapping[str, tuple[Rule, ...]]
+    named: Mapping[str, tuple[Rule, ...]]
+    digests: dict[str, str]
 
 
-def _says(*words: str) -> Callable[[Facts], bool]:
-    known = frozenset(words)
-    return lambda f: bool(f.image_type & known)
+def load_rules(own: Path | None = None) -> RuleBook:
+    """The shipped rules, with those of a user's document before them.
+
+    Raises:
+        DocumentError: if the document or a field is missing or wrong, an id is taken, or `without` names no rule.
+    """
+    shipped, made = _shipped()
+    if own is None:
+        return made
+    rules = Rules.read(own)
+    if rules.name == shipped.name:
+        raise DocumentError(f"{own.name}: found the name of the shipped rules, needed another one")
+    if taken := sorted(set(rules.ids) & (set(shipped.ids) - rules.without)):
+        raise DocumentError(
+            f"{own.name}: found ids of shipped rules: {', '.join(taken)}; needed others, or these under `without`"
+        )
+    if unknown := sorted(rules.without - set(shipped.ids)):
+        raise DocumentError(f"{own.name}: without: found no shipped rules {', '.join(unknown)}; see imaging/rules.yaml")
+    return _book(rules.model_dump_json())
 
 
-PHYSICS_RULES: tuple[Rule, ...] = (
-    # what the scanner itself says in Image Type
-    Rule("localizer", 0.98, "Image Type", _says("LOCALIZER")),
-    Rule("ADC", 0.97, "Image Type", _says("ADC", "ADC_UNSPECIFIED", "EADC")),
-    Rule("SWI", 0.97, "Image Type", _says("SWI", "SUSCEPTIBILITY", "MNIP")),
-    Rule("perfusion", 0.95, "Image Type", _says("ASL", "PERFUSION", "RCBF", "RCBV", "CBF", "CBV", "MTT", "TTP")),
-    Rule("fieldmap", 0.95, "Image Type", _says("FIELD_MAP", "FIELD MAP", "B0 MAP", "B0")),
-    Rule("MRA", 0.90, "Image Type", _says("TOF", "ANGIO", "PCA", "M_PCA", "P_PCA")),
-    Rule("DWI", 0.95, "Image Type", _says("DIFFUSION", "TRACEW", "TRACE", "ISOTROPIC")),
-    Rule("BOLD", 0.93, "Image Type", _says("FMRI")),
-    # what was measured
-    Rule("DWI", 0.97, "b-value above 50", lambda f: f.b_max > 50),
-    Rule("localizer", 0.93, "three slice orientations in one series", lambda f: f.normals >= 3),
-    Rule("MRA", 0.88, "Angio Flag", lambda f: f.angio),
-    Rule(
-        "perfusion",
-        0.85,
-        "echo-planar gradient echo, 10 or more repeats, contrast agent",
-        lambda f: {"EP", "GR"} <= f.sequences and f.repeats >= 10 and f.contrast_agent,
-    ),
-    Rule(
-        "BOLD",
-        0.88,
-        "echo-planar gradient echo, 8 or more repeats, TE 15 to 80",
-        lambda f: _echo_planar_gradient(f) and f.repeats >= 8 and f.within("echo_time", 15, 80),
-    ),
-    Rule(
-        "BOLD",
-        0.62,
-        "echo-planar gradient echo, TE 15 to 80, no b-value",
-        lambda f: _echo_planar_gradient(f) and f.within("echo_time", 15, 80),
-    ),
-    Rule(
-        "FLAIR",
-        0.94,
-        "inversion TI 1500 to 3200, TR above 4000, TE above 60",
-        lambda f: (
-            not f.sequences & {"GR", "EP"}
-            and f.within("inversion_time", 1500, 3200)
-            and f.within("repetition_time", 4000, 20000)
-            and f.within("echo_time", 60, 700)
-        ),
-    ),
-    Rule(
-        "T1",
-        0.93,
-        "prepared gradient echo, TI 350 to 1300, TE below 10",
-        lambda f: f.gradient_echo and f.within("inversion_time", 350, 1300) and f.within("echo_time", 0, 10),
-    ),
-    Rule(
-        "T1",
-        0.85,
-        "inversion spin echo, TI 350 to 1300, TE below 35",
-        lambda f: f.spin_echo and f.within("inversion_time", 350, 1300) and f.within("echo_time", 0, 35),
-    ),
-    Rule(
-        "T2",
-        0.75,
-        "short-TI inversion (fat suppression), TE above 50",
-        lambda f: f.spin_echo and f.within("inversion_time", 80, 300) and f.within("echo_time", 50, 300),
-    ),
-    Rule(
-        "T2",
-        0.90,
-        "spin echo, TE above 65, TR above 1800, no inversion",
-        lambda f: (
-            f.spin_echo
-            and f.inversion_time is None
-            and f.within("echo_time", 65, 700)
-            and f.within("repetition_time", 1800, 30000)
-        ),
-    ),
-    Rule(
-        "T1",
-        0.88,
-        "spin echo, TE below 30, TR below 1000, no inversion",
-        lambda f: (
-            f.spin_echo
-            and f.inversion_time is None
-            and f.within("echo_time", 0, 30)
-            and f.within("repetition_time", 100, 1000)
-        ),
-    ),
-    Rule(
-        "PD",
-        0.80,
-        "spin echo, TE below 45, TR above 1800, no inversion",
-        lambda f: (
-            f.spin_echo
-            and f.inversion_time is None
-            and f.within("echo_time", 0, 45)
-            and f.within("repetition_time", 1800, 30000)
-        ),
-    ),
-    Rule(
-        "SWI",
-        0.60,
-        "3D gradient echo, TE 15 to 45, TR below 80, flip below 25",
-        lambda f: (
-            f.gradient_echo
-            and f.dimensions == "3D"
-            and f.within("echo_time", 15, 45)
-            and f.within("repetition_time", 15, 80)
-            and f.within("flip_angle", 5, 25)
-        ),
-    ),
-    Rule(
-        "T1",
-        0.62,
-        "3D spoiled gradient echo, TE below 6, TR below 15, flip 8 to 40",
-        lambda f: (
-            f.gradient_echo
-            and f.dimensions == "3D"
-            and bool(f.variants & {"SP", "MP"})
-            and f.within("echo_time", 0, 6)
-            and f.within("repetition_time", 2, 15)
-            and f.within("flip_angle", 8, 40)
-        ),
-    ),
-    Rule(
-        "T1",
-        0.70,
-        "2D spoiled gradient echo, TE below 8, TR 90 to 500, flip above 50",
-        lambda f: (
-            f.gradient_echo
-            and f.dimensions == "2D"
-            and f.within("echo_time", 0, 8)
-            and f.within("repetition_time", 90, 500)
-            and f.within("flip_angle", 50, 95)
-        ),
-    ),
-)
-"""Measured facts to contrast, first match wins."""
+@lru_cache(maxsize=1)
+def _shipped() -> tuple[Rules, RuleBook]:
+    rules = Rules.read(SHIPPED)
+    return rules, _compile([rules])
 
 
-NAME_RULES: tuple[NameRule, ...] = (
-    NameRule("localizer", 0.70, "description (localizer words)", r"localizer|localiser|scout|survey|3.?plane|\bloc\b"),
-    NameRule("fieldmap", 0.70, "description (field map words)", r"field.?map|fmap|b0.?map|gre_field|topup"),
-    NameRule("ADC", 0.65, "description (ADC words)", r"\badc\b|_adc|apparent.diffusion"),
-    NameRule("FLAIR", 0.65, "description (FLAIR words)", r"flair|dark.?fluid|tirm"),
-    NameRule("perfusion", 0.65, "description (perfusion words)", r"perf|\basl\b|pcasl|pasl|\bdsc\b|\bdce\b"),
-    NameRule("SWI", 0.65, "description (susceptibility words)", r"\bswi|_swi|swan|suscept|venobold|swip"),
-    NameRule("DWI", 0.65, "description (diffusion words)", r"dwi|\bdti|_dti|diff|resolve|hardi|dmri"),
-    NameRule("BOLD", 0.62, "description (functional words)", r"bold|fmri|rs.?f?mri|\brest\b|resting|task.?f?mri"),
-    NameRule("MRA", 0.65, "description (angiography words)", r"\btof|_tof|\bmra\b|angio|\bpca\b|inhance"),
-    NameRule("PD", 0.55, "description (proton density words)", r"\bpd|_pd|proton"),
-    NameRule("T1", 0.60, "description (T1 words)", r"t1|mp.?rage|spgr|bravo|vibe|lava|thrive"),
-    NameRule("T2", 0.60, "description (T2 words)", r"t2(?!.?\*|.?star)"),
-)
-"""Words of descriptions to contrast, first match wins."""
+@lru_cache(maxsize=8)
+def _book(own: str) -> RuleBook:
+    """The book of a user's document, by its content, so that an edit of the file is seen."""
+    rules = Rules.model_validate_json(own)
+    shipped = _shipped()[0]
+    made = _compile([rules, _without(shipped, rules.without)])
+    return replace(made, digests=made.digests | {shipped.name: _digest(shipped)})
 
 
-def _echo_planar_gradient(facts: Facts) -> bool:
-    """Echo-planar and not spin echo: some vendors write EP alone for gradient echo."""
-    return "EP" in facts.sequences and "SE" not in facts.sequences and facts.b_max <= 50
+def _compile(documents: list[Rules]) -> RuleBook:
+    def of(name: str) -> list[Question]:
+        return [document.questions[name] for document in documents]
+
+    return RuleBook(
+        measured={name: tuple(_measured(rule) for part in of(name) for rule in part.measured) for name in QUESTIONS},
+        named={name: tuple(_named(rule) for part in of(name) for rule in part.named) for name in QUESTIONS},
+        digests={document.name: _digest(document) for document in documents},
+    )
+
+
+def _without(rules: Rules, off: frozenset[str]) -> Rules:
+    left = {
+        name: Question(
+            measured=tuple(rule for rule in question.measured if rule.id not in off),
+            named=tuple(rule for rule in question.named if rule.id not in off),
+        )
+        for name, question in rules.questions.items()
+    }
+    return rules.model_copy(update=left)
+
+
+def _digest(rules: Rules) -> str:
+    # sets have no order of their own, so the text is made of sorted ones
+    return hashlib.sha256(repr(_sorted(rules.model_dump(exclude_unset=True))).encode()).hexdigest()
+
+
+def _sorted(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [_sorted(item) for item in value]
+    return sorted(value) if isinstance(value, frozenset | set) else value
+
+
+def _named(rule: Named) -> Rule:
+    words = re.compile(rule.words)
+    evidence = f"names ({rule.id})"
+    return Rule(rule.answer, rule.confidence, evidence, rule.also, lambda facts: bool(words.search(facts.names)), words)
+
+
+def _measured(rule: Measured) -> Rule:
+    conditions = _conditions(rule.when)
+    tests = [test for test, _ in conditions]
+    evidence = f"{rule.id}: {', '.join(text for _, text in conditions)}"
+    return Rule(rule.answer, rule.confidence, evidence, rule.also, lambda facts: all(test(facts) for test in tests))
+
+
+def _conditions(when: When) -> list[tuple[Test, str]]:
+    """A test of the facts and its wording for each condition that is set."""
+    found = []
+    for name in type(when).model_fields:
+        wanted = getattr(when, name)
+        if wanted is not None:
+            title = name.replace("_", " ")
+            found.append((_test(name, wanted), f"{title} {_wording(wanted)}".strip()))
+    return found
+
+
+def _test(name: str, wanted: object) -> Test:
+    if isinstance(wanted, Words):
+        return _has(name, wanted)
+    if name in _TEXTS:
+        pattern = re.compile(str(wanted))
+        return lambda facts: bool(pattern.search(getattr(facts, name)))
+    if isinstance(wanted, tuple) or (name in _NUMBERS and wanted in ("absent", "stated")):
+        return _within(name, wanted)
+    return lambda facts: bool(getattr(facts, name) == wanted)
+
+
+def _has(name: str, wanted: Words) -> Test:
+    some, every, never = wanted.any, wanted.all, wanted.none
+    return lambda facts: (
+        (not some or not some.isdisjoint(getattr(facts, name)))
+        and every <= getattr(facts, name)
+        and never.isdisjoint(getattr(facts, name))
+    )
+
+
+def _within(name: str, limits: Limits) -> Test:
+    if isinstance(limits, str):
+        return lambda facts: (getattr(facts, name) is None) == (limits == "absent")
+    low, high = limits[0] if limits[0] is not None else float("-inf"), limits[1] if limits[1] is not None else _TOP
+    return lambda facts: (number := getattr(facts, name)) is not None and low <= number <= high
+
+
+_TOP = float("inf")
+_TEXTS = frozenset({"sequence_name", "body_part", "names"})
+_NUMBERS = frozenset(Facts.__dataclass_fields__) - _TEXTS - {"dimensions", "contrast_agent", "angio"}
+
+
+def _wording(wanted: object) -> str:
+    if isinstance(wanted, Words):
+        kinds: tuple[tuple[Literal["any", "all", "none"], str], ...] = (("any", ""), ("all", "with "), ("none", "not "))
+        return " ".join(before + _listed(getattr(wanted, kind)) for kind, before in kinds if getattr(wanted, kind))
+    if isinstance(wanted, tuple):
+        low, high = wanted
+        if low is None or high is None:
+            return f"up to {high:g}" if low is None else f"from {low:g}"
+        return f"{low:g} to {high:g}"
+    return str(wanted) if wanted in ("absent", "stated", "given", "none", "2D", "3D") else ""
+
+
+def _listed(words: frozenset[str]) -> str:
+    """Code words for a reader; of long lists the first ones."""
+    shown = sorted(words)
+    return "/".join(shown) if len(shown) <= _SHOWN else "/".join(shown[:_SHOWN]) + f" or {len(shown) - _SHOWN} more"
+
+
+_SHOWN = 6

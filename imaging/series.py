@@ -7,16 +7,28 @@ silently: each slice is in exactly one volume, or its instance is among the reje
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging.acquired import acquisition_of
+from imaging.acquisition import Acquisition
+from imaging.alternatives import alternatives
 from imaging.errors import ImagingError
 from imaging.frames import frames_of, require_image
-from imaging.geometry import LINE_TOLERANCE_MM, POSITION_TOLERANCE_MM, directions, stack
+from imaging.geometry import (
+    LINE_TOLERANCE_MM,
+    MIN_SLAB,
+    POSITION_TOLERANCE_MM,
+    directions,
+    is_regular,
+    slabs,
+    stack,
+)
 from imaging.header import Header
 from imaging.parts import part_of
+from imaging.pepolar import by_polarity
 from imaging.steps import Labels, steps_of, times_of, weightings
 from schemas.reasons import Reason
 
@@ -59,6 +71,9 @@ class VolumePlan:
         gradients: (steps, 3) unit directions in LPS, zeros where there is none; None as `bvals`.
         times: (steps,) start of each step from the first, s; None: not stated, or not dynamic.
         tilt: degrees between stacking direction and slice normal.
+        gap: mm between a slice and the next, below 0 where they overlap; None: one slice, or no thickness stated.
+        upside_down: whether rows lie the other way round than the affine says (`imaging.pepolar`).
+        acquisition: how it was acquired, along columns, rows and slices.
     """
 
     instances: NDArray[np.int64]
@@ -74,6 +89,9 @@ class VolumePlan:
     gradients: NDArray[np.float64] | None = None
     times: NDArray[np.float64] | None = None
     tilt: float = 0.0
+    gap: float | None = None
+    upside_down: bool = False
+    acquisition: Acquisition = field(default_factory=Acquisition)
 
     @property
     def members(self) -> tuple[int, ...]:
@@ -102,9 +120,11 @@ class SeriesPlan:
 def plan(headers: Sequence[Header]) -> SeriesPlan:
     """Sort the instances of a series (or of several) into volumes.
 
-    A stack is what agrees in series, matrix, orientation, pixel spacing, echo, part of the complex image, image type
-    and photometric interpretation. Within a stack, slices that share a position become steps of a fourth axis. A step
-    that lacks slices which others have is rejected; a slice that lacks in every step is a missing slice.
+    A stack is what agrees in series, matrix, orientation, pixel spacing, echo, part of the complex image, image type,
+    photometric interpretation and distance of slices; images that were taken again with another setting are stacks of
+    their own (see `imaging.alternatives`), and so are means over directions that stand among diffusion images. Within a
+    stack, slices that share a position become steps of a fourth axis. A step that lacks slices which others have is
+    rejected; a slice that lacks in every step is a missing slice.
 
     Args:
         headers: n headers, in any order.
@@ -115,16 +135,18 @@ def plan(headers: Sequence[Header]) -> SeriesPlan:
     volumes: list[tuple[tuple[float, int], VolumePlan]] = []
     rejected: dict[int, Rejected] = {}
     slices = _usable(headers, rejected)
-    for members in _stacks(slices).values():
+    stacks = (part for stack_ in _stacks(slices).values() for part in alternatives(stack_, lambda s: s.header))
+    for members in (slab for stack_ in stacks for slab in _slabs(stack_)):
         try:
             volume, left_out = _volume(members)
         except ImagingError as error:
             rejected.update({s.instance: Rejected(s.instance, error.reason, str(error)) for s in members})
             continue
         rejected.update({r.index: r for r in left_out})
-        numbers = [headers[i].instance_number for i in volume.members]
-        first = min((n for n in numbers if n is not None), default=0)
-        volumes.append(((first, volume.members[0]), volume))
+        for part in by_polarity(volume, members[0].header.pepolar):
+            numbers = [headers[i].instance_number for i in part.members]
+            first = min((n for n in numbers if n is not None), default=0)
+            volumes.append(((first, part.members[0]), part))
     ordered = tuple(volume for _, volume in sorted(volumes, key=lambda pair: pair[0]))
     return SeriesPlan(ordered, tuple(rejected[i] for i in sorted(rejected)))
 
@@ -171,6 +193,7 @@ def _require_geometry(header: Header, checked: set[tuple[float, ...]]) -> None:
 def _stacks(slices: list[_Slice]) -> dict[Hashable, list[_Slice]]:
     stacks: dict[Hashable, list[_Slice]] = defaultdict(list)
     planes = _Planes()
+    traces = {s.header.series_uid for s in slices if s.header.gradient}
     for slice_ in slices:
         header = slice_.header
         echo_time = None if header.echo_time is None else round(header.echo_time, 2)
@@ -181,9 +204,24 @@ def _stacks(slices: list[_Slice]) -> dict[Hashable, list[_Slice]]:
             planes.of(header),
             (header.echo_number, echo_time),
             (header.image_type, header.component),
+            header.trace and bool(header.b_value) and header.series_uid in traces,
         )
         stacks[key].append(slice_)
     return stacks
+
+
+def _slabs(members: list[_Slice]) -> list[list[_Slice]]:
+    """The slabs of a stack that has several, far apart or of other distances; the stack where it is one grid."""
+    distance = np.array([s.header.position for s in members]) @ directions(members[0].header.orientation)[2]
+    found = np.sort(distance)
+    found = found[np.concatenate([[True], np.diff(found) > POSITION_TOLERANCE_MM])]
+    if len(found) < 2 * MIN_SLAB or is_regular(found):
+        return [members]
+    run = slabs(found)
+    if run is None:
+        return [members]
+    of = run[np.searchsorted(found, distance + POSITION_TOLERANCE_MM, side="right") - 1]
+    return [[s for s, number in zip(members, of, strict=True) if number == k] for k in range(run[-1] + 1)]
 
 
 class _Planes:
@@ -216,11 +254,12 @@ def _volume(members: list[_Slice]) -> tuple[VolumePlan, list[Rejected]]:
     table, left_out = _table(chosen, places)
     first = chosen[0]
     spacing = (first.pixel_spacing[0], first.pixel_spacing[1])
-    grid = stack(positions[table[0]], first.orientation, spacing, first.slice_thickness or first.slice_spacing)
+    grid = stack(positions[table[0]], first.orientation, spacing, first.slice_spacing or first.slice_thickness)
     filled = np.full((len(table), grid.depth), -1, dtype=np.int64)
     filled[:, grid.index] = table[:, grid.order]
     rejected = [Rejected(members[i].instance, Reason.GEOMETRY_INCONSISTENT, message) for i, message in left_out]
     steps = [[chosen[i] for i in row] for row in table]
+    columns = np.argsort(grid.order)  # of the table, in the order of the stack
     b_values, directions_ = weightings([step[0] for step in steps])
     weighted = bool((b_values > 0).any())
     kind = "static" if len(table) == 1 else "diffusion" if weighted else "dynamic"
@@ -238,6 +277,8 @@ def _volume(members: list[_Slice]) -> tuple[VolumePlan, list[Rejected]]:
         gradients=directions_ if weighted else None,
         times=times_of(steps) if kind == "dynamic" else None,
         tilt=grid.tilt,
+        gap=grid.gap(first.slice_thickness),
+        acquisition=acquisition_of(steps, grid.index[columns], origin[table[0], 1], grid.depth),
     )
     return plan_, rejected
 

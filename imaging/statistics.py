@@ -4,7 +4,7 @@ Belongs here: statistics that the lake keeps beside each volume. Quality measure
 another matter.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,13 @@ OCCUPANCY_SHARE = 1 / 64
 DARK_SHARE = 0.3
 """A background is believed where its mean is below this share of the mean above it; otherwise the volume has none
 (a crop inside tissue, a phase image), and all of it counts."""
+
+FILLED_SPIKE = 3.0
+"""How much more often than the next value the lowest one occurs where it was filled in, around what was measured."""
+
+NOISE_SHARE = 0.12
+"""Beside values that were filled in, a background is believed where its mean is below this share of the mean above it,
+darker than any tissue of a stripped brain, and its voxels are more than this share."""
 
 _BINS = 256
 _DENSE_RANGE = 1 << 17
@@ -44,6 +51,8 @@ class Statistics:
         std: their standard deviation.
         occupancy: which blocks hold tissue, one bit a block, C order over `occupancy_shape`, packed by numpy.packbits.
         occupancy_shape: blocks along x, y, z.
+        levels: (n,) distinct values, rising, those of the background too.
+        counts: (n,) how often each occurs.
         occupancy_block: edge of a block in voxels.
     """
 
@@ -53,6 +62,8 @@ class Statistics:
     std: float
     occupancy: bytes
     occupancy_shape: tuple[int, int, int]
+    levels: Floats = field(repr=False, compare=False)
+    counts: Floats = field(repr=False, compare=False)
     occupancy_block: int = OCCUPANCY_BLOCK
 
 
@@ -63,13 +74,13 @@ def statistics(volume: Volume) -> Statistics:
     are not finite are left out. Missing slices are not looked at.
     """
     array = _without(volume.array, volume.missing_slices, volume.missing_axis)
-    stored, counts = _distribution(array)
-    values = stored.astype(np.float64) * volume.slope + volume.intercept
+    stored, numbers = _distribution(array)
+    levels = stored.astype(np.float64) * volume.slope + volume.intercept
     if volume.slope < 0:
-        values, counts = values[::-1], counts[::-1]
-    threshold = background(values, counts)
-    above = values > threshold
-    values, counts = values[above], counts[above]
+        levels, numbers = levels[::-1], numbers[::-1]
+    threshold = background(levels, numbers)
+    above = levels > threshold
+    values, counts = levels[above], numbers[above]
     total = counts.sum()
     cumulative = np.cumsum(counts)
     ranks = np.maximum(np.ceil(np.array(PERCENTILES) / 100 * total), 1)
@@ -83,6 +94,8 @@ def statistics(volume: Volume) -> Statistics:
         std=float(np.sqrt(max(variance, 0.0))),
         occupancy=np.packbits(blocks, axis=None).tobytes(),
         occupancy_shape=(blocks.shape[0], blocks.shape[1], blocks.shape[2]),
+        levels=levels,
+        counts=numbers,
     )
 
 
@@ -102,21 +115,29 @@ def background(values: Floats, counts: Floats) -> float:
 
     Source: N. Otsu, IEEE Transactions on Systems, Man, and Cybernetics 9:62, 1979.
     """
-    lowest = float(values[0])
-    none = float(np.nextafter(lowest, -np.inf))
-    if lowest < 0 or values.size < 2:
+    none = float(np.nextafter(values[0], -np.inf))
+    if values[0] < 0 or values.size < 2:
         return none
+    if values.size > 2 and counts[0] > FILLED_SPIKE * counts[1]:
+        # what a scanner fills in is no noise, and would draw the cut between itself and noise
+        cut, dark, share = _parted(values[1:], counts[1:])
+        if dark < NOISE_SHARE and share > NOISE_SHARE:
+            return cut
+    cut, dark, _ = _parted(values, counts)
+    return cut if dark < DARK_SHARE else none
+
+
+def _parted(values: Floats, counts: Floats) -> tuple[float, float, float]:
+    """Largest value of the darker class; its mean, as a share of the brighter one's; and its share of all."""
     # of all values but the lowest, which in a stripped or padded volume is most of it
     top = values[1:][min(np.searchsorted(np.cumsum(counts[1:]), 0.995 * counts[1:].sum()), values.size - 2)]
     shifted = np.log1p(np.minimum(values, top) / float(top) * 1000.0)
     histogram, edges = np.histogram(shifted, _BINS, weights=counts)
-    cut = edges[_otsu(histogram) + 1]
-    dark = shifted < cut
+    dark = shifted < edges[otsu(histogram) + 1]
     if not dark.any() or dark.all():
-        return none
-    mean_dark = (values[dark] * counts[dark]).sum() / counts[dark].sum()
-    mean_bright = (values[~dark] * counts[~dark]).sum() / counts[~dark].sum()
-    return float(values[dark][-1]) if mean_dark < DARK_SHARE * mean_bright else none
+        return float(values[0]), 1.0, 0.0
+    means = [(values[part] * counts[part]).sum() / counts[part].sum() for part in (dark, ~dark)]
+    return float(values[dark][-1]), float(means[0] / means[1]), float(counts[dark].sum() / counts.sum())
 
 
 def occupancy(volume: Volume, threshold: float) -> NDArray[np.bool_]:
@@ -137,6 +158,8 @@ def occupancy(volume: Volume, threshold: float) -> NDArray[np.bool_]:
 
 def _hits(tissue: NDArray[np.bool_]) -> NDArray[np.int64]:
     """How many voxels of each block are set."""
+    if tissue.flags.f_contiguous and not tissue.flags.c_contiguous:
+        return _hits(tissue.T).T
     padded = np.pad(tissue, [(0, -n % OCCUPANCY_BLOCK) for n in tissue.shape])
     x, y, z = (n // OCCUPANCY_BLOCK for n in padded.shape)
     # eight bytes of 0 or 1 are one word; the product's highest byte is their sum, ten times faster than adding them
@@ -171,7 +194,7 @@ def _distribution(array: NDArray[Any]) -> tuple[NDArray[Any], Floats]:
         low, high = int(array.min()), int(array.max())
         if high - low < _DENSE_RANGE:
             table = np.zeros(high - low + 1, np.int64)
-            flat = array.reshape(-1)
+            flat = array.ravel(order="K")
             for start in range(0, flat.size, _CHUNK):
                 table += np.bincount(flat[start : start + _CHUNK].astype(np.int64) - low, minlength=table.size)
             present = np.flatnonzero(table)
@@ -180,8 +203,8 @@ def _distribution(array: NDArray[Any]) -> tuple[NDArray[Any], Floats]:
     return values, counts.astype(np.float64)
 
 
-def _otsu(histogram: Floats) -> int:
-    """The last bin of the lower class."""
+def otsu(histogram: Floats) -> int:
+    """The last bin of the lower class of a histogram that Otsu's threshold makes."""
     weight = np.cumsum(histogram)
     moment = np.cumsum(histogram * np.arange(histogram.size))
     below, above = weight[:-1], weight[-1] - weight[:-1]

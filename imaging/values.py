@@ -101,6 +101,10 @@ class Values:
         value: int = struct.unpack_from(self._order + "H", raw)[0]
         return value
 
+    def shorts(self, tag: int, count: int = 0) -> tuple[float, ...]:
+        """Unsigned 16-bit integers."""
+        return self._binary(tag, "H", 2, count)
+
     def long(self, tag: int) -> int | None:
         """An unsigned 32-bit integer."""
         raw = self._raw.get(tag, b"")
@@ -110,6 +114,10 @@ class Values:
             raise invalid(tag, "fewer than four bytes")
         value: int = struct.unpack_from(self._order + "I", raw)[0]
         return value
+
+    def longs(self, tag: int) -> tuple[float, ...]:
+        """Unsigned 32-bit integers."""
+        return self._binary(tag, "I", 4, 0)
 
     def doubles(self, tag: int, count: int = 0) -> tuple[float, ...]:
         """64-bit floating point numbers."""
@@ -138,14 +146,9 @@ class Values:
         return hours * 3600.0 + minutes * 60.0 + rest + (float(b"0." + fraction) if fraction else 0.0)
 
     def years(self, tag: int) -> int | None:
-        """An age in whole years (AS: nnnD, nnnW, nnnM, nnnY)."""
-        raw = self.raw(tag)
-        if not raw:
-            return None
-        count, unit = raw[:-1], raw[-1:].upper()
-        if not count.isdigit() or unit not in _PER_YEAR:
-            raise invalid(tag, "no age")
-        return int(int(count) / _PER_YEAR[unit])
+        """An age in whole years (AS: nnnD, nnnW, nnnM, nnnY); None where it is none, since no image depends on it."""
+        count, unit = self.raw(tag)[:-1], self.raw(tag)[-1:].upper()
+        return int(int(count) / _PER_YEAR[unit]) if count.isdigit() and unit in _PER_YEAR else None
 
     def _binary(self, tag: int, code: str, size: int, count: int) -> tuple[float, ...]:
         raw = self._raw.get(tag, b"")

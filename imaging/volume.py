@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging.acquisition import Acquisition
 from imaging.errors import ImagingError
 from imaging.geometry import is_usable, spacing_of
 from schemas.reasons import Reason
@@ -22,7 +23,7 @@ class Volume:
     """One image in RAS+ axes.
 
     Attributes:
-        array: (x, y, z) or (x, y, z, t) stored voxels, C order; x to the right, y to the front, z to the top.
+        array: (x, y, z) or (x, y, z, t) stored voxels, in any order of memory; x to the right, y to the front, z up.
         affine: (4, 4) voxel index to RAS+ millimetres.
         slope: value = stored * slope + intercept.
         intercept: value = stored * slope + intercept.
@@ -35,6 +36,8 @@ class Volume:
         missing_slices: indices along `missing_axis` that no slice filled; their voxels are stored zeros.
         missing_axis: axis of `missing_slices`; 2 where nothing is missing.
         tilt: degrees between stacking direction and slice normal, 0 for an upright stack.
+        gap: mm between a slice and the next, below 0 where they overlap; None: not known.
+        acquisition: how it was acquired, along these axes.
         rescaled: whether the stored values were computed because slices came with different slopes; otherwise they
             are the integers of the files.
 
@@ -54,6 +57,8 @@ class Volume:
     missing_slices: tuple[int, ...] = ()
     missing_axis: int = 2
     tilt: float = 0.0
+    gap: float | None = None
+    acquisition: Acquisition = field(default_factory=Acquisition)
     rescaled: bool = field(default=False)
 
     def __post_init__(self) -> None:
@@ -86,6 +91,11 @@ class Volume:
         ):
             if steps is not None and (steps.shape != shape or not np.isfinite(steps).all()):
                 raise _wrong(f"found {name} of shape {steps.shape}, needed {shape}, all finite")
+        times, kinds = self.acquisition.slice_times, self.acquisition.step_kinds
+        if times is not None and len(times) != self.array.shape[self.acquisition.slice_axis]:
+            raise _wrong(f"found {len(times)} slice times, needed one for each slice")
+        if kinds is not None and len(kinds) != self.steps:
+            raise _wrong(f"found {len(kinds)} kinds of steps, needed one for each of {self.steps}")
         if (self.kind == "diffusion") > (self.bvals is not None):
             raise _wrong("found a diffusion volume without b-values, needed one for each step")
 

@@ -117,8 +117,8 @@ def _file(path: Path, added: Mapping[str, Any], since: int) -> DataFile:
 
 def _state(table: LakeTable, version: int) -> Iterator[DataFile]:
     delta = DeltaTable(table.location.uri, version=version)
-    for row in pa.table(delta.get_add_actions(flatten=True)).to_pylist():
-        path = table.location.path / row["path"]
+    for row in pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all().to_pylist():
+        path = table.location.path / unquote(row["path"])
         partition = {name: row[f"partition.{name}"] for name in table.contract.partition_by}
         written = dt.datetime.fromtimestamp(row["modification_time"] / 1000, dt.UTC)
         yield DataFile(

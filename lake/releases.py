@@ -4,17 +4,21 @@ Belongs here: opening a release. Choosing and freezing one is `stages.release`.
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lake import index
+from lake.sources import LocalFiles
 from lake.volumes import Volumes
 from lake.zones import Lake
-from schemas.contract import Zone
+from schemas.contract import Table, Zone
 from schemas.naming import checked_name
 from schemas.release import ReleaseManifest
-from schemas.tables import LABELS, VOLUMES
+from schemas.tables import DIAGNOSES, LABELS, VOLUMES
 
 MANIFEST, MEMBERS, CARD = "manifest.json", "members.parquet", "card.html"
 SPLITS = ("train", "validation", "test")
@@ -51,7 +55,7 @@ class Release:
     lake: Lake
     manifest: ReleaseManifest
     sha256: str
-    _members: tuple[Member, ...]
+    _members: pa.Table
 
     @classmethod
     def open(cls, lake: Lake, name: str) -> "Release":
@@ -74,8 +78,7 @@ class Release:
                 f"release {name}: found a list of members with another digest than the manifest's, needed the frozen "
                 "one; restore it from a backup or freeze a new release"
             )
-        rows = pq.read_table(pa.BufferReader(members)).to_pylist()
-        return cls(lake, manifest, hashlib.sha256(raw).hexdigest(), tuple(Member(**row) for row in rows))
+        return cls(lake, manifest, hashlib.sha256(raw).hexdigest(), pq.read_table(pa.BufferReader(members)))
 
     @property
     def name(self) -> str:
@@ -99,14 +102,14 @@ class Release:
                 f"release {self.name}: the test set is sealed, needed an evaluation that records its opening; "
                 "use larmor evaluate"
             )
-        return [member for member in self._members if member.split == split]
+        return [Member(**row) for row in self._members.to_pylist() if row["split"] == split]
 
     def volumes(self) -> Volumes:
-        """The volumes, at the version of the table that was frozen."""
-        return Volumes(self.lake, VOLUMES, self.manifest.tables[VOLUMES.path])
+        """The volumes of all splits, at the version of the table that was frozen."""
+        return self._opened(VOLUMES, "volume")
 
     def labels(self) -> Volumes:
-        """The label maps, at the version of the table that was frozen.
+        """The label maps of its volumes, at the version of the table that was frozen.
 
         Raises:
             ReleaseError: if the release has none.
@@ -115,7 +118,60 @@ class Release:
             raise ReleaseError(
                 f"release {self.name}: found no labels in it, needed a spec with label_task; freeze a new release"
             )
-        return Volumes(self.lake, LABELS, self.manifest.tables[LABELS.path])
+        return self._opened(LABELS, "label")
+
+    def _opened(self, contract: Table, column: str) -> Volumes:
+        source, version = self.lake.table(contract).source, self.manifest.tables[contract.path]
+        ids = self._members[column].drop_null()
+        return Volumes.of(
+            source, contract, index.frozen(source, contract, version, ids, _kept(self.lake, self.name, contract))
+        )
+
+    def diagnoses(self, members: Sequence[Member]) -> list[tuple[Member, dict[str, Any]]]:
+        """What is diagnosed of members, at the version of the table that was frozen.
+
+        A diagnosis belongs to a member if it is of the member's subject, and of its study, series and volume where it
+        names them.
+
+        Args:
+            members: volumes that `members` gave; a sealed set stays sealed.
+
+        Returns:
+            Members with a row of `curated/diagnoses` each; none where the release was frozen without such a table.
+        """
+        if DIAGNOSES.path not in self.manifest.tables:
+            return []
+        rows = self.lake.table(DIAGNOSES).read(version=self.manifest.tables[DIAGNOSES.path]).to_pylist()
+        of: dict[str, list[dict[str, Any]]] = {}
+        for row in sorted(rows, key=lambda row: (row["name"], row["delivery"], row["diagnosis"])):
+            of.setdefault(row["subject"], []).append(row)
+        narrower = ("study", "series", "volume")
+        return [
+            (member, row)
+            for member in members
+            for row in of.get(member.subject, [])
+            if all(row[name] in (None, getattr(member, name)) for name in narrower)
+        ]
+
+
+def keep_places(lake: Lake, name: str, versions: Mapping[str, int], members: Sequence[Mapping[str, Any]]) -> None:
+    """Keep where a release's volumes and labels lie, so that it opens at once whatever becomes of the tables.
+
+    Args:
+        lake: the lake.
+        name: name of the release.
+        versions: version of each table by path, as in its manifest.
+        members: its rows, with `volume` and `label`.
+    """
+    for contract, column in ((VOLUMES, "volume"), (LABELS, "label")):
+        if contract.path in versions:
+            ids = [row[column] for row in members if row[column] is not None]
+            source = lake.table(contract).source
+            index.freeze(source, contract, versions[contract.path], ids, _kept(lake, name, contract))
+
+
+def _kept(lake: Lake, name: str, contract: Table) -> tuple[LocalFiles, str]:
+    return LocalFiles(lake.location(Zone.CURATED, "releases", name)), f"{contract.name}.index"
 
 
 def names(lake: Lake) -> list[str]:

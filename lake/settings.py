@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     """Where trainings run."""
     policy: str = "safe_harbor"
     """De-identification policy: a name that ships, or the path of a YAML document."""
+    classification_rules: Path | None = None
+    """Document of classification rules that come before those that ship; None: those that ship alone."""
     principal: str | None = None
     """Who acts, for the record; None: the operating system's user."""
     vault_key_file: Path | None = None
@@ -71,7 +73,7 @@ class Settings(BaseSettings):
             raise ValueError("found a URI, needed a local folder; object storage is not supported by this version")
         return value
 
-    @field_validator("root", "restricted", "curated", "audit", "models", "landing", "licences")
+    @field_validator("root", "restricted", "curated", "audit", "models", "landing", "licences", "classification_rules")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()

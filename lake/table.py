@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +21,9 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
+from lake import index
+from lake.errors import TableMissing, TableOutdated
+from lake.sources import LocalFiles
 from lake.storage import Location
 from schemas.contract import Table
 
@@ -39,14 +42,6 @@ _NEVER = "1000000000"
 
 class Conflict(RuntimeError):
     """Another writer committed first; read again, then try again."""
-
-
-class TableOutdated(ValueError):
-    """The table was made under an older contract; the message says what to do."""
-
-
-class TableMissing(FileNotFoundError):
-    """The table has no commit yet; the message says what makes it."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +152,11 @@ class LakeTable:
         except CommitFailedError:
             raise Conflict(f"table {self.contract.name!r}: another writer committed first; read again") from None
 
+    @property
+    def source(self) -> LocalFiles:
+        """The table's files."""
+        return LocalFiles(self.location)
+
     def exists(self) -> bool:
         """Whether the table has a commit."""
         return DeltaTable.is_deltatable(self.location.uri)
@@ -239,9 +239,11 @@ class LakeTable:
             )
 
     def _adds(self, partition: Mapping[str, str] | None, version: int | None) -> list[tuple[str, dict[str, str]]]:
-        actions = pa.table(self._delta(version).get_add_actions(flatten=True)).to_pylist()
+        # asking pyarrow for a table of it would import pandas
+        actions = pa.RecordBatchReader.from_stream(self._delta(version).get_add_actions(flatten=True)).read_all()
         found = [
-            (row["path"], {name: row[f"partition.{name}"] for name in self.contract.partition_by}) for row in actions
+            (unquote(row["path"]), {name: row[f"partition.{name}"] for name in self.contract.partition_by})
+            for row in actions.to_pylist()
         ]
         wanted = (partition or {}).items()
         return sorted((f for f in found if all(f[1][k] == v for k, v in wanted)), key=lambda f: (str(f[1]), f[0]))
@@ -292,6 +294,8 @@ class LakeTable:
             ),
         )
         table.update_incremental()
+        if self.contract.payload:
+            index.renew(self.source, self.contract)
         return table.version()
 
 

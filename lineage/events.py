@@ -164,6 +164,7 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
             "content_sha256",
             "stage",
             "findings",
+            "digests",
         },
     ),
     EventType.RELEASED: (

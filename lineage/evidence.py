@@ -28,6 +28,7 @@ from schemas.tables import (
     ACCESS,
     CERTIFICATES,
     DECISIONS,
+    DIAGNOSES,
     EXPOSURES,
     INSTANCES,
     LABELS,
@@ -80,7 +81,7 @@ def deliveries(lake: Lake) -> Rows:
         entry[row["outcome"]] = entry.get(row["outcome"], 0) + row["n"]
         entry["received"] += row["n"]
         entry["licences"].add(row["licence"])
-    for table in (INSTANCES, SERIES, VOLUMES, REPORTS, LABELS):
+    for table in (INSTANCES, SERIES, VOLUMES, REPORTS, LABELS, DIAGNOSES):
         for row in counted(lake.table(table), ["delivery"]):
             rows[row["delivery"]][table.name] = row["n"]
     for row in counted(lake.table(QUARANTINE), ["delivery"]):

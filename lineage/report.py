@@ -18,7 +18,18 @@ from lineage.pages import environment
 from lineage.principal import now, principal
 from lineage.verify import Verdict, verify
 from schemas.contract import Zone
-from schemas.tables import DECISIONS, EXPOSURES, INSTANCES, LABELS, QUARANTINE, RECEIVED, REPORTS, SERIES, VOLUMES
+from schemas.tables import (
+    DECISIONS,
+    DIAGNOSES,
+    EXPOSURES,
+    INSTANCES,
+    LABELS,
+    QUARANTINE,
+    RECEIVED,
+    REPORTS,
+    SERIES,
+    VOLUMES,
+)
 
 FOLDER, PAGE = "reports", "audit.html"
 """Where the page lies in the audit zone."""
@@ -87,6 +98,7 @@ def _counts(lake: Lake, page: dict[str, Any]) -> dict[str, int]:
         "volumes": VOLUMES,
         "reports": REPORTS,
         "labels": LABELS,
+        "diagnoses": DIAGNOSES,
         "exposures": EXPOSURES,
         "decisions": DECISIONS,
     }

@@ -43,12 +43,28 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Examine the installation, then the lake."""
-    return [_python(), _rooms(), _java(settings), *_packages(), _disk(settings), *_lake(settings)]
+    return [_python(), _rooms(), _java(settings), *_packages(), _disk(settings), *_rules(settings), *_lake(settings)]
 
 
 def _python() -> Finding:
     version = "{}.{}.{}".format(*sys.version_info[:3])
     return Finding("Python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer and run make setup")
+
+
+def _rules(settings: Settings) -> Iterator[Finding]:
+    """Whether the lake's own classification rules can be used, where it has some."""
+    from imaging.rules import load_rules
+    from schemas.document import DocumentError
+
+    if settings.classification_rules is None:
+        return
+    remedy = "correct the document; docs/how-to/extend-classification.md says what it may hold"
+    try:
+        found = ", ".join(load_rules(settings.classification_rules).digests)
+    except DocumentError as error:
+        yield Finding("classification rules", False, str(error), remedy)
+    else:
+        yield Finding("classification rules", True, found)
 
 
 def _packages() -> Iterator[Finding]:

@@ -147,7 +147,7 @@ def _source(lake: Lake, release: str | None, delivery: str | None) -> _Source:
         if delivery not in there:
             raise GalleryError(
                 f"found no volumes of delivery {delivery}, needed one of: {', '.join(there) or 'none yet'}; "
-                f"make them with larmor run {delivery} --to volumes"
+                f"make them with larmor run {delivery} --to series"
             )
         name, partition = f"delivery-{delivery}", {"delivery": delivery}
         return _Source(f"Delivery {delivery}", name, VOLUMES.path, {"delivery": delivery}, {}, partition, None)
@@ -161,8 +161,10 @@ def _chosen(lake: Lake, source: _Source, where: str | None) -> list[dict[str, An
     if source.splits is not None:
         volumes = volumes.filter(pc.is_in(volumes["volume"], pa.array(list(source.splits), pa.string())))
     extra = [column.name for column in SERIES.columns if column.name not in own]
-    described = lake.table(SERIES)
-    series = described.read(["delivery", "series", *extra], source.partition, source.versions.get(SERIES.path))
+    names, described = ["delivery", "series", *extra], lake.table(SERIES)
+    series = SERIES.arrow_schema.empty_table().select(names)
+    if described.exists():
+        series = described.read(names, source.partition, source.versions.get(SERIES.path))
     columns = ", ".join((*_SHOWN, "plane"))
     with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as session:
         session.register("volume", volumes)

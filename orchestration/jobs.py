@@ -12,10 +12,11 @@ DELIVERY_ASSETS = (
     ("curated", "instances"),
     ("audit", "decisions"),
     ("audit", "certificates"),
-    ("curated", "series"),
     ("curated", "volumes"),
+    ("curated", "series"),
     ("curated", "reports"),
     ("curated", "labels"),
+    ("curated", "diagnoses"),
 )
 RELEASE_ASSETS = (("curated", "release"), ("models", "pretrained"), ("models", "finetuned"), ("models", "evaluations"))
 EVIDENCE_ASSETS = (("audit", "ledger"), ("audit", "audit_report"))
@@ -29,7 +30,7 @@ DELIVERY_JOB = dg.define_asset_job(
     "delivery",
     selection=_selection(DELIVERY_ASSETS),
     partitions_def=DELIVERIES,
-    description="A delivery, from its files to volumes, reports and labels.",
+    description="A delivery, from its files to volumes, reports, labels and diagnoses.",
 )
 RELEASE_JOB = dg.define_asset_job(
     "release",

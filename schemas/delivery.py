@@ -1,6 +1,7 @@
 """What a licensor says of a delivery: the manifest `delivery.yaml` that lies in its folder.
 
-Belongs here: the manifest's fields and their rules. Reading the files it speaks of is `stages.received`.
+Belongs here: the manifest's fields and their rules. Tables of diagnoses that it declares are `schemas.diagnosis`;
+reading the files it speaks of is `stages.received`.
 """
 
 import datetime as dt
@@ -8,6 +9,7 @@ from enum import StrEnum
 
 from pydantic import Field, model_validator
 
+from schemas.diagnosis import Coding, DiagnosisTable
 from schemas.document import Document
 from schemas.naming import Name
 
@@ -47,15 +49,21 @@ class Delivery(Document):
     reports: str | None = None
     """Path of a CSV `path,study` that says which text file reports which Study Instance UID."""
     labels: str | None = None
-    """Path of a CSV `path,series` that says which NIfTI label map belongs to which Series Instance UID or image."""
+    """Path of a CSV that says for each `path` of a NIfTI label map what it was drawn on: `series` (Series Instance UID,
+    or path of an image), or `study` (Study Instance UID) or `patient` (patient id) where its grid tells the image."""
     body_part: str | None = None
     """For nifti, which carries no such fact: what the images show, in the licensor's words."""
     contrast: str | None = None
     """For nifti, which carries no such fact: the contrast of the images, for example T1."""
     label_task: Name | None = None
-    """What the labels show, for example `tissue`; needed with labels."""
+    """What the labels show, for example `tissue`; needed with labels. Segmentations and structure sets in DICOM are
+    called `segmentation` and `structure-set` without it."""
     label_scheme: dict[int, str] = Field(default_factory=dict)
-    """Meaning of each label value; needed with labels."""
+    """Meaning of each label value; needed with labels. A segment or structure of one of these names gets its value."""
+    label_coding: dict[int, Coding] = Field(default_factory=dict)
+    """Code of each label value of NIfTI label maps, where there is one; DICOM carries its own."""
+    tables: list[DiagnosisTable] = Field(default_factory=list)
+    """Tables of diagnoses and measures; a file or column that none declares is not read."""
 
     @model_validator(mode="after")
     def _coherent(self) -> "Delivery":
@@ -66,4 +74,12 @@ class Delivery(Document):
             )
         if self.labels and not (self.label_task and self.label_scheme):
             raise ValueError("found labels without label_task and label_scheme, needed both")
+        if set(self.label_coding) - set(self.label_scheme):
+            raise ValueError("found label_coding of a value that label_scheme does not name, needed it in both")
+        if any(not 0 <= value <= 0xFFFF for value in self.label_scheme):
+            raise ValueError("found a value in label_scheme outside 0 to 65535, needed one that a label map can hold")
         return self
+
+    def table_of(self, path: str) -> DiagnosisTable | None:
+        """The declared table that a file of the delivery belongs to; the first whose pattern fits its path."""
+        return next((table for table in self.tables if table.covers(path)), None)

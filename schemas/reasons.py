@@ -26,6 +26,9 @@ class Reason(StrEnum):
     GEOMETRY_INCONSISTENT = "geometry_inconsistent"
     PIXELS_INVALID = "pixels_invalid"
     LABEL_MISFIT = "label_misfit"
+    LABEL_UNMATCHED = "label_unmatched"
+    VALUE_UNDECLARED = "value_undeclared"
+    TABLE_UNREADABLE = "table_unreadable"
     REPORT_UNREADABLE = "report_unreadable"
 
     @property
@@ -52,5 +55,8 @@ _REMEDIES = {
     Reason.GEOMETRY_INCONSISTENT: "check positions and orientations; the slices do not make one regular stack",
     Reason.PIXELS_INVALID: "ask the licensor for the file again; its pixel data do not match its header",
     Reason.LABEL_MISFIT: "deliver the label on the grid of an image of the same study",
+    Reason.LABEL_UNMATCHED: "deliver the image that it is about, or correct its key, and run the delivery again",
+    Reason.VALUE_UNDECLARED: "correct the value, or declare its level or range in delivery.yaml",
+    Reason.TABLE_UNREADABLE: "deliver the table as UTF-8 CSV with the columns that delivery.yaml declares",
     Reason.REPORT_UNREADABLE: "deliver the report as UTF-8 text",
 }

@@ -1,7 +1,7 @@
 """An export: volumes of a release as NIfTI files in a BIDS-like folder, or their DICOM files, with card and terms.
 
-Belongs here: asking the terms, writing the folder at once and whole, and the record. Which name a volume gets is
-`stages.bids`; how voxels become NIfTI is `imaging.nifti`; DICOM files and their directory are `stages.media`.
+Belongs here: asking the terms, writing the folder at once and whole, and the record. The BIDS folder is
+`stages.bids_folder`; DICOM files and their directory are `stages.media`.
 """
 
 import datetime as dt
@@ -10,15 +10,10 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from imaging import nifti
-from imaging.volume import Volume
 from lake.releases import CARD, Member, Release
-from lake.volumes import Volumes
 from lake.zones import Lake
 from lineage import terms
 from lineage.access import Access, accessed
@@ -26,8 +21,9 @@ from lineage.events import EventType
 from lineage.ledger import append
 from schemas.contract import Zone
 from schemas.licence import Licence
-from schemas.tables import LICENCES, SERIES
-from stages import bids, media
+from schemas.tables import LICENCES
+from stages import bids_folder, media
+from stages.media_labels import segmentations
 from stages.station import Report, silent
 from stages.surroundings import scan_folder
 
@@ -35,7 +31,7 @@ SPLITS = ("train", "validation")
 """What may leave: the test set is sealed."""
 
 NIFTI, DICOM = FORMS = ("nifti", "dicom")
-"""What volumes are written as; DICOM has no label maps, because a label is no object of the delivery."""
+"""What volumes are written as; label maps leave as NIfTI or as DICOM segmentations."""
 
 CHECKSUMS = "SHA256SUMS"
 """Every file with its digest, as `sha256sum --check` reads it."""
@@ -109,10 +105,11 @@ def export(
         if form == DICOM:
             _write_dicom(lake, release, members, licences, building, report)
         else:
-            _write(release, members, licences, building, report)
+            bids_folder.write(release, members, licences, building, report)
+            _terms(release, licences, building)
         _check_names(lake, members, building)
         sums = _checksums(building)
-        made = _counted(members, building, to, hashlib.sha256(sums).hexdigest(), form)
+        made = _counted(members, building, to, hashlib.sha256(sums).hexdigest())
         # the record comes before the folder appears: nothing is ever out without being on the ledger
         _record(lake, release, made, licences, purpose or release.manifest.spec.purpose, form)
         building.rename(to)
@@ -172,31 +169,6 @@ def _check_target(lake: Lake, to: Path) -> None:
         )
 
 
-def _write(
-    release: Release, members: Sequence[Member], licences: Mapping[str, Licence], folder: Path, report: Report
-) -> None:
-    volumes = release.volumes()
-    labels = release.labels() if any(member.label for member in members) else None
-    series = _series(release)
-    rows = {member.volume: volumes.row(member.volume) for member in members}
-    described = {v: series.get((row["delivery"], row["series"]), {}) for v, row in rows.items()}
-    names = bids.names([(rows[member.volume], described[member.volume]) for member in members])
-    step = max(1, len(members) // 10)
-    for done, member in enumerate(members, 1):
-        row, stem = rows[member.volume], folder / names[member.volume]
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        image = _image(volumes, row)
-        nifti.write(image, _beside(stem, ".nii.gz"))
-        _json(_beside(stem, ".json"), bids.sidecar(row, described[member.volume], stem.name))
-        for suffix, text in bids.gradients(image).items():
-            _beside(stem, suffix).write_text(text, encoding="utf-8")
-        if labels and member.label:
-            _label(labels, member.label, stem)
-        if done % step == 0 or done == len(members):
-            report(f"{done} of {len(members)} volumes")
-    _about(release, members, described, licences, folder)
-
-
 def _write_dicom(
     lake: Lake,
     release: Release,
@@ -206,59 +178,9 @@ def _write_dicom(
     report: Report,
 ) -> None:
     try:
-        media.write(lake, release, members, folder, report)
+        media.write(lake, release, members, folder, report, partial(segmentations, release, members))
     except media.MediaError as error:
         raise ExportError(str(error)) from None
-    _terms(release, licences, folder)
-
-
-def _series(release: Release) -> dict[tuple[str, str], dict[str, Any]]:
-    rows = release.lake.table(SERIES).rows(version=release.manifest.tables[SERIES.path])
-    return {(row["delivery"], row["series"]): row for row in rows}
-
-
-def _image(volumes: Volumes, row: Mapping[str, Any]) -> Volume:
-    def listed(name: str, *shape: int) -> Any:
-        return None if row[name] is None else np.array(row[name], dtype=np.float64).reshape(shape)
-
-    return Volume(
-        array=volumes.array(row["volume"]),
-        affine=np.array(row["affine"], dtype=np.float64).reshape(4, 4),
-        slope=row["slope"],
-        intercept=row["intercept"],
-        kind=row["kind"],
-        part=row["part"],
-        bvals=listed("bvals", -1),
-        bvecs=listed("bvecs", -1, 3),
-        times=listed("times", -1),
-        missing_slices=tuple(row["missing_slices"]),
-        missing_axis=row["missing_axis"],
-    )
-
-
-def _label(labels: Volumes, label: str, stem: Path) -> None:
-    row = labels.row(label)
-    affine = np.array(row["affine"], dtype=np.float64).reshape(4, 4)
-    nifti.write(Volume(labels.array(label), affine), _beside(stem, "_dseg.nii.gz"))
-    facts = {"Task": row["task"], "Labels": json.loads(row["scheme"]), "Provenance": row["provenance"]}
-    _json(_beside(stem, "_dseg.json"), facts)
-
-
-def _about(
-    release: Release,
-    members: Sequence[Member],
-    described: Mapping[str, Mapping[str, Any]],
-    licences: Mapping[str, Licence],
-    folder: Path,
-) -> None:
-    """What the folder says of itself: description, persons, card and terms."""
-    manifest = release.manifest
-    _json(folder / "dataset_description.json", bids.description(manifest, release.sha256, licences.values()))
-    people = [(member.subject, member.split, described[member.volume]) for member in members]
-    (folder / "participants.tsv").write_text(bids.participants(people), encoding="utf-8")
-    _json(folder / "participants.json", bids.PARTICIPANTS)
-    (folder / "README").write_text(bids.readme(manifest), encoding="utf-8")
-    (folder / ".bidsignore").write_text(bids.IGNORED, encoding="utf-8")
     _terms(release, licences, folder)
 
 
@@ -288,10 +210,10 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _counted(members: Sequence[Member], building: Path, to: Path, sha256: str, form: str) -> Exported:
+def _counted(members: Sequence[Member], building: Path, to: Path, sha256: str) -> Exported:
     sizes = [path.stat().st_size for path in _files(building)]
     subjects = {member.subject for member in members}
-    labels = sum(member.label is not None for member in members) if form == NIFTI else 0
+    labels = sum(member.label is not None for member in members)
     return Exported(to, len(subjects), len(members), labels, len(sizes), sum(sizes), sha256)
 
 
@@ -315,11 +237,3 @@ def _record(
     }
     append(lake, EventType.EXPORTED, facts)
     accessed(lake, Access.EXPORT, release.name, made.volumes, purpose, release=release.name)
-
-
-def _beside(stem: Path, suffix: str) -> Path:
-    return stem.with_name(stem.name + suffix)
-
-
-def _json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -16,6 +16,7 @@ from lineage import terms
 from schemas.delivery import MANIFEST_NAME, Delivery, Kind
 from schemas.licence import Licence
 from schemas.naming import checked_name
+from stages import beside
 from stages.permission import permitted
 
 _EXPANSION_LIMIT = 200
@@ -125,7 +126,8 @@ def _manifest(folder: Path, name: str, licence: Licence, facts: dict[str, object
         delivered = Delivery.read(folder / MANIFEST_NAME)
         return Delivery.parse(delivered.model_dump() | {"name": name, "licence": licence.id} | stated, MANIFEST_NAME)
     paths = files(folder)
-    kind = Kind.NIFTI if all(path.endswith((*_NIFTI, ".csv", ".json")) for path in paths) else Kind.DICOM
+    plain = all(path.endswith((*_NIFTI, *beside.SIDECARS, ".csv")) for path in paths)
+    kind = Kind.NIFTI if plain or beside.DESCRIPTION in paths else Kind.DICOM
     defaults = {
         "name": name,
         "licensor": licence.licensor,
@@ -139,6 +141,8 @@ def _manifest(folder: Path, name: str, licence: Licence, facts: dict[str, object
         with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("path", "series"), *pairs])
         defaults |= {"labels": "labels.csv", "expected_files": len(files(folder))}
+    elif kind is Kind.NIFTI and (told := beside.label_scheme(folder, paths)):
+        defaults |= {"label_task": told[0], "label_scheme": told[1]}
     return Delivery.parse(defaults | stated, MANIFEST_NAME)
 
 

@@ -1,4 +1,4 @@
-"""An export as DICOM: the de-identified files that a release's volumes were made of, with a DICOMDIR made of them.
+"""An export as DICOM: the de-identified files that a release's volumes were made of, with a DICOMDIR made of all.
 
 Belongs here: file names and the directory (PS3.10 8, PS3.11). Asking the terms and the record are `stages.export`. A
 DICOMDIR that came with a delivery is never edited; this one knows nothing but the files that leave.
@@ -7,7 +7,7 @@ DICOMDIR that came with a delivery is never edited; this one knows nothing but t
 import hashlib
 import io
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -30,10 +30,24 @@ class MediaError(ValueError):
     """The files of a release cannot be written as DICOM."""
 
 
-def write(lake: Lake, release: Release, members: Sequence[Member], folder: Path, report: Report) -> None:
+Made = Callable[[Mapping[str, bytes]], Iterable[bytes]]
+"""Makes further files from those that leave, by their instances."""
+
+
+def write(
+    lake: Lake, release: Release, members: Sequence[Member], folder: Path, report: Report, made: Made = lambda _: ()
+) -> None:
     """Write the source files of volumes and a DICOMDIR into a folder.
 
     Files lie as PT000000/ST000000/SE000000/IM000000: names of no meaning. The same release gives the same bytes.
+
+    Args:
+        lake: the lake.
+        release: what leaves.
+        members: volumes of it.
+        folder: where to.
+        report: told how far it is.
+        made: gives further files, such as segmentations.
 
     Raises:
         MediaError: if a volume did not come as DICOM, or its files are no longer the ones it was made of.
@@ -43,7 +57,7 @@ def write(lake: Lake, release: Release, members: Sequence[Member], folder: Path,
     files.ID, files.UID = "LARMOR", UID(f"2.25.{int(hashlib.sha256(release.sha256.encode()).hexdigest()[:30], 16)}")
     contents: dict[str, bytes] = {}
     for delivery, policies in sorted(wanted.items()):
-        for instance, data in _instances(lake, delivery, policies):
+        for instance, data in instances(lake, delivery, policies):
             if instance not in contents:
                 contents[instance] = data
                 files.add(_recorded(data))
@@ -54,6 +68,9 @@ def write(lake: Lake, release: Release, members: Sequence[Member], folder: Path,
             f"release {release.name}: found {len(missing)} files fewer in curated/instances than its volumes were made "
             "of, needed all under the same policy; freeze a new release, or export as NIfTI"
         )
+    for data in made(contents):
+        files.add(_recorded(data))
+        contents[str(dcmread(io.BytesIO(data), specific_tags=["SOPInstanceUID"]).SOPInstanceUID)] = data
     files.write(folder)
     for entry in files:
         # as they lie in the lake, not as a second writer would put them
@@ -73,8 +90,8 @@ def _wanted(release: Release, members: Sequence[Member]) -> Mapping[str, Mapping
     """By delivery, the policy that each source file was treated by."""
     volumes = release.volumes()
     wanted: dict[str, dict[str, str]] = defaultdict(dict)
-    for member in members:
-        row = volumes.row(member.volume)
+    rows = volumes.rows([member.volume for member in members], ["sources", "policy"])
+    for member, row in zip(members, rows, strict=True):
         if not row["sources"]:
             raise MediaError(
                 f"release {release.name}: found a volume that did not come as DICOM, needed DICOM; export as NIfTI"
@@ -83,7 +100,14 @@ def _wanted(release: Release, members: Sequence[Member]) -> Mapping[str, Mapping
     return wanted
 
 
-def _instances(lake: Lake, delivery: str, policies: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+def instances(lake: Lake, delivery: str, policies: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    """De-identified files of a delivery by instance.
+
+    Args:
+        lake: the lake.
+        delivery: whose files.
+        policies: instances that are wanted, each with the policy that it must have been treated by.
+    """
     for file in lake.table(INSTANCES).files({"delivery": delivery}):
         with pq.ParquetFile(file) as parquet:
             for group in range(parquet.metadata.num_row_groups):

@@ -1,6 +1,7 @@
 """NIfTI images that came de-identified: their rows of `curated/series` and `curated/volumes`.
 
-Belongs here: what NIfTI deliveries need that DICOM ones do not. Reading a NIfTI file is `imaging.nifti`.
+Belongs here: what NIfTI deliveries need that DICOM ones do not. Reading a NIfTI file is `imaging.nifti`; which files
+beside it say something of it is `stages.beside`.
 """
 
 import json
@@ -8,11 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from imaging import nifti
+from imaging import classify, sidecar
 from imaging.errors import ImagingError
 from imaging.volume import Volume
 from lake.zones import Lake
 from schemas.delivery import MANIFEST_NAME, Delivery
+from stages import beside
 from stages.packed import UNIT, received
 
 LICENSOR_POLICY = "licensor"
@@ -22,21 +24,26 @@ LICENSOR_POLICY = "licensor"
 def nifti_units(lake: Lake, delivery: str) -> list[pa.RecordBatch]:
     """A unit for each NIfTI image of a delivery."""
     names = ("path", "sha256", "subject", "study", "series", "licence")
-    return [
-        pa.RecordBatch.from_pylist(
-            [{"kind": "nifti", "file": row["path"], "row": json.dumps({name: row[name] for name in names})}], UNIT
-        )
-        for row in received(lake, delivery, "nifti")
-    ]
+    sidecars = beside.by_folder(row["path"] for row in received(lake, delivery, "sidecar"))
+    units = []
+    for row in received(lake, delivery, "nifti"):
+        facts = {name: row[name] for name in names} | {"sidecars": beside.applying(row["path"], sidecars)}
+        unit = {"kind": "nifti", "file": row["path"], "row": json.dumps(facts)}
+        units.append(pa.RecordBatch.from_pylist([unit], UNIT))
+    return units
 
 
 def read(lake: Lake, delivery: str, unit: dict[str, Any]) -> Volume:
-    """The image of a unit.
+    """The image of a unit, with what the files beside it say.
 
     Raises:
-        ImagingError: if it cannot be read.
+        ImagingError: if it cannot be read, or the files beside it contradict it.
     """
-    return nifti.read((lake.landing / delivery / unit["file"]).read_bytes())
+    return sidecar.read((lake.landing / delivery / unit["file"]).read_bytes(), _beside(lake, delivery, unit))
+
+
+def _beside(lake: Lake, delivery: str, unit: dict[str, Any]) -> sidecar.Beside:
+    return beside.beside(lake.landing / delivery, unit["file"], json.loads(unit["row"])["sidecars"])
 
 
 def keys(unit: dict[str, Any]) -> dict[str, Any]:
@@ -51,10 +58,13 @@ def digest(unit: dict[str, Any]) -> str:
     return found
 
 
-def stated(lake: Lake, delivery: str) -> tuple[str, str]:
-    """Body part and contrast in the licensor's words; unknown where nothing is stated."""
+def stated(lake: Lake, delivery: str, unit: dict[str, Any]) -> dict[str, Any]:
+    """Columns of `curated/series` that are stated: by name and sidecars of the image, else by the licensor."""
     manifest = Delivery.read(lake.landing / delivery / MANIFEST_NAME)
-    return manifest.body_part or "unknown", manifest.contrast or "unknown"
+    found = beside.series_facts(unit["file"], _beside(lake, delivery, unit).facts)
+    for name, word in (("body_part", manifest.body_part), ("contrast", manifest.contrast)):
+        found[name] = word if word and found[name] == "unknown" else found[name]
+    return found
 
 
 def series_row(lake: Lake, delivery: str, unit: dict[str, Any]) -> list[dict[str, Any]]:
@@ -63,23 +73,21 @@ def series_row(lake: Lake, delivery: str, unit: dict[str, Any]) -> list[dict[str
         volume = read(lake, delivery, unit)
     except ImagingError:
         return []
-    body_part, contrast = stated(lake, delivery)
-    known = [name for name, value in (("body part", body_part), ("contrast", contrast)) if value != "unknown"]
-    absent = ("description", "manufacturer", "model", "field_strength", "echo_time", "repetition_time")
+    found = stated(lake, delivery, unit)
+    judged = classify.stated(found | {"part": volume.part}, "stated by name, sidecar or licensor")
     return [
         {
             **keys(unit),
-            **dict.fromkeys((*absent, "inversion_time", "flip_angle", "sex", "age")),
-            "body_part": body_part,
-            "plane": "unknown",
-            "contrast": contrast,
-            "part": volume.part,
-            "evidence": f"{' and '.join(known)} stated by the licensor" if known else "NIfTI carries no such facts",
-            "confidence": 1.0 if contrast != "unknown" else 0.0,
+            **dict.fromkeys(("description", "model")),
+            **beside.person_facts(lake.landing / delivery, unit["file"]),
+            **found,
+            **judged.values,
+            "evidence": judged.evidence,
+            "confidence": judged.contrast.confidence,
             "instances": 0,
             "volumes": 1,
             "shape": list(volume.shape),
             "spacing": list(volume.spacing),
-            "missing_slices": 0,
+            "missing_slices": len(volume.missing_slices),
         }
     ]

@@ -6,7 +6,7 @@ Belongs here: what becomes of a file on arrival, and who it belongs to. What a f
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from schemas.delivery import MANIFEST_NAME, Delivery, Kind
 from schemas.document import DocumentError
 from schemas.reasons import Reason
 from schemas.tables import IDENTIFIERS, QUARANTINE, RECEIVED
+from stages import beside
 from stages.identity import open_vault
 from stages.intake import files
 from stages.permission import permitted
@@ -40,15 +41,21 @@ class Listed:
     """What a delivery says of files that do not speak for themselves."""
 
     reports: dict[str, str]
-    labels: dict[str, str]
+    labels: dict[str, dict[str, str]]
     checksums: dict[str, str]
     own: frozenset[str]
+    manifest: Delivery
+    paths: frozenset[str]
 
     def content(self, path: str) -> str:
         """What the delivery says a file is; empty: nothing."""
         if path in self.own:
             return "other"
-        return "report" if path in self.reports else "label" if path in self.labels else ""
+        if path in self.reports or path in self.labels:
+            return "report" if path in self.reports else "label"
+        if self.manifest.table_of(path):
+            return "table"
+        return beside.content(path, self.paths) if self.manifest.kind is Kind.NIFTI else ""
 
 
 def receive(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
@@ -63,10 +70,14 @@ def receive(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
     licence = terms.find(lake.licences, manifest.licence)
     terms.learn(lake, licence)
     permitted(lake, licence, manifest, terms.Action.INTAKE)
-    listed = _listed(folder, manifest)
     paths = files(folder)
+    listed = _listed(folder, manifest, paths)
     if not paths:
         raise DocumentError(f"delivery {delivery}: found no files, needed some beside {MANIFEST_NAME}")
+    if any(not any(map(table.covers, paths)) for table in manifest.tables):
+        raise DocumentError(
+            f"{MANIFEST_NAME} declares a table that is not in the delivery; deliver it, or drop the declaration"
+        )
     units = [
         pa.RecordBatch.from_pylist([{"path": p, "content": listed.content(p)} for p in chunk], _UNIT)
         for chunk in (paths[i : i + _FILES_A_UNIT] for i in range(0, len(paths), _FILES_A_UNIT))
@@ -117,6 +128,7 @@ def _file(folder: Path, path: str, content: str, checksums: dict[str, str]) -> t
         "study_uid": sniffed.study_uid,
         "series_uid": sniffed.series_uid,
         "sop_uid": sniffed.sop_uid,
+        "accession": sniffed.accession,
         "sop_class": sniffed.sop_class,
         "transfer_syntax": sniffed.transfer_syntax,
         "licence": "",
@@ -166,15 +178,18 @@ class _Subjects:
         if content == "dicom":
             return self.named(row["subject"]) if row["subject"] else None
         if content == "nifti":
-            return self.named(Path(path).name.removesuffix(".gz").removesuffix(".nii"))
+            row |= {"study_uid": beside.study_of(path)}
+        if content == "nifti" or (content == "sidecar" and beside.is_of_person(path, self._listed.paths)):
+            return self.named(beside.person_of(path))
         if content not in ("report", "label"):
             return None
-        other = self._listed.reports.get(path) or self._listed.labels.get(path)
-        row |= {"study_uid": other} if content == "report" else {"series_uid": other}
-        if patient := self._patients.get(other):
+        keys = self._listed.labels[path] if content == "label" else {"study": self._listed.reports[path]}
+        study, series = keys.get("study") or None, keys.get("series") or None
+        row |= {"study_uid": study, "series_uid": series}
+        if patient := keys.get("patient") or self._patients.get(series) or self._patients.get(study):
             return self.named(patient)
-        if self._manifest.kind is Kind.NIFTI and other:
-            return self.named(Path(other).name.removesuffix(".gz").removesuffix(".nii"))
+        if self._manifest.kind is Kind.NIFTI and (other := series or study):
+            return self.named(beside.person_of(other))
         return None
 
 
@@ -194,7 +209,7 @@ def _tell_duplicates(rows: list[dict[str, Any]]) -> None:
             row["outcome"] = str(Reason.CONFLICTING_DUPLICATE)
 
 
-def _listed(folder: Path, manifest: Delivery) -> Listed:
+def _listed(folder: Path, manifest: Delivery, paths: Sequence[str]) -> Listed:
     named = [name for name in (manifest.reports, manifest.labels, manifest.checksums) if name]
     for name in named:
         if not (folder / name).resolve().is_relative_to(folder.resolve()) or not (folder / name).is_file():
@@ -203,22 +218,34 @@ def _listed(folder: Path, manifest: Delivery) -> Listed:
             )
     checksums = (folder / manifest.checksums).read_text(encoding="utf-8").splitlines() if manifest.checksums else []
     pairs = (line.split(maxsplit=1) for line in checksums if line.strip())
+    reports = _csv(folder, manifest.reports, ("study",))
     return Listed(
-        _csv(folder, manifest.reports, "study"),
-        _csv(folder, manifest.labels, "series"),
+        {path: keys["study"] for path, keys in reports.items()},
+        _csv(folder, manifest.labels, ("series", "study", "patient")) or _named_labels(folder, manifest, paths),
         {path.lstrip("*").removeprefix("./"): digest.lower() for digest, path in pairs},
         frozenset(named),
+        manifest,
+        frozenset(paths),
     )
 
 
-def _csv(folder: Path, name: str | None, column: str) -> dict[str, str]:
+def _named_labels(folder: Path, manifest: Delivery, paths: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Label maps that tell by their names what they were drawn on, where their values have a meaning."""
+    return beside.label_maps(folder, paths) if manifest.kind is Kind.NIFTI and manifest.label_scheme else {}
+
+
+def _csv(folder: Path, name: str | None, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Of each path of a list, what its row says in those of the columns that there are; one of them at least."""
     if not name:
         return {}
     with (folder / name).open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
-        if missing := {"path", column} - set(reader.fieldnames or ()):
-            raise DocumentError(f"a list that {MANIFEST_NAME} names has no columns {sorted(missing)}; add them")
-        return {row["path"]: row[column] for row in reader}
+        there = [column for column in columns if column in (reader.fieldnames or ())]
+        if "path" not in (reader.fieldnames or ()) or not there:
+            raise DocumentError(
+                f"a list that {MANIFEST_NAME} names has no column path, or none of {', '.join(columns)}; add them"
+            )
+        return {row["path"]: {column: row[column] or "" for column in there} for row in reader}
 
 
 def _outcome(written: Written, versions: dict[str, int], manifest: Delivery, total: int) -> Outcome:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from deid.objects import becomes_volume
 from lake.zones import Lake
 from schemas.delivery import MANIFEST_NAME, Delivery
-from schemas.tables import INSTANCES, QUARANTINE, RECEIVED, VOLUMES
+from schemas.tables import INSTANCES, LABELS, QUARANTINE, RECEIVED, VOLUMES
+from stages.labels import OBJECTS
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,18 @@ def volume_balance(lake: Lake, delivery: str) -> Sheet:
     # an instance with many frames may be in several volumes; a volume without instances came as one NIfTI image
     kept = len({name for names in made for name in names}) + sum(not names for names in made)
     return Sheet(instances + nifti, kept, 0, _held(lake, delivery, ("volumes",)))
+
+
+def label_balance(lake: Lake, delivery: str) -> Sheet:
+    """Label maps, segmentations and structure sets that came, against those with rows and those held back."""
+    delivered = {"delivery": delivery}
+    files = sum(row["outcome"] == "kept" and row["content"] == "label" for row in _received(lake, delivery))
+    classes = lake.table(INSTANCES).rows(["sop_class"], delivered)
+    sources = lake.table(LABELS).read(["source"], delivered)["source"].to_pylist()
+    # an object may give several maps; a map without an object came as one NIfTI file
+    kept = len({name for name in sources if name}) + sources.count(None)
+    objects = sum(row["sop_class"] in OBJECTS for row in classes)
+    return Sheet(files + objects, kept, 0, _held(lake, delivery, ("labels",)))
 
 
 def _received(lake: Lake, delivery: str) -> list[dict[str, str]]:

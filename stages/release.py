@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake.releases import CARD, MANIFEST, MEMBERS, SPLITS, Release
+from lake.releases import CARD, MANIFEST, MEMBERS, SPLITS, Release, keep_places
 from lake.zones import Lake
 from lineage import terms
 from lineage.events import EventType
@@ -21,7 +21,7 @@ from lineage.seals import seal
 from schemas.contract import Zone
 from schemas.licence import Licence
 from schemas.release import ReleaseManifest, ReleaseRisk, ReleaseSpec, SmallCells, Splits
-from schemas.tables import LABELS, SERIES, VOLUMES
+from schemas.tables import DIAGNOSES, LABELS, SERIES, VOLUMES
 from stages.datacard import card
 from stages.risk import assessed, banded, exposed, residual
 from stages.station import Report, silent
@@ -66,6 +66,8 @@ def freeze(lake: Lake, spec: ReleaseSpec, report: Report = silent) -> Release:
     versions = {table.path: lake.table(table).version() for table in (VOLUMES, SERIES)}
     if spec.label_task:
         versions[LABELS.path] = lake.table(LABELS).version()
+    if lake.table(DIAGNOSES).exists():
+        versions[DIAGNOSES.path] = lake.table(DIAGNOSES).version()
     rows = cohort(lake, spec, versions)
     rows, risk = _guarded(lake, spec, rows)
     report(f"{len(rows)} volumes of {len({r['subject'] for r in rows})} subjects in the cohort")
@@ -76,6 +78,7 @@ def freeze(lake: Lake, spec: ReleaseSpec, report: Report = silent) -> Release:
     manifest = _manifest(spec, versions, members, licences, sorted({str(r["policy"]) for r in rows}), raw)
     manifest = manifest.model_copy(update={"risk": risk, "residual": residual(lake, rows)})
     location.write_bytes(MEMBERS, raw)
+    keep_places(lake, spec.name, versions, members)
     location.write_bytes(CARD, card(manifest, rows, split).encode())
     # the manifest comes last: without it there is no release
     location.write_bytes(MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
@@ -126,7 +129,9 @@ def cohort(lake: Lake, spec: ReleaseSpec, versions: dict[str, int]) -> list[dict
         )
     if spec.label_task:
         labels = lake.table(LABELS).read(["volume", "label", "task"], version=versions[LABELS.path]).to_pylist()
-        named = {row["volume"]: row["label"] for row in labels if row["task"] == spec.label_task}
+        # where a volume has several maps of one task, the choice does not depend on the order of files
+        labels = sorted((row for row in labels if row["task"] == spec.label_task), key=lambda row: str(row["label"]))
+        named = {row["volume"]: row["label"] for row in labels}
         rows = [row | {"label": named.get(row["volume"])} for row in rows]
     return rows
 

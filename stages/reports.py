@@ -118,7 +118,9 @@ def caption(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         plane = "" if row["plane"] == "unknown" else f"{row['plane']} "
         contrast = "image of unknown contrast" if row["contrast"] == "unknown" else row["contrast"]
-        images.append(f"{plane}{contrast}")
+        fat = "fat-suppressed " if row["fat_suppression"] == "suppressed" else ""
+        agent = " after contrast agent" if row["contrast_agent"] == "given" else ""
+        images.append(f"{plane}{fat}{contrast}{agent}")
     counted = [f"{number} x {name}" if number > 1 else name for name, number in sorted(Counter(images).items())]
     fields = sorted({row["field_strength"] for row in rows if row["field_strength"]})
     field = f" at {fields[0]:g} T" if len(fields) == 1 else ""

@@ -21,7 +21,7 @@ from deid.residual import Scanner
 from lake.engine import engine
 from lake.zones import Lake
 from schemas.contract import Zone
-from schemas.tables import IDENTIFIERS, INSTANCES, REPORTS
+from schemas.tables import DIAGNOSES, IDENTIFIERS, INSTANCES, LABELS, REPORTS
 from stages.pixel_text import shown, suspicious
 
 SCANS = "scans"
@@ -39,6 +39,11 @@ _FINDINGS = pa.schema(
     ]
 )
 _UNIT = pa.schema([pa.field("file", pa.string())])
+_SAID = {
+    LABELS: ("task", "scheme", "coding", "provenance"),
+    DIAGNOSES: ("name", "value", "unit", "scheme", "code", "meaning", "provenance"),
+}
+"""Columns of labels and diagnoses that hold words; the others are numbers and pseudonyms."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,24 @@ def scan_reports(lake: Lake, delivery: str) -> Residue:
             examples.append(row["report"])
     values = lake.table(IDENTIFIERS).read(["kind"], {"delivery": delivery}).num_rows
     return Residue(values, sum(len(row["text"]) for row in rows), findings, tuple(sorted(set(examples))[:5]))
+
+
+def scan_labels(lake: Lake, delivery: str) -> Residue:
+    """Scan the names, codes and provenance of a delivery's label maps and diagnoses."""
+    scanner = scanner_of(lake, delivery)
+    findings: Counter[str] = Counter()
+    examples: list[str] = []
+    size = 0
+    for table, columns in _SAID.items():
+        key = table.key[-1]
+        for row in lake.table(table).rows([key, *columns], {"delivery": delivery}):
+            text = "\n".join(row[name] for name in columns if row[name])
+            size += len(text)
+            for finding in scanner.scan(text, "text"):
+                findings[f"{finding.kind} in {table.name}"] += finding.count
+                examples.append(row[key])
+    values = lake.table(IDENTIFIERS).read(["kind"], {"delivery": delivery}).num_rows
+    return Residue(values, size, findings, tuple(sorted(set(examples))[:5]))
 
 
 def keep(lake: Lake, delivery: str, residue: Residue) -> None:

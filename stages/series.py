@@ -11,12 +11,14 @@ import pyarrow as pa
 
 from imaging.classify import classify
 from imaging.geometry import canonical, spacing_of
+from imaging.rules import RuleBook, load_rules
 from lake.written import Written
 from lake.zones import Lake
 from lineage.events import EventType
 from schemas.tables import INSTANCES, SERIES
 from stages.nifti import nifti_units, series_row
 from stages.packed import Series, dicom_units, series_of
+from stages.quality import with_quality
 from stages.station import Outcome, Report, commit, recorded, silent, work_off
 
 _OLDEST = 90
@@ -28,34 +30,40 @@ def describe(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
 
     Raises:
         TableMissing: if nothing was de-identified yet.
+        DocumentError: if the document of classification rules cannot be used.
     """
+    rules = load_rules(lake.settings.classification_rules)
     units = [*dicom_units(lake, delivery), *nifti_units(lake, delivery)]
-    written = work_off(lake, partial(describe_unit, lake=lake, delivery=delivery), units, report)
+    described = work_off(lake, partial(describe_unit, lake=lake, delivery=delivery), units, report).rows(SERIES)
+    rows = with_quality(lake, delivery, described)
+    written = Written()
+    written.hand(SERIES, rows)
     versions = commit(lake, "series", delivery, written, [SERIES], quarantine=False)
-    rows = written.rows(SERIES)
     details = {
         **{f"contrast_{name}": n for name, n in sorted(Counter(str(r["contrast"]) for r in rows).items())},
         "missing_slices": sum(int(str(row["missing_slices"])) for row in rows),
+        "flagged": sum(bool(row["quality_flags"]) for row in rows),
         "series_also_in_other_deliveries": len(_shared(lake, delivery, {str(row["series"]) for row in rows})),
     }
     outcome = Outcome(SERIES.path, versions[SERIES.path], len(rows), details=details)
-    return recorded(lake, EventType.MATERIALIZED, "series", delivery, outcome)
+    return recorded(lake, EventType.MATERIALIZED, "series", delivery, outcome, digests=rules.digests)
 
 
 def describe_unit(unit: pa.RecordBatch, lake: Lake, delivery: str) -> pa.RecordBatch:
     """Describe the series of a unit."""
+    rules = load_rules(lake.settings.classification_rules)
     written = Written()
     for row in unit.to_pylist():
         if row["kind"] == "nifti":
             written.hand(SERIES, series_row(lake, delivery, row))
         else:
-            written.hand(SERIES, [_row(series) for series in series_of(row["file"]) if series.headers])
+            written.hand(SERIES, [_row(series, rules) for series in series_of(row["file"]) if series.headers])
     return written.batch()
 
 
-def _row(series: Series) -> dict[str, Any]:
+def _row(series: Series, rules: RuleBook) -> dict[str, Any]:
     headers = series.headers
-    judged = classify(headers)
+    judged = classify(headers, rules)
     first = headers[0]
     volumes = series.plan.volumes
     shape = spacing = None
@@ -66,12 +74,9 @@ def _row(series: Series) -> dict[str, Any]:
         spacing = list(spacing_of(moved.affine))
     return {
         **series.keys,
-        "body_part": judged.body_part,
-        "plane": judged.plane,
-        "contrast": judged.contrast,
-        "part": judged.part,
+        **judged.values,
         "evidence": judged.evidence,
-        "confidence": judged.confidence,
+        "confidence": judged.contrast.confidence,
         "description": first.series_description or None,
         "manufacturer": first.manufacturer or None,
         "model": first.model or None,

@@ -20,7 +20,8 @@ from schemas.reasons import Reason
 _UNDEFINED = 0xFFFFFFFF
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _PATIENT_ID, _STUDY, _SERIES, _SOP, _SOP_CLASS = 0x00100020, 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
-_MODALITY = 0x00080060
+_MODALITY, _ACCESSION = 0x00080060, 0x00080050
+_READ = (_PATIENT_ID, _STUDY, _SERIES, _SOP, _SOP_CLASS, _ACCESSION)
 _NIFTI_HEADER_SIZE = 348
 
 
@@ -29,7 +30,7 @@ class Sniffed:
     """What a file is.
 
     Attributes:
-        content: dicom, directory, nifti, report, label or other.
+        content: dicom, directory, nifti, report, label, table or other.
         reason: why it is held back; None: it is fine.
         patient: what the licensor calls the person; the Study Instance UID where no patient id is given.
         identifiers: kind and value of every identifying value in its header.
@@ -43,6 +44,7 @@ class Sniffed:
     sop_uid: str | None = None
     sop_class: str | None = None
     transfer_syntax: str | None = None
+    accession: str | None = None
     identifiers: frozenset[Pair] = frozenset()
 
 
@@ -85,7 +87,7 @@ def _identified(dataset: Dataset, transfer_syntax: str) -> Sniffed:
     values = {
         tag: text_of(value, dataset.encodings).strip(" \0")
         for tag, _, value in dataset.elements
-        if isinstance(value, bytes) and tag in (_PATIENT_ID, _STUDY, _SERIES, _SOP, _SOP_CLASS)
+        if isinstance(value, bytes) and tag in _READ
     }
     study = values.get(_STUDY)
     return Sniffed(
@@ -97,6 +99,7 @@ def _identified(dataset: Dataset, transfer_syntax: str) -> Sniffed:
         values.get(_SOP) or None,
         values.get(_SOP_CLASS) or None,
         transfer_syntax,
+        values.get(_ACCESSION) or None,
         gather(dataset),
     )
 

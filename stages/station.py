@@ -93,7 +93,12 @@ def recorded(lake: Lake, type_: EventType, station: str, delivery: str, outcome:
 
 
 def held(
-    station: str, reason: Reason, path: str = "", sha256: str = "", instance: str | None = None
+    station: str,
+    reason: Reason,
+    path: str = "",
+    sha256: str = "",
+    instance: str | None = None,
+    line: int | None = None,
 ) -> dict[str, object]:
     """A quarantine row; a station that knows only the instance leaves path and digest to `located`."""
     return {
@@ -103,6 +108,7 @@ def held(
         "path": path,
         "sha256": sha256,
         "instance": instance,
+        "line": line,
     }
 
 

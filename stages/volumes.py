@@ -7,18 +7,22 @@ Belongs here: from a series to rows of `curated/volumes`. Slices become a volume
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from imaging.classify import Classification, classify
+from imaging.classify import classify
 from imaging.errors import ImagingError
 from imaging.normalize import assemble
+from imaging.order import x_fastest
 from imaging.pixels import stored_pixels
 from imaging.preview import preview
+from imaging.quality import quality
+from imaging.rules import RuleBook, load_rules
 from imaging.series import VolumePlan
 from imaging.statistics import statistics
 from imaging.volume import Volume
@@ -41,7 +45,9 @@ def normalize(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
 
     Raises:
         TableMissing: if nothing was de-identified yet.
+        DocumentError: if the document of classification rules cannot be used.
     """
+    rules = load_rules(lake.settings.classification_rules)
     units = [*dicom_units(lake, delivery), *nifti.nifti_units(lake, delivery)]
     key = open_vault(lake).derived(b"pixel digest")
     written = work_off(lake, partial(normalize_unit, lake=lake, delivery=delivery, key=key), units, report)
@@ -59,7 +65,8 @@ def normalize(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
             **{f"held_{reason}": number for reason, number in sorted(reasons.items())},
         },
     )
-    return recorded(lake, EventType.MATERIALIZED, "volumes", delivery, outcome, reasons=dict(reasons))
+    facts = {"reasons": dict(reasons), "digests": rules.digests}
+    return recorded(lake, EventType.MATERIALIZED, "volumes", delivery, outcome, **facts)
 
 
 def previews(lake: Lake, delivery: str) -> list[tuple[str, bytes]]:
@@ -74,6 +81,7 @@ def previews(lake: Lake, delivery: str) -> list[tuple[str, bytes]]:
 
 def normalize_unit(unit: pa.RecordBatch, lake: Lake, delivery: str, key: bytes) -> pa.RecordBatch:
     """Make the volumes of a unit and write them as one part file."""
+    rules = load_rules(lake.settings.classification_rules)
     written = Written()
     rows: list[dict[str, Any]] = []
     for item in unit.to_pylist():
@@ -81,14 +89,16 @@ def normalize_unit(unit: pa.RecordBatch, lake: Lake, delivery: str, key: bytes) 
             rows.extend(_of_nifti(lake, delivery, item, key, written))
             continue
         for series in series_of(item["file"]):
-            rows.extend(_of_series(series, delivery, key, written))
+            rows.extend(_of_series(series, delivery, key, rules, written))
     if rows:
         rows.sort(key=lambda row: (row["subject"], row["series"], row["volume"]))
         written.parts.append(lake.table(VOLUMES).write(rows, {"delivery": delivery}))
     return written.batch()
 
 
-def _of_series(series: Series, delivery: str, key: bytes, written: Written) -> Iterator[dict[str, Any]]:
+def _of_series(
+    series: Series, delivery: str, key: bytes, rules: RuleBook, written: Written
+) -> Iterator[dict[str, Any]]:
     """Rows of a series' volumes; what cannot become one is handed over for quarantine."""
     rejected = [held("volumes", reason, instance=instance) for instance, reason in series.broken]
     used = {index for planned in series.plan.volumes for index in planned.members}
@@ -96,7 +106,7 @@ def _of_series(series: Series, delivery: str, key: bytes, written: Written) -> I
     left_out = [r for r in series.plan.rejected if r.index not in used]
     rejected += [held("volumes", r.reason, instance=series.instances[r.index]) for r in left_out]
     if series.plan.volumes:
-        judged = classify(series.headers)
+        judged = classify(series.headers, rules).values
     for number, planned in enumerate(series.plan.volumes):
         try:
             volume = assemble(planned, lambda i: stored_pixels(series.files[i], series.headers[i]))
@@ -104,8 +114,18 @@ def _of_series(series: Series, delivery: str, key: bytes, written: Written) -> I
             rejected += [held("volumes", error.reason, instance=series.instances[i]) for i in planned.members]
             continue
         name = volume_id(delivery, series.keys["series"], number)
-        yield _row(volume, name, series.keys, judged, key) | _sources(series, planned)
+        told = judged | {"contrast": contrast_of(series, planned, judged["contrast"], rules)}
+        yield _row(volume, name, series.keys, told, key) | _sources(series, planned)
     written.hand(QUARANTINE, rejected)
+
+
+def contrast_of(series: Series, planned: VolumePlan, judged: str, rules: RuleBook) -> str:
+    """Contrast of a volume: its series', or where that has none, as with echoes of two weightings, its own."""
+    if judged != "unknown" or len(series.plan.volumes) == 1:
+        return judged
+    places = {(int(i), int(k)) for i, k in zip(planned.instances.flat, planned.frames.flat, strict=True) if i >= 0}
+    headers = [header.planes[k] if header.planes else header for i, k in places for header in (series.headers[i],)]
+    return classify(headers, rules).contrast.value
 
 
 def _sources(series: Series, planned: VolumePlan) -> dict[str, Any]:
@@ -122,8 +142,7 @@ def _of_nifti(
     except ImagingError as error:
         written.hand(QUARANTINE, [held("volumes", error.reason, unit["file"], nifti.digest(unit))])
         return
-    body_part, contrast = nifti.stated(lake, delivery)
-    judged = Classification(body_part, "unknown", contrast, volume.part, "", 0.0)
+    judged = nifti.stated(lake, delivery, unit)
     yield _row(volume, volume_id(delivery, keys["series"], 0), keys, judged, key) | {"instances": 0, "sources": []}
 
 
@@ -132,7 +151,7 @@ def volume_id(delivery: str, series: str, number: int) -> str:
     return hashlib.sha256(f"{delivery}/{series}/{number}".encode()).hexdigest()[:20]
 
 
-def _row(volume: Volume, name: str, keys: dict[str, str], judged: Classification, key: bytes) -> dict[str, Any]:
+def _row(volume: Volume, name: str, keys: dict[str, str], judged: Mapping[str, Any], key: bytes) -> dict[str, Any]:
     numbers = statistics(volume)
     frame = payload.encode(volume.array)
 
@@ -143,27 +162,31 @@ def _row(volume: Volume, name: str, keys: dict[str, str], judged: Classification
         **keys,
         "volume": name,
         "kind": volume.kind,
-        "contrast": judged.contrast,
-        "body_part": judged.body_part,
+        "contrast": judged["contrast"],
+        "body_part": judged["body_part"],
         "part": volume.part,
         "shape": list(volume.shape),
         "affine": listed(volume.affine),
         "spacing": list(volume.spacing),
+        "tilt": volume.tilt,
+        "gap": volume.gap,
         "dtype": str(volume.array.dtype),
         "slope": volume.slope,
         "intercept": volume.intercept,
         "bvals": listed(volume.bvals),
         "bvecs": listed(volume.bvecs),
         "times": listed(volume.times),
+        **asdict(volume.acquisition),
         "percentiles": listed(numbers.percentiles),
         "mean": numbers.mean,
         "std": numbers.std,
+        **asdict(quality(volume, numbers)),
         "occupancy": numbers.occupancy,
         "missing_slices": list(volume.missing_slices),
         "missing_axis": volume.missing_axis,
         # a plain hash of released pixels could be matched with one of the original (PS3.15 E.3.9, note 3)
-        "pixel_digest": hmac.new(key, volume.array.tobytes(), hashlib.sha256).hexdigest(),
-        "preview": preview(volume),
+        "pixel_digest": hmac.new(key, x_fastest(volume.array).T.data, hashlib.sha256).hexdigest(),
+        "preview": preview(volume, numbers),
         "voxels_bytes": len(frame),
         "voxels": frame,
     }

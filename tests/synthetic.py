@@ -89,7 +89,8 @@ def series_row(row, **changes):
         "policy",
     )
     return {name: row[name] for name in kept} | {
-        "plane": "axial", "evidence": "made", "confidence": 1.0, "description": "made", "manufacturer": "Maker",
+        "plane": "axial", "contrast_agent": "unknown", "fat_suppression": "none", "dimensions": "2D",
+        "evidence": "{}", "confidence": 1.0, "description": "made", "manufacturer": "Maker",
         "model": "One", "field_strength": 3.0, "echo_time": 84.0, "repetition_time": 5200.0, "inversion_time": None,
         "flip_angle": 90.0, "sex": "F", "age": 40, "instances": 6, "volumes": 1,
         "missing_slices": len(row["missing_slices"]),

@@ -50,6 +50,9 @@ class Arrays(Protocol):
     def row(self, volume: str) -> Mapping[str, Any]:
         """The row without voxels."""
 
+    def rows(self, volumes: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """The rows of many volumes, each file read once."""
+
     def array(self, volume: str) -> NDArray[Any]:
         """All stored voxels."""
 
@@ -204,7 +207,7 @@ def usable(arrays: Arrays, volumes: Sequence[str]) -> tuple[list[Facts], dict[st
     Raises:
         TrainingError: if none is left.
     """
-    facts = [facts_of(volume, arrays.row(volume)) for volume in volumes]
+    facts = [facts_of(volume, row) for volume, row in zip(volumes, arrays.rows(volumes), strict=True)]
     skipped = {f.volume: reason for f in facts if (reason := unusable(f))}
     kept = [f for f in facts if f.volume not in skipped]
     if not kept:

@@ -66,7 +66,7 @@ def classes_of(labels: Arrays, members: Sequence[Member]) -> Classes:
     Raises:
         TrainingError: if they were labelled by different schemes.
     """
-    schemes = {labels.row(member.label)["scheme"] for member in members if member.label}
+    schemes = {row["scheme"] for row in labels.rows([member.label for member in members if member.label])}
     merged: dict[int, str] = {}
     for scheme in sorted(schemes):
         for value, name in json.loads(scheme).items():

@@ -1,10 +1,12 @@
-"""Prediction on a NIfTI file: the label map lands on the file's own grid, and the record says that it was made.
+"""Prediction on an image: from a volume to label values, from a NIfTI file to one, and the record that it was made.
 
-Belongs here: from a file to a file. The model's work on arrays is `training.inference`.
+Belongs here: what a prediction is, and NIfTI files. The model's work on arrays is `training.inference`; predictions on
+DICOM and on volumes of the lake are `orchestration.predictions`.
 """
 
 import gzip
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ from training.errors import TrainingError
 from training.inference import Model, model_of, predict
 from training.volume import facts_of, unusable
 
-_ENDINGS = (".nii", ".nii.gz")
+ENDINGS = (".nii", ".nii.gz")
 
 
 @dataclass(frozen=True)
@@ -84,46 +86,111 @@ def predict_file(lake: Lake, model: str, source: Path, out: Path, purpose: str =
         ImagingError: if the image cannot be read.
         TrainingError: if the image has nothing to see in it, or the files are not as needed.
     """
-    _check(source, out)
-    loaded = checkpoint.load(folder_of(lake, model))
+    if not source.is_file():
+        raise TrainingError("found no such image, needed a NIfTI file (.nii or .nii.gz)")
+    check_target(out, ENDINGS)
+    labeller = Labeller.load(lake, model)
     data = source.read_bytes()
     volume = nifti.read(data)
-    opened = model_of(loaded)
-    placed = on_source_grid(_labels(opened, volume), volume, data)
-    content = nifti.write(placed)
-    if out.name.endswith(".gz"):
-        content = gzip.compress(content, mtime=0)
+    placed = on_source_grid(labeller.labels(volume), volume, data)
+    return keep(lake, labeller, packed(nifti.write(placed), out), placed, out, steps=volume.steps, purpose=purpose)
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """A fine-tuned model and what it says of itself.
+
+    Attributes:
+        model: what predicts.
+        manifest: where it comes from.
+        digest: SHA-256 of its manifest file, which names its exact state.
+    """
+
+    model: Model
+    manifest: CheckpointManifest
+    digest: str
+
+    @classmethod
+    def load(cls, lake: Lake, model: str) -> "Labeller":
+        """The model of a name among the lake's, or of a folder.
+
+        Raises:
+            CheckpointError: if there is no such model, or it is not a fine-tuned one.
+        """
+        folder = folder_of(lake, model)
+        loaded = checkpoint.load(folder)
+        digest = hashlib.sha256((folder / checkpoint.MANIFEST).read_bytes()).hexdigest()
+        return cls(model_of(loaded), loaded.manifest, digest)
+
+    @property
+    def scheme(self) -> dict[int, str]:
+        """Meaning of each label value."""
+        return {value: self.model.classes.names[value] for value in self.model.classes.values}
+
+    def labels(self, volume: Volume) -> NDArray[np.generic]:
+        """(x, y, z) label values on a volume's voxels, as small an integer as holds them.
+
+        Raises:
+            TrainingError: if the image has nothing to see in it.
+        """
+        row = _row(volume)
+        if reason := unusable(facts_of("input", row)):
+            raise TrainingError(f"found a {reason} image, needed one with intensities that differ; check the file")
+        labels = predict(self.model, volume.array, row)
+        return labels.astype(np.uint8) if max(self.model.classes.values) <= np.iinfo(np.uint8).max else labels
+
+
+def check_target(out: Path, endings: Sequence[str]) -> None:
+    """Refuse a place that a label map cannot be written to.
+
+    Raises:
+        TrainingError: if it has another ending, or something is there.
+    """
+    if not out.name.endswith(tuple(endings)):
+        raise TrainingError(f"found another ending of the label map, needed {' or '.join(endings)}; name it with --out")
+    if out.exists():
+        raise TrainingError("found a file at the label map's place already, needed none; name another one with --out")
+
+
+def packed(content: bytes, out: Path) -> bytes:
+    """A file's content as its name says: gzipped or not."""
+    return gzip.compress(content, mtime=0) if out.name.endswith(".gz") else content
+
+
+def keep(
+    lake: Lake,
+    labeller: Labeller,
+    content: bytes,
+    placed: Volume,
+    out: Path,
+    *,
+    steps: int,
+    purpose: str,
+    form: str = "nifti",
+) -> Predicted:
+    """Put a prediction on the record, and then where it is wanted.
+
+    Args:
+        lake: whose ledger keeps the record.
+        labeller: what predicted.
+        content: the file.
+        placed: the label map.
+        out: where the file goes.
+        steps: steps of the image's fourth axis.
+        purpose: what for.
+        form: what kind of file it is.
+    """
     sha256 = hashlib.sha256(content).hexdigest()
-    _record(lake, loaded.manifest, sha256, purpose)
+    # the record comes before the file: no label map is ever out without being on the ledger
+    _record(lake, labeller.manifest, sha256, purpose, form)
     Location(out.parent).write_bytes(out.name, content)
-    classes = _counted(opened, placed)
-    return Predicted(out, loaded.manifest.name, placed.shape, classes, volume.steps, sha256)
+    return Predicted(out, labeller.manifest.name, placed.shape, _counted(labeller.model, placed), steps, sha256)
 
 
 def folder_of(lake: Lake, model: str) -> Path:
     """The folder of a model, given as a folder or as a name among the lake's models."""
     given = Path(model)
     return given if (given / checkpoint.MANIFEST).is_file() else lake.location(Zone.MODELS).path / model
-
-
-def _check(source: Path, out: Path) -> None:
-    if not source.is_file():
-        raise TrainingError("found no such image, needed a NIfTI file (.nii or .nii.gz)")
-    if not out.name.endswith(_ENDINGS):
-        raise TrainingError(
-            f"found another ending of the label map, needed {' or '.join(_ENDINGS)}; name it with --out"
-        )
-    if out.exists():
-        raise TrainingError("found a file at the label map's place already, needed none; name another one with --out")
-
-
-def _labels(model: Model, volume: Volume) -> NDArray[np.generic]:
-    """Label values on the volume's voxels, as small an integer as holds them."""
-    row = _row(volume)
-    if reason := unusable(facts_of("input", row)):
-        raise TrainingError(f"found a {reason} image, needed one with intensities that differ; check the file")
-    labels = predict(model, volume.array, row)
-    return labels.astype(np.uint8) if max(model.classes.values) <= np.iinfo(np.uint8).max else labels
 
 
 def _row(volume: Volume) -> dict[str, Any]:
@@ -152,17 +219,16 @@ def _counted(model: Model, placed: Volume) -> list[Found]:
     ]
 
 
-def _record(lake: Lake, manifest: CheckpointManifest, sha256: str, purpose: str) -> None:
+def _record(lake: Lake, manifest: CheckpointManifest, sha256: str, purpose: str, form: str) -> None:
     facts = {
         "model": manifest.name,
         "weights_sha256": manifest.weights_sha256,
         "release": manifest.release,
         "release_sha256": manifest.release_sha256,
         "volumes": 1,
-        "format": "nifti",
+        "format": form,
         "content_sha256": sha256,
         "purpose": purpose,
     }
-    # the record comes before the file: no label map is ever out without being on the ledger
     append(lake, EventType.PREDICTED, facts)
     accessed(lake, Access.PREDICT, manifest.name, 1, purpose)

@@ -69,6 +69,8 @@ class PhantomConfig:
     """Fraction of subjects whose tissue maps are delivered as labels; spread evenly over ordinals."""
     label_contrasts: tuple[Contrast, ...] = (Contrast.T1,)
     """Which series of a labelled subject have a label map."""
+    findings: bool = False
+    """Whether a table says of each study if it shows a lesion, beside a remark that must not leave."""
     faults: bool = True
     """Whether things go wrong: missing slices, duplicates, unreadable files and so on."""
     split_subject: int | None = None

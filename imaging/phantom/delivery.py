@@ -18,12 +18,28 @@ from typing import Any
 from imaging.phantom.answers import AnswerKey
 from imaging.phantom.config import PhantomConfig, PhantomSummary
 from imaging.phantom.faults import REASONS, Damage, Fault, befallen
-from imaging.phantom.subject import Material, remainder, whole
+from imaging.phantom.subject import FINDINGS, Material, remainder, whole
 from imaging.phantom.vocabulary import LABEL_SCHEME
 from schemas.delivery import MANIFEST_NAME, Delivery
+from schemas.diagnosis import Coding, DiagnosisColumn, DiagnosisTable, Key, Value
 
 CHECKSUMS = "SHA256SUMS"
 """Name of the list of digests, where there is one."""
+
+_TABLE = DiagnosisTable(
+    files=FINDINGS,
+    key="study",
+    names=Key.STUDY,
+    columns=[
+        DiagnosisColumn(
+            column="lesion",
+            name="lesion",
+            kind=Value.BOOLEAN,
+            coding=Coding(scheme="SCT", code="52988006", meaning="Lesion"),
+        )
+    ],
+)
+"""What is declared of the table of findings: not its remarks."""
 
 EXPECTED = "expected.json"
 """Name of the answer key's counts."""
@@ -38,6 +54,7 @@ class _Books:
     damages: list[Damage] = field(default_factory=list)
     series: dict[str, dict[str, Any]] = field(default_factory=dict)
     reports: list[tuple[str, str]] = field(default_factory=list)
+    findings: list[tuple[str, str, str]] = field(default_factory=list)
     labels: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -132,6 +149,7 @@ def _take(material: Material, root: Path, answers: Path, books: _Books) -> None:
         (answers / name).write_bytes(truth)
         books.series[series] = {"file": name, **material.facts[series]}
     books.damages += material.damages
+    books.findings += material.findings
 
 
 def _write_indices(root: Path, config: PhantomConfig, books: _Books) -> None:
@@ -141,6 +159,8 @@ def _write_indices(root: Path, config: PhantomConfig, books: _Books) -> None:
     ):
         if rows:
             _put(root, PurePosixPath(name), _csv(header, rows), "index", books)
+    if books.findings:
+        _put(root, PurePosixPath(FINDINGS), _csv(("study", "lesion", "remark"), books.findings), "table", books)
     if config.checksums:
         lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(books.digests.items()))
         _put(root, PurePosixPath(CHECKSUMS), lines.encode(), "index", books)
@@ -168,6 +188,7 @@ def _manifest(config: PhantomConfig, books: _Books) -> Delivery:
         labels="labels.csv" if books.labels else None,
         label_task="tissue" if books.labels else None,
         label_scheme=LABEL_SCHEME if books.labels else {},
+        tables=[_TABLE] if books.findings else [],
     )
 
 

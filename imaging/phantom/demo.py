@@ -30,6 +30,7 @@ def demo_configs(
         matrix=72,
         slices=20,
         labelled=0.8,
+        findings=True,
     )
     return (
         replace(common, name="phantom-a", split_subject=SPLIT_SUBJECT, part=Part.FIRST, checksums=True),

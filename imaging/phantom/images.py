@@ -22,7 +22,7 @@ from imaging.phantom.dialects.dialect import Shot, clock
 from imaging.phantom.files import part10
 from imaging.phantom.glyphs import stamp
 from imaging.phantom.headers import series_began, series_header
-from imaging.phantom.scan import Scan
+from imaging.phantom.scan import Scan, Technique
 from imaging.phantom.study import Study
 from imaging.phantom.vocabulary import Contrast, Vendor
 
@@ -123,7 +123,10 @@ def _image_facts(dataset: Dataset, study: Study, scan: Scan, shot: Shot) -> None
     dataset.AcquisitionNumber = shot.volume + 1
     dataset.ImagePositionPatient = [f"{x + 0.0:.5f}" for x in position]
     dataset.SliceLocation = f"{float(position @ grid.normal) + 0.0:.5f}"
-    dataset.AcquisitionTime = clock(series_began(study, scan) + shot.volume * scan.settings.tr / 1000)
+    began = series_began(study, scan) + shot.volume * scan.settings.tr / 1000
+    if study.vendor is Vendor.SIEMENS and scan.settings.technique is Technique.ECHO_PLANAR:
+        began += scan.slice_start(shot.index)  # others write the volume's time into each of its images
+    dataset.AcquisitionTime = clock(began)
     DIALECTS[study.vendor].image_facts(dataset, study, scan, shot)
 
 

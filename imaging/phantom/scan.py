@@ -149,6 +149,10 @@ class Scan:
             place[acquired] = np.arange(depth)
         return place
 
+    def slice_start(self, index: int) -> float:
+        """Seconds from a volume's start until a slice is excited, evenly over the repetition time."""
+        return round(int(self.numbers()[index]) * self.settings.tr / 1000 / self.grid.shape[2], 4)
+
 
 @dataclass(frozen=True)
 class _Plan:

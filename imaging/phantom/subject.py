@@ -20,6 +20,9 @@ from imaging.phantom.seeds import chosen, stream
 from imaging.phantom.study import Study, study
 from imaging.phantom.truth import Delivered, facts, tissue_map
 
+FINDINGS = "findings.csv"
+"""Name of the table of findings."""
+
 SPLIT_SERIES = 0
 """Which series of the split subject comes in two deliveries."""
 
@@ -31,6 +34,7 @@ class Material:
     Attributes:
         files: path to content of everything DICOM or stray.
         reports: Study Instance UID to text.
+        findings: rows of the table of findings.
         labels: Series Instance UID to NIfTI label map.
         truths: Series Instance UID to NIfTI tissue map.
         facts: Series Instance UID to what is true of the series.
@@ -39,6 +43,7 @@ class Material:
 
     files: dict[PurePosixPath, bytes] = field(default_factory=dict)
     reports: dict[str, str] = field(default_factory=dict)
+    findings: list[tuple[str, str, str]] = field(default_factory=list)
     labels: dict[str, bytes] = field(default_factory=dict)
     truths: dict[str, bytes] = field(default_factory=dict)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -48,6 +53,7 @@ class Material:
         """Take in what another holds."""
         for name in ("files", "reports", "labels", "truths", "facts"):
             getattr(self, name).update(getattr(other, name))
+        self.findings.extend(other.findings)
         self.damages.extend(other.damages)
 
 
@@ -64,6 +70,9 @@ def whole(config: PhantomConfig, ordinal: int, faults: list[Fault], key: AnswerK
     plant.text(Kind.UID, examined.uid, "reports.csv")
     for series in material.labels:
         plant.text(Kind.UID, series, "labels.csv")
+    if config.findings:
+        remark = f"told {plant.text(Kind.NAME, examined.person.family, FINDINGS)} by phone"
+        material.findings.append((examined.uid, "yes" if examined.body.lesions else "no", remark))
     return material
 
 

@@ -23,7 +23,7 @@ from orchestration.verbs._shared import answer, as_json, opened, say
     type=click.Choice(["nifti", "dicom"]),
     default="nifti",
     show_default=True,
-    help="NIfTI in a BIDS-like folder with labels, or the de-identified DICOM files with a DICOMDIR.",
+    help="NIfTI in a BIDS folder, or the de-identified DICOM files with a DICOMDIR; both with labels.",
 )
 @click.option("--purpose", help="What for, as the licences name it; default: what the release is for.")
 @as_json

@@ -5,9 +5,9 @@ import click
 from orchestration.verbs._shared import answer, as_json, opened, say, table
 
 
-@click.command("run", epilog="Example: larmor run site-a-2026-11 --to volumes")
+@click.command("run", epilog="Example: larmor run site-a-2026-11 --to series")
 @click.argument("name")
-@click.option("--to", help="Last asset to materialize, for example volumes; default: all.")
+@click.option("--to", help="Last asset to materialize, for example series; default: all.")
 @as_json
 @click.pass_context
 def command(context: click.Context, name: str, to: str | None, json_: bool) -> None:

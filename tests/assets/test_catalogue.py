@@ -65,6 +65,13 @@ def test_what_must_hold_blocks_what_comes_after(definitions, check):
     assert found[check] is True
 
 
+def test_unusual_quality_warns_and_holds_nothing_back(definitions):
+    specs = [s for checks in definitions.asset_checks or [] for s in checks.check_specs]
+    (usual,) = (s for s in specs if s.name == "usual")
+    assert usual.asset_key.to_user_string() == "curated/series"
+    assert not usual.blocking
+
+
 def test_heavy_libraries_stay_out_of_the_definitions():
     heavy = ["torch", "monai", "lightning", "presidio_analyzer", "deltalake", "duckdb", "pydicom", "nibabel", "scipy"]
     code = f"import sys, orchestration.definitions as d; d.build(); print([m for m in {heavy} if m in sys.modules])"

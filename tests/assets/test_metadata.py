@@ -2,7 +2,7 @@
 
 import pytest
 
-from assets.metadata import pictures, reported
+from assets.metadata import pictures, reported, sheet
 from assets.training import overrides
 from assets.training_process import flat, line
 from stages.station import Outcome
@@ -34,3 +34,12 @@ def test_overrides_are_read_as_yaml_would():
         "scratch": True,
         "model.dim": 64,
     }
+
+
+def test_lines_of_facts_become_a_table():
+    shown = sheet([{"scanner": "Maker One", "series": 3}, {"scanner": "Maker Two", "series": 1}])
+    assert [record.data for record in shown.records] == [
+        {"scanner": "Maker One", "series": 3},
+        {"scanner": "Maker Two", "series": 1},
+    ]
+    assert sheet([]).value == "nothing to show"

@@ -206,12 +206,46 @@ def test_every_pixel_of_a_mosaic_belongs_to_its_suspect(frames, rows, columns, c
         gate.Suspect(int(rng.integers(frames)), int(rng.integers(rows)), int(rng.integers(columns)), 1.0)
         for _ in range(count + 1)
     ]
-    sheet, corners = pictures.mosaic(stack, suspects)
+    counted = rng.random((frames, rows // 4 + 1, columns // 8 + 1), dtype=np.float32)
+    sheet, corners = pictures.mosaic(stack, suspects, counted)
     for place, corner in enumerate(corners):
         assert 0 <= corner.frame_row <= rows - corner.rows
         assert 0 <= corner.frame_column <= columns - corner.columns
-        assert pictures.place_in_mosaic(corners, corner.sheet_row, corner.sheet_column) == place
-        assert corner.sheet_row + corner.rows <= sheet.shape[0]
+        bottom, right = corner.sheet_row + corner.rows, corner.sheet_column + corner.columns
+        assert bottom <= sheet.shape[0] and right <= sheet.shape[1]
+        assert pictures.place_in_mosaic(corners, (corner.sheet_row, corner.sheet_column, bottom, right)) == place
+        # text of two suspects side by side is read as one
+        assert pictures.place_in_mosaic(corners, (corner.sheet_row, corner.sheet_column, bottom, right + 9)) == place
+    assert pictures.place_in_mosaic(corners, (sheet.shape[0], 0, sheet.shape[0] + 5, 5)) is None
+
+
+@pytest.mark.parametrize("shown_by", [[5], [5, 6]])
+def test_a_mosaic_shows_the_word_and_not_the_tissue_around_it(shown_by):
+    stack = series(12)
+    pixels = draw(stack, "1949-03-07", top=40, left=12, level=1000, size=12, frames=shown_by)
+    grey = gate.grey(stack.astype(np.uint16))
+    counted = gate.strokes(grey)
+    suspect = gate.suspects(counted, 1, 5)[0]
+    assert suspect.frame in shown_by
+    sheet, (corner,) = pictures.mosaic(grey, [suspect], counted)
+    row, column = corner.frame_row, corner.frame_column
+    word = pixels[row : row + corner.rows, column : column + corner.columns]
+    crop = sheet[: corner.rows, : corner.columns]
+    near = np.zeros_like(word)
+    for down, across in np.ndindex(5, 5):
+        near |= np.roll(word, (down - 2, across - 2), (0, 1))
+    assert np.mean(crop[word]) > 4 * np.mean(crop[~near])
+
+
+def test_a_word_that_is_hardly_brighter_than_the_tissue_of_its_frame_is_found():
+    """The net that boxes words sees this one only where tissue that other frames show too is taken away."""
+    stack = np.minimum(series(12, 128) + 500, 900)
+    y, x = np.mgrid[:128, :128]
+    for frame in range(12):
+        stack[frame][np.hypot(x - 40 - 2 * frame, y - 58) < 9] = 100
+    draw(stack, "12:31:07", top=50, left=30, level=980, size=10, frames=[4])
+    inspection = burned_in.inspect(stack.astype(np.uint16), frozenset(), NOBODY)
+    assert inspection.single == {4}
 
 
 def test_readers_are_not_loaded_before_a_picture_is_read():

@@ -4,6 +4,7 @@ import gzip
 import io
 import struct
 
+import numpy as np
 import pydicom
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from deid.vendor import BLOBS, derived
 from imaging.frames import frames_of
 from imaging.header import read_header
 from imaging.phantom.dialects.csa import csa
+from imaging.pixels import stored_pixels
 
 IMAGE = ("SIEMENS CSA HEADER", 0x002910)
 FIELDS = {
@@ -186,3 +188,51 @@ def test_slice_order_of_ge_leaves_and_its_protocol_does_not(mr_image, written, d
     cleaned = deidentifiers["safe_harbor"].clean(written(mr_image), subject, Identifiers()).data
     assert pydicom.dcmread(io.BytesIO(cleaned)).private_block(0x0029, "LARMOR FACTS")[0x03].value == 1
     assert packed not in cleaned
+
+
+@pytest.mark.parametrize(
+    ("comment", "left"),
+    [
+        ("b=1000(0.600,-0.000,0.800)", [0.6, 0.0, 0.8]),
+        ("b=1000(0.600,-0.000,0.800) CSATOKEN", None),
+        ("b=1000(0.6.0,-0.000,0.800)", None),
+        ("CSATOKEN", None),
+    ],
+)
+def test_a_direction_in_a_canon_comment_leaves_and_the_comment_does_not(
+    comment, left, mr_image, written, deidentifiers, subject
+):
+    mr_image.ImageComments = comment
+    cleaned = deidentifiers["safe_harbor"].clean(written(mr_image), subject, Identifiers()).data
+    read = pydicom.dcmread(io.BytesIO(cleaned))
+    assert "ImageComments" not in read
+    assert b"CSATOKEN" not in cleaned
+    if left is None:
+        assert (0x0029, 0x100C) not in read
+    else:
+        assert read.private_block(0x0029, "LARMOR FACTS")[0x0C].value == left
+
+
+def test_a_cleaned_united_imaging_mosaic_keeps_the_places_of_its_slices(mr_image, written, deidentifiers, subject):
+    tiles = [pydicom.Dataset() for _ in range(4)]
+    for k, tile in enumerate(tiles):
+        tile.ImagePositionPatient, tile.AcquisitionTime = [0, 0, 2.5 * k], f"10101{k}"
+    mr_image.Manufacturer = "UIH"
+    mr_image.ImageType = ["ORIGINAL", "PRIMARY", "M", "VFRAME"]
+    block = mr_image.private_block(0x0065, "Image Private Header", create=True)
+    block.add_new(0x50, "DS", 4)
+    block.add_new(0x51, "SQ", pydicom.Sequence(tiles))
+    before = written(mr_image)
+    after = deidentifiers["safe_harbor"].clean(before, subject, Identifiers()).data
+    found = [[plane.position for plane in frames_of(read_header(data))] for data in (before, after)]
+    assert found[0] == found[1] == [(0, 0, 2.5 * k) for k in range(4)]
+
+
+@pytest.mark.parametrize(("tag", "kind"), [("FloatPixelData", "<f4"), ("DoubleFloatPixelData", "<f8")])
+def test_floating_point_pixels_leave_as_they_came(tag, kind, mr_image, written, deidentifiers, subject):
+    pixels = np.linspace(-1, 1, mr_image.Rows * mr_image.Columns).astype(kind)
+    setattr(mr_image, tag, pixels.tobytes())
+    del mr_image.PixelData
+    mr_image.BitsAllocated = pixels.dtype.itemsize * 8
+    cleaned = deidentifiers["safe_harbor"].clean(written(mr_image), subject, Identifiers()).data
+    assert (stored_pixels(cleaned).ravel() == pixels).all()

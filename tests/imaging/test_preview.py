@@ -1,4 +1,4 @@
-"""A preview shows the patient the right way round, in proportion, as a PNG that others can open."""
+"""A preview shows the patient the right way round, in proportion and with its intensities, as a PNG anyone can open."""
 
 import io
 
@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from imaging.errors import ImagingError
-from imaging.preview import PANEL, overlay, png, preview
+from imaging.lettering import drawn
+from imaging.preview import PANEL, histogram, overlay, png, preview
+from imaging.statistics import statistics
 from imaging.volume import Volume
 
 
@@ -28,8 +30,8 @@ def centre_of_light(panel):
 
 def test_right_is_left_front_and_top_are_up():
     picture = opened(preview(marked()))
-    assert picture.shape == (PANEL, 3 * PANEL)
-    axial, coronal, sagittal = np.split(picture, 3, axis=1)
+    assert picture.shape == (PANEL, 4 * PANEL)
+    axial, coronal, sagittal, _ = np.split(picture, 4, axis=1)
     for panel in (axial, coronal):
         down, right = centre_of_light(panel)
         assert down < 0 > right  # front or top is up; the patient's right is on the left
@@ -40,7 +42,7 @@ def test_right_is_left_front_and_top_are_up():
 def test_millimetres_are_equally_long_in_all_planes():
     lit = Volume(np.full((20, 30, 10), 5, np.int16), np.diag([2.0, 1.0, 4.0, 1.0]))
     lit.array[0] = 9
-    panels = np.split(opened(preview(lit)), 3, axis=1)
+    panels = np.split(opened(preview(lit)), 4, axis=1)
     extents = Volume(lit.array, lit.affine).spacing * np.array(lit.shape)
     assert extents.tolist() == [40, 30, 40]
     label = np.ones(lit.shape, np.uint8)
@@ -54,7 +56,36 @@ def test_millimetres_are_equally_long_in_all_planes():
 @pytest.mark.parametrize("value", [0, 7, np.nan], ids=str)
 def test_degenerate_volumes_still_have_a_picture(shape, value):
     volume = Volume(np.full(shape, value, np.float32), np.eye(4), kind="dynamic" if len(shape) == 4 else "static")
-    assert opened(preview(volume)).shape == (PANEL, 3 * PANEL)
+    assert opened(preview(volume)).shape == (PANEL, 4 * PANEL)
+
+
+def test_each_plane_names_its_sides():
+    plain = Volume(np.zeros((20, 20, 20), np.int16), np.eye(4))
+    planes = np.split(opened(preview(plain)), 4, axis=1)[:3]
+    for plane, sides in zip(planes, ("RLAP", "RLSI", "APSI"), strict=True):
+        edges = (plane[60:100, :16], plane[60:100, -16:], plane[:16, 60:100], plane[-16:, 60:100])
+        for edge, side in zip(edges, sides, strict=True):
+            rows, columns = (np.unique(place) for place in np.nonzero(edge))
+            shown = edge[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] > 0
+            np.testing.assert_array_equal(shown, drawn(side))
+
+
+def test_the_histogram_marks_where_the_background_ends():
+    array = np.random.default_rng(0).rayleigh(10, (40, 40, 40))
+    array[10:30, 10:30, 10:30] = np.random.default_rng(1).normal(800, 20, (20, 20, 20))
+    numbers = statistics(Volume(np.rint(array).astype(np.int16), np.eye(4)))
+    panel = histogram(numbers)
+    dotted = np.flatnonzero((panel == 255).any(axis=0))
+    assert dotted.size == 1
+    dark, bright = (np.flatnonzero((panel[:130] == grey).any(axis=0)) for grey in (110, 210))
+    assert dark.max() <= dotted[0] < bright.min()
+    share = numbers.threshold / numbers.levels[-1]
+    assert (dotted[0] - 14) / 132 == pytest.approx(share, abs=1 / 132)
+
+
+def test_the_histogram_of_an_image_without_background_marks_none():
+    array = np.random.default_rng(0).normal(500, 80, (20, 20, 20)).clip(1).astype(np.int16)
+    assert not (histogram(statistics(Volume(array, np.eye(4)))) == 255).any()
 
 
 def test_labels_are_shown_where_there_is_most_of_them_in_their_colours():

@@ -41,6 +41,24 @@ def test_air_is_left_out_and_tissue_kept(noise):
     assert (tissue & ~occupied).sum() <= 0.05 * tissue.sum()
 
 
+def test_what_a_scanner_filled_in_draws_no_cut_of_its_own():
+    volume, ball = head()
+    filled = volume.array.copy()
+    filled[:10] = 0
+    found = statistics(Volume(filled, volume.affine))
+    assert 36 <= found.threshold < 300
+    assert found.mean == pytest.approx(volume.array[10:][ball[10:]].mean(), rel=0.03)
+
+
+def test_a_stripped_brain_keeps_its_dark_tissue():
+    rng = np.random.default_rng(0)
+    array = np.zeros((30, 30, 30))
+    array[5:25, 5:25, 5:25] = rng.normal(600, 30, (20, 20, 20))
+    array[5:25, 5:25, 5:10] = rng.normal(140, 20, (20, 20, 5))
+    found = statistics(Volume(np.rint(array).astype(np.int16), np.eye(4)))
+    assert found.threshold < 60
+
+
 def test_tissue_in_any_step_occupies_its_block():
     array = np.zeros((16, 16, 16, 2), np.uint8)
     array[:8, :8, :8, 0] = 100
@@ -103,3 +121,8 @@ def test_a_constant_volume_is_its_value(value):
     found = statistics(Volume(np.full((9, 8, 7), value, np.int16), np.eye(4)))
     assert set(found.percentiles) == {value}
     assert (found.mean, found.std) == (value, 0)
+
+
+def test_order_in_memory_does_not_matter():
+    volume, _ = head()
+    assert statistics(Volume(np.asfortranarray(volume.array), volume.affine)) == statistics(volume)

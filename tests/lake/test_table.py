@@ -9,7 +9,8 @@ import polars
 import pytest
 from deltalake import DeltaTable
 
-from lake.table import Conflict, TableMissing
+from lake.errors import TableMissing
+from lake.table import Conflict
 from schemas.contract import Zone
 from schemas.tables import LEDGER, QUARANTINE, SERIES, VOLUMES
 

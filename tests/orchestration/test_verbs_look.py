@@ -12,7 +12,8 @@ import pytest
 from lake.releases import ReleaseError
 from lineage import ledger
 from orchestration.gallery import TIMES, GalleryError, write
-from schemas.tables import ACCESS, VOLUMES
+from schemas.tables import ACCESS, SERIES, VOLUMES
+from stages.quality import with_quality
 from tests import synthetic
 
 
@@ -155,6 +156,18 @@ def test_a_volume_without_a_preview_or_a_series_is_still_shown(lake):
     page = _page(write(lake, delivery="a"))
     assert "No preview" in page.text
     assert page.all("img") == []
+
+
+def test_volumes_are_shown_before_series_are_described(lake):
+    synthetic.put(lake, VOLUMES, "a", [synthetic.volume_row("a", "S1")])
+    assert write(lake, delivery="a").volumes == 1
+
+
+def test_what_stands_out_in_quality_can_be_looked_at(lake):
+    rows = [synthetic.volume_row("a", f"S{i}", snr=snr) for i, snr in enumerate([30.0, 31.0] * 5 + [5.0])]
+    synthetic.put(lake, VOLUMES, "a", rows)
+    synthetic.put(lake, SERIES, "a", with_quality(lake, "a", [synthetic.series_row(row) for row in rows]))
+    assert write(lake, delivery="a", where="len(quality_flags) > 0").volumes == 1
 
 
 @pytest.mark.ui

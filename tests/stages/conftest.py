@@ -11,6 +11,7 @@ from imaging.phantom import BodyPart, PhantomConfig, generate
 from lake.zones import Lake
 from lineage import terms
 from orchestration.demo import licence as phantom_licence
+from stages.diagnoses import map_diagnoses
 from stages.instances import deidentify
 from stages.labels import map_labels
 from stages.received import receive
@@ -26,8 +27,9 @@ def phantoms(tmp_path_factory):
     """A delivery with every fault: three heads of three vendors, small matrices."""
     folder = tmp_path_factory.mktemp("phantoms")
     config = PhantomConfig(
-        NAME, seed=3, subjects=3, matrix=32, slices=10, labelled=1.0, body_parts=(BodyPart.HEAD,), checksums=True
-    )
+        NAME, seed=3, subjects=3, matrix=32, slices=10, labelled=1.0, body_parts=(BodyPart.HEAD,), checksums=True,
+        findings=True,
+    )  # fmt: skip
     generate(folder / NAME, folder / f"{NAME}.answers", config)
     return folder
 
@@ -50,7 +52,8 @@ def no_faces(monkeypatch):
 def run(lake, name=NAME):
     """All stations of a delivery; their outcomes."""
     outcomes = [receive(lake, name), *deidentify(lake, name)]
-    return outcomes + [station(lake, name) for station in (describe, normalize, write_reports, map_labels)]
+    stations = (normalize, describe, write_reports, map_labels, map_diagnoses)
+    return outcomes + [station(lake, name) for station in stations]
 
 
 @pytest.fixture(scope="session")

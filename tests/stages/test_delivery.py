@@ -11,7 +11,18 @@ import pytest
 
 from lake.volumes import Volumes
 from lineage.verify import verify
-from schemas.tables import DECISIONS, INSTANCES, LABELS, LEDGER, QUARANTINE, RECEIVED, REPORTS, SERIES, VOLUMES
+from schemas.tables import (
+    DECISIONS,
+    DIAGNOSES,
+    INSTANCES,
+    LABELS,
+    LEDGER,
+    QUARANTINE,
+    RECEIVED,
+    REPORTS,
+    SERIES,
+    VOLUMES,
+)
 from stages.reconcile import balance, completeness, volume_balance
 from stages.residual import scan, scan_reports
 from tests.stages.conftest import NAME, landed, run
@@ -99,6 +110,14 @@ def test_labels_lie_on_their_volumes(treated):
         truth = treated.truth[original[labels.row(name)["series"]]]
         tissue = nib.as_closest_canonical(nib.load(treated.answers / truth["file"]))
         np.testing.assert_array_equal(labels.array(name), np.asarray(tissue.dataobj))
+
+
+def test_findings_are_known_of_each_study_and_remarks_of_none(treated):
+    rows = treated.lake.table(DIAGNOSES).rows()
+    assert {row["name"] for row in rows} == {"lesion"}
+    studies = {row["study"] for row in treated.lake.table(VOLUMES).rows(["study"])}
+    assert {row["study"] for row in rows} == studies
+    assert "by phone" not in json.dumps(rows)
 
 
 def planted(treated):
@@ -199,7 +218,7 @@ def test_a_run_that_is_killed_between_commits_is_finished_by_the_next(table, tre
 
 def everything(lake):
     found = {}
-    for table in (RECEIVED, QUARANTINE, INSTANCES, DECISIONS, SERIES, VOLUMES, REPORTS, LABELS):
+    for table in (RECEIVED, QUARANTINE, INSTANCES, DECISIONS, SERIES, VOLUMES, REPORTS, LABELS, DIAGNOSES):
         rows = lake.table(table).rows([column.name for column in table.columns])
         found[table.path] = sorted(repr(sorted(row.items())) for row in rows)
     return found
@@ -209,5 +228,5 @@ def test_each_station_is_on_the_ledger(treated):
     events = [json.loads(row["event"]) for row in treated.lake.table(LEDGER).rows()]
     assert {"term_known", "received", "deidentified", "materialized"} <= {event["type"] for event in events}
     tables = {event["facts"].get("table") for event in events}
-    assert {t.path for t in (DECISIONS, SERIES, VOLUMES, REPORTS, LABELS)} <= tables
+    assert {t.path for t in (DECISIONS, SERIES, VOLUMES, REPORTS, LABELS, DIAGNOSES)} <= tables
     assert verify(treated.lake).ok

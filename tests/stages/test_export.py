@@ -13,7 +13,7 @@ from imaging import nifti
 from lineage import ledger
 from lineage.terms import Refusal
 from schemas.tables import ACCESS, VOLUMES
-from stages import export as module
+from stages import bids_folder
 from stages.export import ExportError, export
 from tests import synthetic
 
@@ -56,15 +56,16 @@ def test_voxels_scaling_and_grid_arrive_as_they_are_stored(filled, release, tmp_
         assert image.header["descrip"].item() == b"Larmor"
 
 
-def test_labels_and_gradients_lie_beside_their_images(filled, release, tmp_path):
+def test_labels_name_their_images_and_gradients_lie_beside_theirs(filled, release, tmp_path):
     made = export(filled, "cohort", tmp_path / "out")
-    labels = sorted(tmp_path.glob("out/sub-*/anat/*_dseg.nii.gz"))
+    labels = sorted(tmp_path.glob("out/derivatives/labels/sub-*/anat/*_seg-tissue_desc-T1w_dseg.nii.gz"))
     assert len(labels) == made.labels == 3
     for label in labels:
-        image = label.with_name(label.name.replace("_dseg", ""))
-        assert nib.load(label).shape == nib.load(image).shape
         facts = json.loads(label.with_name(label.name.replace(".nii.gz", ".json")).read_text())
-        assert facts["Labels"] == synthetic.SCHEME
+        image = tmp_path / "out" / facts["Sources"][0].removeprefix("bids:raw:")
+        assert nib.load(label).shape == nib.load(image).shape
+        table = label.with_name(label.name.replace(".nii.gz", ".tsv")).read_text()
+        assert table == "index\tname\n0\tbackground\n1\ttissue\n"
         expected = (
             synthetic.stored(json.loads(image.with_name(image.name.replace(".nii.gz", ".json")).read_text())["Volume"])
             > 450
@@ -176,7 +177,7 @@ def test_a_stopped_export_leaves_nothing_and_a_second_one_succeeds(filled, relea
         return nifti.write(volume, path)
 
     with monkeypatch.context() as patched:
-        patched.setattr(module.nifti, "write", failing)
+        patched.setattr(bids_folder.nifti, "write", failing)
         with pytest.raises(KeyboardInterrupt):
             export(filled, "cohort", tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["lake"]

@@ -120,7 +120,7 @@ def test_a_dicom_export_has_a_directory_of_its_own_and_the_files_of_the_lake(tre
 
 def test_an_export_of_files_that_were_treated_anew_says_so_and_writes_nothing(treated, tmp_path, monkeypatch):
     synthetic.frozen(treated, "later", splits=(1.0, 0.0, 0.0), labels=False)
-    monkeypatch.setattr("stages.media._instances", lambda *_: iter(()))
+    monkeypatch.setattr("stages.media.instances", lambda *_: iter(()))
     with pytest.raises(ExportError, match="freeze a new release"):
         export(treated, "later", tmp_path / "out", form="dicom")
     assert not (tmp_path / "out").exists()

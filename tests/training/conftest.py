@@ -89,11 +89,14 @@ class FakeMember:
 
 @dataclass
 class FakeArrays:
-    rows: dict = field(default_factory=dict)
+    facts: dict = field(default_factory=dict)
     arrays: dict = field(default_factory=dict)
 
     def row(self, volume):
-        return self.rows[volume]
+        return self.facts[volume]
+
+    def rows(self, volumes):
+        return [self.facts[volume] for volume in volumes]
 
     def array(self, volume):
         return self.arrays[volume]
@@ -140,8 +143,8 @@ def build(train=6, validation=3, contrasts=("T1", "T2"), shape=(48, 48, 12), spa
             subject, volume = f"s{number:03d}", f"v{number:03d}-{contrast.lower()}"
             stored, labels = head(number, contrast, shape, spacing)
             row = volume_row(subject, volume, stored, spacing, contrast)
-            images.rows[volume], images.arrays[volume] = row, stored
-            maps.rows[f"l-{volume}"], maps.arrays[f"l-{volume}"] = label_row(row, f"l-{volume}", labels), labels
+            images.facts[volume], images.arrays[volume] = row, stored
+            maps.facts[f"l-{volume}"], maps.arrays[f"l-{volume}"] = label_row(row, f"l-{volume}", labels), labels
             split = "train" if number < train else "validation"
             members.append(FakeMember("synthetic", subject, row["study"], row["series"], volume, split, f"l-{volume}"))
     return FakeRelease(manifest(), members, images, maps)
@@ -176,7 +179,7 @@ def write_lake(root, release):
     opened = Lake.open(root)
     for contract, arrays in ((VOLUMES, release.images), (LABELS, release.maps)):
         rows = []
-        for name, row in arrays.rows.items():
+        for name, row in arrays.facts.items():
             frame = payload.encode(arrays.arrays[name])
             rows.append({**row, "voxels_bytes": len(frame), "voxels": frame})
         table, partition = opened.table(contract), {"delivery": "synthetic"}

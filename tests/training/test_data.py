@@ -73,10 +73,10 @@ def test_a_sample_is_the_same_whenever_and_wherever_it_is_asked_for(release):
 
 def test_four_dimensional_volumes_serve_one_step_at_a_time(build_release):
     release = build_release(train=1, validation=0, contrasts=("T1",))
-    (volume,) = release.images.rows
+    (volume,) = release.images.facts
     stored = release.images.arrays[volume]
     release.images.arrays[volume] = np.stack([stored, stored // 2], -1)
-    release.images.rows[volume] = {**release.images.rows[volume], "shape": [*stored.shape, 2], "kind": "diffusion"}
+    release.images.facts[volume] = {**release.images.facts[volume], "shape": [*stored.shape, 2], "kind": "diffusion"}
     served_here = dataset(release)
     means = {round(float(served_here[Key(step, 0)].tokens.patches.max()), 1) for step in range(12)}
     assert len(means) > 1
@@ -84,8 +84,8 @@ def test_four_dimensional_volumes_serve_one_step_at_a_time(build_release):
 
 def test_flat_volumes_are_skipped_with_a_reason_and_no_volume_at_all_is_an_error(build_release):
     release = build_release(train=2, validation=0, contrasts=("T1",))
-    first, second = sorted(release.images.rows)
-    release.images.rows[first] = {**release.images.rows[first], "percentiles": [5.0] * 9}
+    first, second = sorted(release.images.facts)
+    release.images.facts[first] = {**release.images.facts[first], "percentiles": [5.0] * 9}
     kept, skipped = usable(release.images, [first, second])
     assert ([facts.volume for facts in kept], skipped) == ([second], {first: "flat"})
     with pytest.raises(TrainingError, match="no volume to learn from"):

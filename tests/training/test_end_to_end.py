@@ -77,7 +77,7 @@ def test_a_finished_training_is_not_done_again_and_not_overwritten_by_another(mo
 def test_a_prediction_lies_on_the_volume_s_grid_with_the_scheme_s_values(models, release):
     root, _ = models
     (member, *_) = release.members("validation")
-    stored, row = release.images.arrays[member.volume], release.images.rows[member.volume]
+    stored, row = release.images.arrays[member.volume], release.images.facts[member.volume]
     predicted = predict(open_model(root / "tuned"), stored, row)
     assert predicted.shape == stored.shape
     assert set(np.unique(predicted)) <= set(range(6))

@@ -28,8 +28,8 @@ def test_a_label_value_without_a_name_is_refused():
 
 def test_two_meanings_of_one_value_are_refused(build_release):
     release = build_release(train=2, validation=0, contrasts=("T1",))
-    first = sorted(release.maps.rows)[0]
-    release.maps.rows[first] = {**release.maps.rows[first], "scheme": '{"1": "something else"}'}
+    first = sorted(release.maps.facts)[0]
+    release.maps.facts[first] = {**release.maps.facts[first], "scheme": '{"1": "something else"}'}
     with pytest.raises(TrainingError, match="two meanings of label value 1"):
         classes_of(release.labels(), release.members("train"))
 

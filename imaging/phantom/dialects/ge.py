@@ -21,6 +21,9 @@ from imaging.phantom.vocabulary import BodyPart, Contrast, Plane
 _CUT = {Plane.AXIAL: "Ax", Plane.CORONAL: "Cor", Plane.SAGITTAL: "Sag"}
 _ORIGINAL = ("ORIGINAL", "PRIMARY", "OTHER")
 
+ECHO_SPACING = 636
+"""Effective echo spacing of echo-planar series in us."""
+
 BIG_B = 1_000_000_000
 """Some software adds this to the b-value; readers must take it off."""
 
@@ -75,6 +78,10 @@ def series_facts(dataset: Dataset, study: Study, scan: Scan, plant: Planter) -> 
     text = plant.text(Kind.NAME, f"{study.person.family} {study.person.given}", "(0043,102A) GEMS_PARM_01")
     record = plant.text(Kind.ID, study.person.mrn, "(0043,102A) GEMS_PARM_01")
     parameters.add_new(0x2A, "OB", f"rhuser\0{text}\0{record}".encode().ljust(96, b"\0"))
+    if technique is Technique.ECHO_PLANAR:
+        dataset.RectilinearPhaseEncodeReordering = "REVERSE_LINEAR"
+        parameters.add_new(0x2C, "SS", ECHO_SPACING)
+        parameters.add_new(0x83, "DS", ["0.5", "1"])
     parameters.add_new(0x2F, "SS", 0)
     parameters.add_new(0x8A, "CS", "COL")
     dataset.PatientPosition = "HFS" if study.body.part is BodyPart.HEAD else "FFS"

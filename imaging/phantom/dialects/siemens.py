@@ -17,6 +17,10 @@ from imaging.phantom.study import Scanner, Study
 from imaging.phantom.vocabulary import BodyPart, Contrast, Plane
 
 _CUT = {Plane.AXIAL: "tra", Plane.CORONAL: "cor", Plane.SAGITTAL: "sag"}
+
+BANDWIDTH = 24.414
+"""Bandwidth per pixel in phase-encoding direction of echo-planar series, Hz."""
+
 _MAGNITUDE = ("ORIGINAL", "PRIMARY", "M", "ND")
 
 
@@ -59,6 +63,8 @@ def series_facts(dataset: Dataset, study: Study, scan: Scan, plant: Planter) -> 
     header.add_new(0x09, "LO", "1.0")
     header.add_new(0x0F, "SH", "Fast")
     header.add_new(0x12, "SL", [0, 0, -1085])
+    if scan.settings.technique is Technique.ECHO_PLANAR:
+        header.add_new(0x28, "FD", BANDWIDTH)
     text = dataset.private_block(0x0051, "SIEMENS MR HEADER", create=True)
     text.add_new(0x08, "CS", "IMAGE NUM 4")
     text.add_new(0x0B, "SH", f"{rows}*{columns}")
@@ -86,6 +92,11 @@ def image_facts(dataset: Dataset, study: Study, scan: Scan, shot: Shot) -> None:
         "ImaRelTablePosition": ("IS", ["0", "0", "0"]),
         "SliceNormalVector": ("FD", [f"{x:.8f}" for x in scan.grid.normal]),
     }
+    if scan.settings.technique is Technique.ECHO_PLANAR:
+        tags["PhaseEncodingDirectionPositive"] = ("IS", ["1"])
+        tags["BandwidthPerPixelPhaseEncode"] = ("FD", [f"{BANDWIDTH:.8f}"])
+        after = shot.volume * scan.settings.tr / 1000 + scan.slice_start(shot.index)
+        dataset.private_block(0x0019, "SIEMENS MR HEADER").add_new(0x16, "DS", f"{after:.4f}")
     if scan.contrast is Contrast.DWI:
         b, gradient = scan.bvals[shot.volume], scan.directions[shot.volume]
         header = dataset.private_block(0x0019, "SIEMENS MR HEADER")

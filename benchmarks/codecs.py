@@ -1,0 +1,100 @@
+"""Shapes, codecs and filters of the voxel payload: the chosen one beside those that were rejected."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import blosc2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.heads import MEGABYTES, WHOLE, head, windows
+from benchmarks.timing import one_core, rates
+from lake import payload
+
+READS = 40
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A way to pack an array."""
+
+    chunk: int
+    block: tuple[int, int, int]
+    element: int = 2
+    codec: Any = blosc2.Codec.LZ4
+    level: int = 1
+    filter: Any = blosc2.Filter.BITSHUFFLE
+    more: Mapping[str, Any] = field(default_factory=lambda: {"splitmode": blosc2.SplitMode.NEVER_SPLIT})
+
+    def encode(self, array: NDArray[np.int16]) -> bytes:
+        """A frame, written as `lake.payload` writes it."""
+        parameters = {
+            "codec": self.codec, "clevel": self.level, "filters": [self.filter], "filters_meta": [0],
+            "blocksize": int(np.prod(self.block)) * 2, "nthreads": 1, **self.more,
+        }  # fmt: skip
+        chunk = (self.chunk,) * 3
+        frame = blosc2.empty(array.shape, array.dtype, chunks=chunk, blocks=self.block, contiguous=False)
+        for number, blocks in enumerate(payload._chunks(array, chunk, self.block)):
+            frame.schunk.update_chunk(number, blosc2.compress2(blocks, typesize=self.element, **parameters))
+        return bytes(frame.to_cframe())
+
+
+SMALL, FLAT, CUBE = (16, 16, 16), (16, 16, 32), (32, 32, 32)
+
+REJECTED = {
+    "32³ blocks, elements of 2 bytes": Layout(64, CUBE),
+    "32³ blocks, elements of 8 bytes": Layout(64, CUBE, 8),
+    "16³ blocks, elements of 8 bytes": Layout(64, SMALL, 8),
+    "16x16x32 blocks, elements of 2 bytes": Layout(64, FLAT),
+    "16x16x32 blocks, elements of 4 bytes": Layout(64, FLAT, 4),
+    "16x16x32 blocks, elements of 16 bytes": Layout(64, FLAT, 16),
+    "32³ chunks, 16x16x32 blocks, elements of 8 bytes": Layout(32, FLAT, 8),
+    "LZ4 at level 5": Layout(64, FLAT, 8, level=5),
+    "a stream an element byte": Layout(64, FLAT, 8, more={"splitmode": blosc2.SplitMode.ALWAYS_SPLIT}),
+    "bytes shuffled, not bits": Layout(64, FLAT, filter=blosc2.Filter.SHUFFLE),
+    "bytes shuffled, Zstandard": Layout(64, FLAT, codec=blosc2.Codec.ZSTD, level=1, filter=blosc2.Filter.SHUFFLE),
+    "bits shuffled, Zstandard": Layout(64, FLAT, 8, codec=blosc2.Codec.ZSTD, level=1),
+    "bits shuffled, BloscLZ": Layout(64, FLAT, 8, codec=blosc2.Codec.BLOSCLZ),
+}
+
+
+def run() -> str:
+    """Measure, and give the table."""
+    array, chosen = head(0), f"chosen: {'x'.join(map(str, payload.BLOCK))} blocks, elements of {payload.ELEMENT} bytes"
+    encoders: dict[str, Callable[[NDArray[np.int16]], bytes]] = {chosen: payload.encode}
+    encoders |= {name: layout.encode for name, layout in REJECTED.items()}
+    frames = {name: encode(array) for name, encode in encoders.items()}
+    ways: dict[tuple[str, str], Callable[[], float]] = {}
+    for name, frame in frames.items():
+        ways[name, "crops"] = partial(_crops, frame)
+        ways[name, "whole"] = partial(_whole, frame)
+        ways[name, "write"] = partial(_write, encoders[name], array)
+    with one_core():
+        measured = rates({f"{name}/{what}": way for (name, what), way in ways.items()})
+    rows = [
+        "### Layouts of the payload, in memory, one core, best of five rounds",
+        "| layout | 96³ crops/s | whole, MB/s | write, MB/s | size of raw |",
+        "|---|---|---|---|---|",
+    ]
+    for name, frame in frames.items():
+        crops, whole, write = (max(measured[f"{name}/{what}"]) for what in ("crops", "whole", "write"))
+        rows.append(f"| {name} | {crops:.0f} | {whole:.0f} | {write:.0f} | {len(frame) / array.nbytes:.3f} |")
+    return "\n".join(rows)
+
+
+def _crops(frame: bytes) -> float:
+    for window in windows(READS):
+        payload.decode(frame, window)
+    return READS
+
+
+def _whole(frame: bytes) -> float:
+    payload.decode(frame, WHOLE)
+    return MEGABYTES
+
+
+def _write(encode: Callable[[NDArray[np.int16]], bytes], array: NDArray[np.int16]) -> float:
+    encode(array)
+    return MEGABYTES

@@ -1,0 +1,9 @@
+"""What can be wrong with a table as a whole, said the same way whoever notices it."""
+
+
+class TableOutdated(ValueError):
+    """The table was made under an older contract; the message says what to do."""
+
+
+class TableMissing(FileNotFoundError):
+    """The table has no commit yet, or not the version asked for; the message says what makes it."""

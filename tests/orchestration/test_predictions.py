@@ -1,0 +1,165 @@
+"""A prediction on DICOM or on a volume of the lake is written as asked, refers to its source, and is on the record."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+
+from imaging.drawings import Grid, paint
+from imaging.errors import ImagingError
+from imaging.segmentations import read
+from lake import payload
+from lineage import ledger
+from lineage.terms import Refusal
+from orchestration import predictions
+from orchestration.predictions import predict
+from schemas.checkpoint import CheckpointManifest
+from schemas.tables import INSTANCES, VOLUMES
+from stages import sources
+from tests import synthetic
+from tests.imaging.conftest import make_dataset, to_bytes
+from training.errors import TrainingError
+from training.labelled import Classes
+
+
+class Bright:
+    """Labels what is brighter than the middle: the model's place in tests that are not about models."""
+
+    manifest = CheckpointManifest(
+        name="bright", kind="finetuned", task="tissue", weights_sha256="1" * 64, config_sha256="2" * 64,
+        release="cohort", release_sha256="3" * 64, exposure_sha256="4" * 64, steps=1, world_size=1, code_version="0",
+        created="2026-01-01T00:00:00Z",
+    )  # fmt: skip
+    digest = "d" * 64
+    model = SimpleNamespace(classes=Classes({0: "background", 1: "white matter"}))
+    scheme = model.classes.names
+
+    @staticmethod
+    def labels(volume):
+        first = volume.array if volume.array.ndim == 3 else volume.array[..., 0]
+        return (first > np.median(first)).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def bright(monkeypatch):
+    monkeypatch.setattr(predictions.Labeller, "load", lambda *_: Bright())
+
+
+def files(echoes=1):
+    draw = np.random.default_rng(0)
+    return [
+        to_bytes(
+            make_dataset(
+                draw.integers(0, 900, (6, 5)).astype(np.uint16), ImagePositionPatient=[-10.0, -20.0, 5 + 2.5 * place],
+                InstanceNumber=echo * 10 + place, SOPInstanceUID=f"1.2.5.{echo}.{place}", FrameOfReferenceUID="1.2.9",
+                EchoTime=20.0 * (echo + 1), EchoNumbers=echo + 1, PatientID="P1",
+            )
+        )
+        for echo in range(echoes)
+        for place in range(4)
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def series(tmp_path):
+    folder = tmp_path / "series"
+    folder.mkdir()
+    for number, data in enumerate(files()):
+        (folder / f"{number}.dcm").write_bytes(data)
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+def _recorded(lake):
+    return json.loads([e for e in ledger.entries(lake) if e["type"] == "predicted"][-1]["event"])["facts"]
+
+
+def test_a_series_in_a_folder_is_segmented_as_dicom_and_as_nifti(lake, series, tmp_path):
+    source = sources.of_folder(series)
+    labels = Bright.labels(source.volume)
+    made = predict(lake, "bright", str(series), tmp_path / "labels.dcm")
+    seg = (tmp_path / "labels.dcm").read_bytes()
+    (painted,) = paint(read(seg), Grid(source.volume.affine, source.volume.shape))
+    np.testing.assert_array_equal(painted.map.array, labels)
+    assert read(seg).references == {f"1.2.5.0.{place}" for place in range(4)}
+    (segment,) = pydicom.dcmread(io.BytesIO(seg)).SegmentSequence
+    (algorithm,) = segment.SegmentationAlgorithmIdentificationSequence
+    assert (algorithm.AlgorithmName, algorithm.AlgorithmVersion) == ("bright", Bright.digest)
+    event = _recorded(lake)
+    assert (event["format"], event["content_sha256"]) == ("dicom-seg", made.sha256)
+    predict(lake, "bright", str(series), tmp_path / "labels.nii.gz")
+    image = nib.load(tmp_path / "labels.nii.gz")
+    np.testing.assert_array_equal(np.asarray(image.dataobj), labels)
+    np.testing.assert_allclose(image.affine, source.volume.affine, atol=1e-5)
+    assert made.classes[0].voxels == labels.sum()
+
+
+def test_of_a_series_with_several_volumes_one_is_chosen(lake, tmp_path):
+    folder = tmp_path / "echoes"
+    folder.mkdir()
+    for number, data in enumerate(files(echoes=2)):
+        (folder / f"{number}.dcm").write_bytes(data)
+    with pytest.raises(ImagingError, match=r"found 2 volumes .* choose it with --number"):
+        predict(lake, "bright", str(folder), tmp_path / "labels.dcm")
+    predict(lake, "bright", str(folder), tmp_path / "labels.dcm", number=2)
+    assert read((tmp_path / "labels.dcm").read_bytes()).references == {f"1.2.5.1.{place}" for place in range(4)}
+
+
+@pytest.fixture
+def filled(lake, series):
+    """A lake with the series, and one volume that did not come as DICOM."""
+    synthetic.know(lake, synthetic.licence())
+    volume = sources.of_folder(series).volume
+    frame = payload.encode(volume.array)
+    row = synthetic.volume_row("a", "S1") | {
+        "sources": [f"1.2.5.0.{place}" for place in range(4)], "affine": volume.affine.ravel().tolist(),
+        "shape": list(volume.shape), "spacing": list(volume.spacing), "dtype": str(volume.array.dtype),
+        "part": volume.part, "slope": 1.0, "intercept": 0.0, "voxels": frame, "voxels_bytes": len(frame),
+    }  # fmt: skip
+    plain = synthetic.volume_row("a", "S2") | {"sources": []}
+    synthetic.put(lake, VOLUMES, "a", [row, plain])
+    kept = {name: row[name] for name in ("delivery", "subject", "study", "series", "licence", "policy")}
+    instances = [
+        kept | {"instance": f"1.2.5.0.{place}", "sop_class": "1.2", "transfer_syntax": "1.2", "modality": "MR",
+                "frames": 1, "dicom_bytes": len(data), "dicom": data}
+        for place, data in enumerate(files())
+    ]  # fmt: skip
+    synthetic.put(lake, INSTANCES, "a", instances)
+    return SimpleNamespace(lake=lake, row=row, plain=plain)
+
+
+def test_a_volume_of_the_lake_is_segmented_on_its_de_identified_files(filled, tmp_path):
+    predict(filled.lake, "bright", filled.row["volume"], tmp_path / "labels.dcm")
+    found = read((tmp_path / "labels.dcm").read_bytes())
+    assert found.references == set(filled.row["sources"])
+    predict(filled.lake, "bright", filled.plain["volume"], tmp_path / "labels.nii")
+    assert nib.load(tmp_path / "labels.nii").shape == synthetic.SHAPE
+
+
+def test_what_a_licence_forbids_does_not_leave_as_a_prediction_either(filled, tmp_path):
+    synthetic.know(filled.lake, synthetic.licence(export=False))
+    with pytest.raises(Refusal, match="export"):
+        predict(filled.lake, "bright", filled.row["volume"], tmp_path / "labels.dcm")
+    assert not (tmp_path / "labels.dcm").exists()
+
+
+def test_what_a_segmentation_cannot_refer_to_is_told(filled, series, tmp_path):
+    lake, out = filled.lake, tmp_path / "labels.dcm"
+    nib.save(nib.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4)), tmp_path / "image.nii")
+    for source, said in (
+        (filled.plain["volume"], "did not come as DICOM"),
+        (str(tmp_path / "image.nii"), "found a NIfTI image"),
+        ("nothing-of-that-name", "neither a file nor a folder nor a volume"),
+    ):
+        with pytest.raises(TrainingError, match=said):
+            predict(lake, "bright", source, out)
+    with pytest.raises(TrainingError, match="another ending"):
+        predict(lake, "bright", str(series), tmp_path / "labels.png")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImagingError, match="needed a series of MR images"):
+        predict(lake, "bright", str(tmp_path / "empty"), out)
+    assert not out.exists()

@@ -35,28 +35,27 @@ class Layout:
             "blocksize": int(np.prod(self.block)) * 2, "nthreads": 1, **self.more,
         }  # fmt: skip
         chunk = (self.chunk,) * 3
-        frame = blosc2.empty(array.shape, array.dtype, chunks=chunk, blocks=self.block, contiguous=False)
-        for number, blocks in enumerate(payload._chunks(array, chunk, self.block)):
-            frame.schunk.update_chunk(number, blosc2.compress2(blocks, typesize=self.element, **parameters))
-        return bytes(frame.to_cframe())
+        empty = blosc2.empty(array.shape, array.dtype, chunks=chunk, blocks=self.block, contiguous=True).to_cframe()
+        parts = payload._chunks(array, chunk, self.block)
+        return payload._framed(empty, [blosc2.compress2(part, typesize=self.element, **parameters) for part in parts])
 
 
 SMALL, FLAT, CUBE = (16, 16, 16), (16, 16, 32), (32, 32, 32)
 
 REJECTED = {
     "32³ blocks, elements of 2 bytes": Layout(64, CUBE),
-    "32³ blocks, elements of 8 bytes": Layout(64, CUBE, 8),
-    "16³ blocks, elements of 8 bytes": Layout(64, SMALL, 8),
+    "32³ blocks, elements of 16 bytes": Layout(64, CUBE, 16),
+    "16³ blocks, elements of 16 bytes": Layout(64, SMALL, 16),
     "16x16x32 blocks, elements of 2 bytes": Layout(64, FLAT),
     "16x16x32 blocks, elements of 4 bytes": Layout(64, FLAT, 4),
-    "16x16x32 blocks, elements of 16 bytes": Layout(64, FLAT, 16),
-    "32³ chunks, 16x16x32 blocks, elements of 8 bytes": Layout(32, FLAT, 8),
-    "LZ4 at level 5": Layout(64, FLAT, 8, level=5),
-    "a stream an element byte": Layout(64, FLAT, 8, more={"splitmode": blosc2.SplitMode.ALWAYS_SPLIT}),
+    "16x16x32 blocks, elements of 8 bytes": Layout(64, FLAT, 8),
+    "32³ chunks, 16x16x32 blocks, elements of 16 bytes": Layout(32, FLAT, 16),
+    "LZ4 at level 5": Layout(64, FLAT, 16, level=5),
+    "a stream an element byte": Layout(64, FLAT, 16, more={"splitmode": blosc2.SplitMode.ALWAYS_SPLIT}),
     "bytes shuffled, not bits": Layout(64, FLAT, filter=blosc2.Filter.SHUFFLE),
-    "bytes shuffled, Zstandard": Layout(64, FLAT, codec=blosc2.Codec.ZSTD, level=1, filter=blosc2.Filter.SHUFFLE),
-    "bits shuffled, Zstandard": Layout(64, FLAT, 8, codec=blosc2.Codec.ZSTD, level=1),
-    "bits shuffled, BloscLZ": Layout(64, FLAT, 8, codec=blosc2.Codec.BLOSCLZ),
+    "bytes shuffled, Zstandard": Layout(64, FLAT, codec=blosc2.Codec.ZSTD, filter=blosc2.Filter.SHUFFLE),
+    "bits shuffled, Zstandard": Layout(64, FLAT, 16, codec=blosc2.Codec.ZSTD),
+    "bits shuffled, BloscLZ": Layout(64, FLAT, 16, codec=blosc2.Codec.BLOSCLZ),
 }
 
 

@@ -10,9 +10,9 @@ import contextlib
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -36,6 +36,8 @@ _HEADER = 64
 """Format and SHA-256 of what follows, padded so that Arrow's buffers stay aligned."""
 _COMMIT_HEAD = 1 << 16
 """Bytes of a commit that tell it from another of the same number: it holds times and names of its own."""
+_LOOKED_UP = 4096
+"""Places remembered, so that several crops of one volume look it up once."""
 _CODED = ("file", "partition")
 """Columns that repeat, which are stored as dictionaries."""
 
@@ -65,8 +67,12 @@ class Index:
         # what is cached is cheap to have again
         return Index, (self.version, self.rows)
 
-    def find(self, volume: str) -> Place | None:
-        """Where a volume lies; None where there is none of this id."""
+    @cached_property
+    def find(self) -> Callable[[str], Place | None]:
+        """Where a volume lies, by its id; None where there is none."""
+        return lru_cache(_LOOKED_UP)(self._find)
+
+    def _find(self, volume: str) -> Place | None:
         number = bisect_right(self.ids, volume) - 1
         if number < 0 or self.ids[number] != volume:
             return None

@@ -302,10 +302,12 @@ class LakeTable:
 def _write_parquet(table: pa.Table, path: Path, payload: str | None, *, private: bool) -> None:
     """Write one file; a payload column lies uncompressed and alone in its page, one row group a row."""
     others = [name for name in table.column_names if name != payload]
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644), "wb") as file:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644)
+    try:
+        # Arrow writes by itself: through a file object of Python every byte would be copied once more
         pq.write_table(
             table,
-            file,
+            str(path),
             row_group_size=1 if payload else 256,
             compression=dict.fromkeys(others, "zstd") | ({payload: "none"} if payload else {}),
             compression_level=dict.fromkeys(others, 1),
@@ -316,8 +318,9 @@ def _write_parquet(table: pa.Table, path: Path, payload: str | None, *, private:
             data_page_version="1.0",
             store_schema=True,
         )
-        file.flush()
-        os.fsync(file.fileno())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _statistics(table: pa.Table) -> str:

@@ -22,10 +22,11 @@ from deid.refusals import Refused
 from deid.treatment import Decision, standard_place
 from imaging.classify import Classification, classify
 from imaging.errors import ImagingError
-from imaging.header import Header, read_header
+from imaging.header import Header
 from imaging.headers import HeaderReader
 from imaging.normalize import assemble
 from imaging.pixels import stored_pixels
+from imaging.reading import read_header
 from imaging.series import VolumePlan, plan
 from schemas.policy import Found, Policy
 from schemas.reasons import Reason

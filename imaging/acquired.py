@@ -1,6 +1,6 @@
 """From what the slices of a volume state to how the volume was acquired.
 
-Belongs here: what follows for a whole volume. Which element states what is `imaging.scanned` and `imaging.header`; the
+Belongs here: what follows for a whole volume. Which element states what is `imaging.scanned` and `imaging.reading`; the
 facts themselves are `imaging.acquisition`. What nothing states is None, never a guess.
 """
 

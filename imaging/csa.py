@@ -1,6 +1,6 @@
 """Siemens' CSA image header: the private block in which older scanners keep what DICOM had no element for.
 
-Belongs here: its byte layout. What is read from it is `imaging.header`'s choice.
+Belongs here: its byte layout. What is read from it is `imaging.reading`'s choice.
 """
 
 import struct

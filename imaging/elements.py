@@ -1,7 +1,7 @@
 """The raw elements of a DICOM file: where each wanted value lies, found in one pass over the bytes.
 
 Belongs here: the byte layout of Part 10 files (file meta, explicit and implicit VR, both byte orders, deflate, nested
-sequences). What a value means is `imaging.values` and `imaging.header`; decoding pixels is `imaging.pixels`.
+sequences). What a value means is `imaging.values` and `imaging.reading`; decoding pixels is `imaging.pixels`.
 
 One pass that keeps a few dozen raw values costs a fraction of building a pydicom dataset, and headers are parsed once
 for every slice of a lake. The tests hold it to what pydicom reads.

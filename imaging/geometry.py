@@ -1,6 +1,6 @@
 """Where the voxels of a series are: slice order, spacing, gaps, the affine to patient space, canonical axes.
 
-Belongs here: arithmetic on positions and orientations. Reading them from DICOM is `imaging.header`, deciding which
+Belongs here: arithmetic on positions and orientations. Reading them from DICOM is `imaging.reading`, deciding which
 slices belong together is `imaging.series`, moving voxels is `imaging.normalize`. Coordinates are DICOM's LPS
 millimetres until `LPS_TO_RAS` turns them into the RAS+ millimetres that the lake stores.
 """

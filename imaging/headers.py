@@ -1,12 +1,13 @@
 """The headers of many instances, each repeated thing read once.
 
-Belongs here: remembering. What a header is and how one is read is `imaging.header`.
+Belongs here: remembering. What a header is and how one is read is `imaging.reading`.
 """
 
 from typing import Any
 
-from imaging.header import FIELDS, OWN, Header, header_of, own, repeats, wanted
+from imaging.header import FIELDS, Header
 from imaging.patterns import Patterns
+from imaging.reading import OWN, header_of, own, repeats, wanted
 
 MOST = 4096
 """Headers remembered: a series has one for each weighting or echo, and deliveries come series by series."""
@@ -21,13 +22,13 @@ class HeaderReader:
         self._seen: dict[tuple[object, ...], dict[str, Any]] = {}
 
     def read(self, data: bytes) -> Header:
-        """The header of a DICOM file, the same as `imaging.header.read_header` gives.
+        """The header of a DICOM file, the same as `imaging.reading.read_header` gives.
 
         Args:
             data: the whole file; pixel data may be missing from a copy that holds the header alone.
 
         Raises:
-            ImagingError: as `imaging.header.read_header`.
+            ImagingError: as `imaging.reading.read_header`.
         """
         elements = self._patterns.read(data)
         shared = repeats(elements)

@@ -1,7 +1,7 @@
 """The frames of an enhanced multi-frame instance, each as the flat set of elements that a classic instance would have.
 
 Belongs here: functional groups (PS3.3 C.7.6.16), shared and per frame, and Philips' private copy of classic elements.
-What the elements mean is `imaging.header`.
+What the elements mean is `imaging.reading`.
 """
 
 from imaging.elements import Elements, Layout, Wanted, read_items

@@ -22,7 +22,8 @@ from imaging.elements import (
 )
 from imaging.errors import ImagingError
 from imaging.frames import FLOATING, cut, require_image
-from imaging.header import Header, header_of, wanted
+from imaging.header import Header
+from imaging.reading import header_of, wanted
 from schemas.reasons import Reason
 
 _UNCOMPRESSED = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED_LITTLE, EXPLICIT_BIG})
@@ -62,7 +63,7 @@ def stored_pixels(data: bytes, header: Header | None = None) -> Pixels:
     Raises:
         ImagingError: UNSUPPORTED for colour, frames without functional groups, or a compression that no installed
             decoder reads; PIXELS_INVALID where the pixel data do not fill the matrix of the header; TRUNCATED where
-            the file ends inside them; and what `imaging.header.read_header` raises.
+            the file ends inside them; and what `imaging.reading.read_header` raises.
 
     Source: DICOM PS3.3 C.7.6.3.1, PS3.5 section 8.
     """

@@ -1,6 +1,6 @@
 """From an element's raw bytes to a Python value, with errors that name the element and never quote the value.
 
-Belongs here: decoding by value representation. Which elements are read, and what they mean, is `imaging.header`.
+Belongs here: decoding by value representation. Which elements are read, and what they mean, is `imaging.reading`.
 """
 
 import math

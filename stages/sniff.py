@@ -14,7 +14,8 @@ from deid.objects import PIXEL_DATA, is_directory, kind_of, refusal
 from deid.refusals import Refused
 from deid.suspicion import text
 from imaging.errors import ImagingError
-from imaging.header import Header, read_header
+from imaging.header import Header
+from imaging.reading import read_header
 from schemas.reasons import Reason
 
 _UNDEFINED = 0xFFFFFFFF

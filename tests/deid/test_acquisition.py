@@ -13,8 +13,8 @@ from deid.headers import Deidentifier
 from deid.identifiers import Identifiers
 from deid.policy import load_policy
 from deid.vault import Subject
-from imaging.header import read_header
 from imaging.phantom import BodyPart, PhantomConfig, Vendor, generate
+from imaging.reading import read_header
 from imaging.series import plan
 
 SUBJECT = Subject("SABCDEFGHIJKL", bytes(range(32)))

@@ -15,9 +15,9 @@ from deid.identifiers import Identifiers
 from deid.policy import compile_policy, load_policy
 from deid.vendor import BLOBS, derived
 from imaging.frames import frames_of
-from imaging.header import read_header
 from imaging.phantom.dialects.csa import csa
 from imaging.pixels import stored_pixels
+from imaging.reading import read_header
 
 IMAGE = ("SIEMENS CSA HEADER", 0x002910)
 FIELDS = {

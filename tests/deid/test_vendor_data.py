@@ -9,7 +9,7 @@ from deid.headers import Deidentifier
 from deid.identifiers import Identifiers
 from deid.policy import load_policy
 from deid.vault import Subject
-from imaging.header import read_header
+from imaging.reading import read_header
 
 DATA = Path(__file__).parent.parent.parent.parent / "shared" / "data"
 FIELDS = (

@@ -14,9 +14,10 @@ from imaging.acquired import chemistry_of
 from imaging.acquisition import CHEMISTRY, Acquisition
 from imaging.errors import ImagingError
 from imaging.geometry import canonical
-from imaging.header import Header, read_header
+from imaging.header import Header
 from imaging.normalize import assemble
 from imaging.pixels import stored_pixels
+from imaging.reading import read_header
 from imaging.series import plan
 from imaging.volume import Volume
 

@@ -14,10 +14,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from imaging.header import read_header
 from imaging.normalize import assemble
 from imaging.phantom import BodyPart, PhantomConfig, Vendor, generate
 from imaging.pixels import stored_pixels
+from imaging.reading import read_header
 from imaging.series import plan
 
 DCM2NIIX = Path(sys.executable).with_name("dcm2niix")

@@ -9,7 +9,8 @@ from pydicom.sequence import Sequence
 
 from benchmarks.classification import acquisitions, scored, shared
 from imaging.classify import body_part_of, classify, stated
-from imaging.header import Header, read_header
+from imaging.header import Header
+from imaging.reading import read_header
 from schemas.classification import QUESTIONS
 from tests.imaging.test_multiframe import enhanced, group
 

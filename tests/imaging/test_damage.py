@@ -11,9 +11,9 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from imaging import nifti
 from imaging.classify import classify
 from imaging.errors import ImagingError
-from imaging.header import read_header
 from imaging.normalize import assemble
 from imaging.pixels import stored_pixels
+from imaging.reading import read_header
 from imaging.series import plan
 
 DAMAGE = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=12)

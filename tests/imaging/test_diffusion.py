@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imaging.errors import ImagingError
-from imaging.header import read_header
+from imaging.reading import read_header
 
 AXIAL, CORONAL, SAGITTAL = [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, -1], [0, 1, 0, 0, 0, -1]
 

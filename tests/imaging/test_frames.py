@@ -7,9 +7,9 @@ import pytest
 
 from imaging.csa import read_csa
 from imaging.errors import ImagingError
-from imaging.header import read_header
 from imaging.normalize import assemble
 from imaging.pixels import stored_pixels
+from imaging.reading import read_header
 from imaging.series import plan
 from schemas.reasons import Reason
 

@@ -7,7 +7,7 @@ import pytest
 
 from imaging.errors import ImagingError
 from imaging.frames import require_image
-from imaging.header import read_header
+from imaging.reading import read_header
 from schemas.reasons import Reason
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from imaging.errors import ImagingError
-from imaging.header import read_header
 from imaging.headers import HeaderReader
+from imaging.reading import read_header
 
 
 def series(instance):

@@ -6,9 +6,9 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedMRImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from imaging.header import read_header
 from imaging.normalize import assemble
 from imaging.pixels import stored_pixels
+from imaging.reading import read_header
 from imaging.series import plan
 from schemas.reasons import Reason
 

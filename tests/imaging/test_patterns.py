@@ -11,8 +11,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, Imp
 from imaging import patterns
 from imaging.elements import read_elements
 from imaging.errors import ImagingError
-from imaging.header import OWN, wanted
 from imaging.patterns import Patterns
+from imaging.reading import OWN, wanted
 from tests.imaging.conftest import make_dataset, to_bytes
 
 

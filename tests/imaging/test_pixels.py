@@ -14,8 +14,8 @@ from pydicom.uid import (
 
 from imaging.elements import UNDEFINED
 from imaging.errors import ImagingError
-from imaging.header import read_header
 from imaging.pixels import stored_pixels
+from imaging.reading import read_header
 from schemas.reasons import Reason
 
 SYNTAXES = [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]

@@ -5,9 +5,9 @@ import numpy as np
 import pydicom.pixels
 import pytest
 
-from imaging.header import read_header
 from imaging.normalize import assemble
 from imaging.pixels import stored_pixels
+from imaging.reading import read_header
 from imaging.series import plan
 
 pytestmark = pytest.mark.data

@@ -30,6 +30,8 @@ MAX_DEPTH = 32
 MAX_INFLATED = 1 << 31
 """Largest deflated data set that is unpacked, so that a small file cannot fill the memory."""
 
+PER_FRAME = 0x52009230
+"""Per-Frame Functional Groups, which whoever reads the file may have read item by item on the way."""
 PIXEL_DATA = 0x7FE00010
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, PIXEL_DATA})
 """Float Pixel Data, Double Float Pixel Data, Pixel Data."""
@@ -64,6 +66,7 @@ class Elements:
         pixel_tag: tag of the pixel data element; 0: the data set has none.
         pixel_offset: where its value starts in `buffer`.
         pixel_length: its length in bytes; `UNDEFINED` for encapsulated frames.
+        frames: what a `PerFrame` made of the per-frame functional groups; None where none was asked for, or none met.
     """
 
     values: dict[int, bytes]
@@ -73,17 +76,22 @@ class Elements:
     pixel_tag: int = 0
     pixel_offset: int = 0
     pixel_length: int = 0
+    frames: list[dict[int, bytes]] | None = None
 
 
 Wanted = Callable[[int], bool]
+PerFrame = Callable[[bytes, int, int, Layout], tuple[list[dict[int, bytes]], int]]
+"""From a data set, the place and length of its per-frame functional groups, and their layout, to the elements of each
+frame and the place after them; so that the longest part of an enhanced instance is walked through once."""
 
 
-def read_elements(data: bytes, wanted: Wanted) -> Elements:
+def read_elements(data: bytes, wanted: Wanted, per_frame: PerFrame | None = None) -> Elements:
     """The wanted top-level elements of a Part 10 file, up to its pixel data.
 
     Args:
         data: the whole file.
         wanted: whether a tag (group << 16 | element) is to be kept.
+        per_frame: reads the per-frame functional groups; None: they are stepped over.
 
     Raises:
         ImagingError: UNREADABLE where the bytes are no Part 10 file, TRUNCATED where they end too early,
@@ -100,9 +108,9 @@ def read_elements(data: bytes, wanted: Wanted) -> Elements:
     little = syntax != EXPLICIT_BIG
     layout = Layout(syntax == IMPLICIT_LITTLE or _looks_implicit(buffer, start), little)
     values: dict[int, bytes] = {}
-    walk = _Walk(buffer, layout, wanted)
+    walk = _Walk(buffer, layout, wanted, per_frame=per_frame)
     end, tag, length = walk.collect(start, len(buffer), values, 0)
-    return Elements(values, layout, syntax, buffer, tag, end, length)
+    return Elements(values, layout, syntax, buffer, tag, end, length, walk.frames)
 
 
 def read_items(value: bytes, layout: Layout, wanted: Wanted) -> list[Elements]:
@@ -116,27 +124,65 @@ def read_items(value: bytes, layout: Layout, wanted: Wanted) -> list[Elements]:
     Raises:
         ImagingError: as `read_elements`.
     """
-    items = []
-    position = 0
-    if _looks_implicit(value, 8):  # of unknown VR, since somebody on the way did not know the private element
-        layout = Layout(True, True)
-    walk = _Walk(value, layout, wanted)
-    order = "<" if layout.little else ">"
-    while position + 8 <= len(value):
-        group, element, length = struct.unpack_from(order + "HHI", value, position)
-        tag = group << 16 | element
-        position += 8
+    items = Items(value, 0, len(value), layout, wanted)
+    return [Elements(values, items.layout) for values in iter(items.read, None)]
+
+
+class Items:
+    """The items of a sequence, one after the other.
+
+    Attributes:
+        position: where the next item starts; after the last, the place after the sequence.
+        layout: how the items are written: implicit where somebody on the way did not know the private element.
+    """
+
+    def __init__(self, data: bytes, position: int, length: int, layout: Layout, wanted: Wanted) -> None:
+        """Stand before the first item.
+
+        Args:
+            data: the bytes that hold the sequence.
+            position: where its value starts.
+            length: of its value; `UNDEFINED` where a delimiter ends it.
+            layout: layout of the data set it belongs to.
+            wanted: whether a tag is to be kept.
+
+        Raises:
+            ImagingError: TRUNCATED where the sequence is longer than what is there.
+        """
+        self._data, self._bounded = data, length != UNDEFINED
+        self._end = position + length if self._bounded else len(data)
+        if self._end > len(data):
+            raise _truncated()
+        self.position = position
+        implicit = position + 14 <= self._end and _looks_implicit(data, position + 8)
+        self.layout = Layout(True, True) if implicit else layout
+        self._walk = _Walk(data, self.layout, wanted)
+        self._head = struct.Struct(("<" if layout.little else ">") + "HHI").unpack_from
+
+    def read(self) -> dict[int, bytes] | None:
+        """The wanted elements of the next item; None after the last.
+
+        Raises:
+            ImagingError: as `read_elements`.
+        """
+        if self.position + 8 > self._end:
+            if not self._bounded:
+                raise _truncated()
+            self.position = self._end
+            return None
+        group, element, length = self._head(self._data, self.position)
+        tag, start = group << 16 | element, self.position + 8
         if tag == _SEQUENCE_END:
-            break
+            self.position = start
+            return None
         if tag != _ITEM:
             raise _malformed("found no item tag in a sequence, needed one")
-        values: dict[int, bytes] = {}
-        end = len(value) if length == UNDEFINED else position + length
-        if end > len(value):
+        end = self._end if length == UNDEFINED else start + length
+        if end > self._end:
             raise _truncated()
-        position, _, _ = walk.collect(position, end, values, 1)
-        items.append(Elements(values, layout))
-    return items
+        values: dict[int, bytes] = {}
+        self.position, _, _ = self._walk.collect(start, end, values, 1)
+        return values
 
 
 def _file_meta(data: bytes) -> tuple[str, int]:
@@ -195,7 +241,7 @@ class _Heads(dict[bytes, int]):
         """Work out a head that was not seen before."""
         group, element, vr = struct.unpack("<HH2s", head) if len(head) == 6 else (0, 0, b"")
         tag, code = group << 16 | element, -1
-        if tag not in PIXEL_TAGS and group != 0xFFFE and (vr in _SHORT or vr in _LONG):
+        if tag not in PIXEL_TAGS and tag != PER_FRAME and group != 0xFFFE and (vr in _SHORT or vr in _LONG):
             code = tag << 2 | (vr in _LONG) << 1 | self._wanted(tag)
         if len(self) >= self._MOST:
             self.clear()
@@ -254,11 +300,20 @@ def _quickly(walk: "_Walk", data: bytes, position: int, end: int, values: dict[i
 class _Walk:
     """A pass over the elements of one data set."""
 
-    __slots__ = ("_bare", "_data", "_explicit", "_layout", "_order", "_skipped", "wanted")
+    __slots__ = ("_bare", "_data", "_explicit", "_layout", "_order", "_per_frame", "_skipped", "frames", "wanted")
 
-    def __init__(self, data: bytes, layout: Layout, wanted: Wanted, skipped: dict[bytes, bytes] | None = None) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        layout: Layout,
+        wanted: Wanted,
+        skipped: dict[bytes, bytes] | None = None,
+        per_frame: PerFrame | None = None,
+    ) -> None:
         self._data, self._layout, self.wanted = data, layout, wanted
         self._skipped = {} if skipped is None else skipped
+        self._per_frame = per_frame
+        self.frames: list[dict[int, bytes]] | None = None
         self._order = "<" if layout.little else ">"
         self._explicit = struct.Struct(self._order + "HH2sH").unpack_from
         self._bare = struct.Struct(self._order + "HHI").unpack_from
@@ -281,17 +336,29 @@ class _Walk:
                 return start, tag, length
             if tag == _ITEM_END:
                 return start, 0, 0
-            if length == UNDEFINED:
-                position = self.skip(start, end, unknown, depth + 1)
+            if tag == PER_FRAME and self._per_frame and not depth:
+                self.frames, position = self._per_frame(
+                    data, start, length, self._inner(unknown and length == UNDEFINED)
+                )
             else:
-                position = start + length
-                if position > end:
-                    raise _truncated()
+                position = self._after(start, length, end, unknown, depth)
             if wanted(tag):
                 values[tag] = data[start:position]
         if position < end and not depth:
             raise _truncated()
         return position, 0, 0
+
+    def _after(self, start: int, length: int, end: int, unknown: bool, depth: int) -> int:
+        """The place after a value."""
+        if length == UNDEFINED:
+            return self.skip(start, end, unknown, depth + 1)
+        if start + length > end:
+            raise _truncated()
+        return start + length
+
+    def _inner(self, unknown: bool) -> Layout:
+        """Layout of a sequence of undefined length; of unknown VR it is implicit (PS3.5 section 6.2.2)."""
+        return Layout(True, True) if unknown else self._layout
 
     def _implicit_head(self, position: int) -> tuple[int, int, int, bool]:
         """(tag, start of the value, length, False)."""
@@ -320,8 +387,8 @@ class _Walk:
         return after
 
     def skip(self, position: int, end: int, unknown: bool, depth: int) -> int:
-        """The place after a sequence of undefined length; of unknown VR it is implicit (PS3.5 section 6.2.2)."""
-        inner = _Walk(self._data, Layout(True, True) if unknown else self._layout, _nothing, self._skipped)
+        """The place after a sequence of undefined length."""
+        inner = _Walk(self._data, self._inner(unknown), _nothing, self._skipped)
         while position + 8 <= end:
             group, element, length = inner._bare(self._data, position)
             tag = group << 16 | element

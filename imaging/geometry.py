@@ -158,7 +158,8 @@ def directions(orientation: ArrayLike) -> tuple[Affine, Affine, Affine]:
     lengths = np.array([row @ row, column @ column])
     if np.abs(lengths - 1).max() > COSINE_TOLERANCE or abs(row @ column) > COSINE_TOLERANCE:
         raise _inconsistent("found an orientation that is not two perpendicular unit vectors", "direction cosines")
-    normal = np.cross(row, column)
+    (a, b, c), (d, e, f) = row.tolist(), column.tolist()
+    normal = np.array([b * f - c * e, c * d - a * f, a * e - b * d])  # np.cross takes ten times as long
     return row, column, normal / np.linalg.norm(normal)
 
 

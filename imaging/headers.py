@@ -3,11 +3,12 @@
 Belongs here: remembering. What a header is and how one is read is `imaging.reading`.
 """
 
+from collections.abc import Hashable
 from typing import Any
 
 from imaging.header import FIELDS, Header
 from imaging.patterns import Patterns
-from imaging.reading import OWN, header_of, own, repeats, wanted
+from imaging.reading import OWN, Frames, header_of, own, repeats, wanted
 
 MOST = 4096
 """Headers remembered: a series has one for each weighting or echo, and deliveries come series by series."""
@@ -19,7 +20,8 @@ class HeaderReader:
     def __init__(self) -> None:
         """Make a reader that has seen nothing."""
         self._patterns = Patterns(wanted, OWN)
-        self._seen: dict[tuple[object, ...], dict[str, Any]] = {}
+        self._frames = Frames()
+        self._seen: dict[Hashable, dict[str, Any]] = {}
 
     def read(self, data: bytes) -> Header:
         """The header of a DICOM file, the same as `imaging.reading.read_header` gives.
@@ -33,7 +35,7 @@ class HeaderReader:
         elements = self._patterns.read(data)
         shared = repeats(elements)
         if shared is None:
-            return header_of(elements)
+            return header_of(elements, self._frames)
         key = (elements.transfer_syntax, elements.layout, shared)
         known = self._seen.get(key)
         if known is not None:

@@ -4,11 +4,13 @@ Belongs here: functional groups (PS3.3 C.7.6.16), shared and per frame, and Phil
 What the elements mean is `imaging.reading`.
 """
 
-from imaging.elements import Elements, Layout, Wanted, read_items
+from collections.abc import Sequence
+
+from imaging.elements import PER_FRAME, Elements, Layout, Wanted, read_items
 from imaging.errors import ImagingError
 from schemas.reasons import Reason
 
-SHARED, PER_FRAME = 0x52009229, 0x52009230
+SHARED = 0x52009229
 
 _CREATORS = frozenset({b"PHILIPS MR IMAGING DD 005", b"SIEMENS MR SDI 02"})
 """Creators of (2005,xx0F), the elements that Philips' classic instances have, and (0021,xxFE), Siemens' of a frame."""
@@ -46,15 +48,19 @@ name, echoes, phase contrast, time of flight, echo planar, spectral suppression,
 _SEQUENCES = {0x0021: 0xFE, 0x2005: 0x0F}
 """Private sequences with elements of a frame, Siemens' and Philips', by group: low byte."""
 
+_MOST = 64
+"""Shared groups remembered."""
+
 Raw = dict[int, bytes]
 
 
-def frame_values(elements: Elements, frames: int) -> list[Raw]:
+def frame_values(elements: Elements, frames: int, known: dict[tuple[Layout, bytes], Raw] | None = None) -> list[Raw]:
     """Raw elements of each frame: those of the instance, overlaid by shared and by the frame's own groups.
 
     Args:
         elements: the instance, with `SHARED` and `PER_FRAME` among its values.
         frames: Number of Frames (0028,0008).
+        known: shared groups that were read before, by their bytes; they repeat in a series. None: nothing is kept.
 
     Returns:
         One flat set of elements a frame; none where the instance has no functional groups.
@@ -66,33 +72,45 @@ def frame_values(elements: Elements, frames: int) -> list[Raw]:
         return []
     layout = elements.layout
     top = {tag: value for tag, value in elements.values.items() if tag not in (SHARED, PER_FRAME)}
-    items = read_items(elements.values[PER_FRAME], layout, _group)
-    if len(items) != frames:
+    own = elements.frames
+    if own is None:
+        own = _flat_items(elements.values[PER_FRAME], layout)
+    if len(own) != frames:
         raise ImagingError(
-            Reason.HEADER_INVALID, f"found functional groups of {len(items)} frames, needed one for each of {frames}"
+            Reason.HEADER_INVALID, f"found functional groups of {len(own)} frames, needed one for each of {frames}"
         )
-    groups, shared = _Groups(layout), Raw()
-    for item in read_items(elements.values.get(SHARED, b""), layout, _group):
-        shared |= groups.flat(item.values)
-    return [top | shared | groups.flat(item.values) for item in items]
+    known, key = {} if known is None else known, (layout, elements.values.get(SHARED, b""))
+    if key not in known:
+        if len(known) >= _MOST:
+            known.clear()
+        known[key] = dict(item for flat in _flat_items(key[1], layout) for item in flat.items())
+    common = top | known[key]
+    return [common | frame for frame in own]
 
 
-def _group(tag: int) -> bool:
+def _flat_items(value: bytes, layout: Layout) -> list[Raw]:
+    groups = Groups(layout)
+    return [groups.flat(item.values) for item in read_items(value, layout, is_group)]
+
+
+def is_group(tag: int) -> bool:
+    """Whether a frame is read for this element: a functional group, a vendor's sequence or its creator."""
     low = _SEQUENCES.get(tag >> 16)
     return tag in _CONTENT or (low is not None and (tag & 0xFFFF <= 0xFF or tag & 0xFF == low))
 
 
-class _Groups:
+class Groups:
     """Reads functional groups, each that repeats once."""
 
     def __init__(self, layout: Layout) -> None:
+        """Start with none."""
         self._layout = layout
         self._known: dict[tuple[int, bytes], Raw] = {}
 
     def flat(self, groups: Raw) -> Raw:
         """The elements of functional groups, first items only; the standard's win over vendors' copies."""
         flat: Raw = {}
-        for sequence in _private_sequences(groups):
+        for sequence in private_sequences(groups):
             flat |= self._first(sequence, groups[sequence], _copied)
         for group, content in _CONTENT.items():
             if group in groups:
@@ -111,8 +129,33 @@ class _Groups:
 _DIRECTION = 0x00189076
 """Diffusion Gradient Direction Sequence, a group inside the group MR Diffusion."""
 
+Path = tuple[int, ...]
+"""Tag and number of the item for each sequence on the way, then the tag: what leads to an element of a frame."""
 
-def _private_sequences(groups: Raw) -> list[int]:
+
+def rank(path: Path, sequences: Sequence[int]) -> int | None:
+    """How much an element counts among those that `Groups.flat` may take its tag from, higher ones winning.
+
+    Args:
+        path: where the element lies in the frame.
+        sequences: the vendors' sequences of the frame, see `private_sequences`.
+
+    Returns:
+        None where the element is not read.
+    """
+    if len(path) == 3 and not path[1] and path[0] in sequences and _copied(path[2]):
+        return sequences.index(path[0])
+    if len(path) == 3 and not path[1] and path[2] in _CONTENT.get(path[0], ()):
+        return len(sequences) + _ORDER[path[0]]
+    if len(path) == 5 and not path[1] and not path[3] and path[2] == _DIRECTION in _CONTENT.get(path[0], ()):
+        return len(sequences) + len(_ORDER) if path[4] in _CONTENT[_DIRECTION] else None
+    return None
+
+
+_ORDER = {group: number for number, group in enumerate(_CONTENT)}
+
+
+def private_sequences(groups: Raw) -> list[int]:
     """Tags of the vendors' sequences that hold elements of a frame."""
     found = []
     for tag, value in groups.items():

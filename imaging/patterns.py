@@ -25,6 +25,7 @@ from imaging.elements import (
     read_elements,
     skip_sequence,
 )
+from imaging.frame_patterns import FramePatterns
 
 MOST = 16
 """Patterns kept: the echoes, parts and weightings of a few series."""
@@ -106,6 +107,7 @@ class Patterns:
             own: wanted tags that are expected to differ between the slices of a series.
         """
         self._wanted, self._own = wanted, own
+        self._frames = FramePatterns()
         self._known: list[_Pattern] = []
         self._balance = PATIENCE
 
@@ -122,7 +124,7 @@ class Patterns:
                     self._known.insert(0, self._known.pop(place))
                 self._balance = min(self._balance + 1, PATIENCE)
                 return found
-        elements = read_elements(data, self._wanted)
+        elements = read_elements(data, self._wanted, self._frames.read)
         if self._balance > 0 and elements.transfer_syntax not in _OTHER_LAYOUTS and not elements.layout.implicit:
             self._balance -= 1
             self._learn(data, elements)

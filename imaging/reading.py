@@ -4,8 +4,10 @@ Belongs here: which elements are read and what each becomes. What a header is, i
 are `imaging.elements`, their values `imaging.values`; many headers at once are `imaging.headers`.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from imaging import statements
@@ -21,10 +23,11 @@ from imaging.diffusion import (
     weighted_by_blob,
     weighting,
 )
-from imaging.elements import Elements, read_elements
+from imaging.elements import PER_FRAME, Elements, Layout, read_elements
+from imaging.frame_patterns import FramePatterns
 from imaging.header import FIELDS, Header
 from imaging.mosaic import MOSAIC_PRIVATE, mosaic_layout, stated_tiles, tiling
-from imaging.multiframe import ENHANCED_TAGS, PER_FRAME, frame_values
+from imaging.multiframe import ENHANCED_TAGS, frame_values
 from imaging.pepolar import PEPOLAR_PRIVATE, pepolar
 from imaging.pixel_facts import MAPPING, component, real_world, rescale, spacing
 from imaging.scanned import BLOBS, OWN_PRIVATE, SCANNED_PRIVATE, SCANNED_TAGS, clock, scanned
@@ -80,11 +83,24 @@ def read_header(data: bytes) -> Header:
         ImagingError: UNREADABLE or TRUNCATED where the bytes are no whole DICOM file; HEADER_INVALID where an element
             that is read cannot be decoded or is not finite. The message names the element and quotes no value.
     """
-    return header_of(read_elements(data, wanted))
+    return header_of(read_elements(data, wanted, FramePatterns().read))
 
 
-def header_of(elements: Elements) -> Header:
+class Frames:
+    """What frames have been read before, each repeated thing once; one for each process."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.headers: dict[Hashable, dict[str, Any]] = {}
+        self.groups: dict[tuple[Layout, bytes], dict[int, bytes]] = {}
+
+
+def header_of(elements: Elements, frames: Frames | None = None) -> Header:
     """The header that these elements make, with those of its frames.
+
+    Args:
+        elements: what was read of the file.
+        frames: what is known of frames of other instances; None: nothing.
 
     Raises:
         ImagingError: HEADER_INVALID as `read_header`.
@@ -93,18 +109,21 @@ def header_of(elements: Elements) -> Header:
     if header.mosaic > 0 and header.vendor == "uih":
         tiles = _tiles(elements, header)
         return replace(header, planes=tiles) if tiles else replace(header, mosaic=-1)
-    frames = frame_values(elements, header.frames)
-    if not frames:
-        return header
-    return replace(header, planes=tuple(_planes(elements, frames)))
+    seen = frames or Frames()
+    if values := frame_values(elements, header.frames, seen.groups):
+        return replace(header, planes=tuple(_planes(elements, values, seen.headers)))
+    return header
 
 
-def _planes(elements: Elements, frames: list[dict[int, bytes]]) -> Iterator[Header]:
+def _planes(
+    elements: Elements, frames: list[dict[int, bytes]], known: dict[Hashable, dict[str, Any]]
+) -> Iterator[Header]:
     """Headers of frames; what frames share is read once."""
-    known: dict[Hashable, dict[str, Any]] = {}
+    if len(known) >= _MOST:
+        known.clear()
     for values in frames:
         frame = replace(elements, values=values)
-        shared = tuple(item for item in values.items() if item[0] not in OWN)
+        shared = (elements.transfer_syntax, elements.layout, _shared(values))
         if shared in known:
             yield Header(**known[shared] | own(frame))
             continue
@@ -124,7 +143,7 @@ def _tiles(elements: Elements, header: Header) -> tuple[Header, ...]:
     return tuple(replace(one, position=position, acquisition_time=time) for position, time in tiles)
 
 
-def repeats(elements: Elements) -> tuple[tuple[int, bytes], ...] | None:
+def repeats(elements: Elements) -> Hashable | None:
     """What the header of an instance shares with others of its series: all but `own`; None where that is not simple.
 
     Instances for which it is equal have equal headers, `own` aside.
@@ -135,7 +154,20 @@ def repeats(elements: Elements) -> tuple[tuple[int, bytes], ...] | None:
         return None
     if not values.get(IMAGE_COMMENTS, CANON_START).startswith(CANON_START):
         del values[IMAGE_COMMENTS]  # only Canon's say something of the image
-    return tuple(item for item in values.items() if item[0] not in OWN)
+    return _shared(values)
+
+
+def _shared(values: dict[int, bytes]) -> Hashable:
+    """Tags and values of all elements but `OWN`; equal where they are."""
+    tags = tuple(values)
+    return tags, _getter(tags)(values)
+
+
+@lru_cache(maxsize=4096)
+def _getter(tags: tuple[int, ...]) -> Callable[[dict[int, bytes]], object]:
+    """Takes the values of all tags but `OWN` out of a dictionary; half the time of going through it."""
+    shared = [tag for tag in tags if tag not in OWN]
+    return itemgetter(*shared) if shared else lambda _: ()
 
 
 def own(elements: Elements) -> dict[str, Any]:
@@ -161,6 +193,9 @@ def own(elements: Elements) -> dict[str, Any]:
         "pixel_length": elements.pixel_length,
     }
 
+
+_MOST = 4096
+"""Headers of frames remembered: a series has one for each weighting, echo or time."""
 
 OWN = frozenset(
     {0x00080018, 0x00200012, 0x00200013, 0x00200100, 0x00209128, 0x00189074, 0x00080032, 0x00080033, 0x00181060}

@@ -65,8 +65,8 @@ class Values:
 
     def numbers(self, tag: int, count: int = 0) -> tuple[float, ...]:
         """A decimal string of `count` numbers; 0: however many there are."""
-        raw = self.raw(tag)
-        if not raw:
+        raw = self._raw.get(tag)
+        if not raw or not (raw := raw.strip(b"\0 ")):
             return ()
         parts = raw.split(b"\\")
         if b"_" in raw or len(parts) > MAX_VALUES:

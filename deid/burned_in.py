@@ -1,29 +1,30 @@
 """Text that is burned into pixels: found in a series of frames, and blanked.
 
-Belongs here: what to look at, what counts as text, and boxes over it. Frames in, boxes out; of headers, a suspicion.
-The cheap look at every frame is `deid.gate`, the pictures that are read are made by `deid.pictures`, reading is
-`deid.ocr`.
+Belongs here: what counts as text, and boxes over it. Frames in, boxes out; of headers, a suspicion. Where lettering
+stands is seen by `deid.lettering`, in every frame and in the median that `deid.pictures` makes; `deid.ocr` reads it.
 
-Text in the pixels of an MR image has no research value, so all of it goes, whether it names somebody or not. A lone
-letter or digit stays: it is an orientation mark (L, R, A, P, H, F, S, I) or a trick of the tissue, and names nobody.
+Text in the pixels of an MR image has no research value, so all of it goes, whether it names somebody or not. A letter
+or two stay: they are orientation marks (L, R, AS, PI) or a trick of the tissue, and name nobody.
 What was read goes to the subject's identifiers and to the recognizers, and only the kinds of what they find come back.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deid import gate, ocr, pictures
+from deid import gate, lettering, ocr, pictures
 from deid.gate import Stack
 from deid.identifiers import Identifiers
-from deid.pictures import Picture
+from deid.lettering import Likely, Place
 from deid.text import OWN
 
 Frames = NDArray[Any]
 """(n, rows, columns) or (n, rows, columns, samples)."""
+_Found = tuple["Box", ocr.Read]
+"""Text: where, and what was read."""
 Verdict = Literal["clean", "text", "unsure"]
 
 SMALLEST = (10, 16)
@@ -31,25 +32,14 @@ SMALLEST = (10, 16)
 
 _ROUNDS = 4
 """Looks at a series at most; each is at what the one before left over."""
-_BATCH = 9
-"""Suspects that are read in one picture."""
-_SHEET_FACTOR = 2.5
-_MOST_BATCHES = 6
-_SUSPICIOUS, _STRONGLY = 10.0, 50.0
-"""Strokes beyond the usual from which a place is read if it is among the first, and from which it must be read."""
-_FEW = 3
-"""Frames that are all read whole."""
-_SPREAD = 8
-"""Frames of a suspicious series that are read whole."""
-_TALL, _TALL_SCORE, _TALL_LENGTH = 32, 0.95, 3
-"""Letters taller than this are seldom text, so more is asked of them."""
-_STILL_FRAMES, _STILL_PIXELS, _STILL_SCORE = 4, 12, 0.5
-"""In so many frames, so many bright pixels of one box that never change are drawn there, readable or not."""
-_STILL_BRIGHT = 0.2
-_STILL_CHANGE, _STILL_SHARE = 0.1, 0.03
-"""Text that stands still fills this part of its box with pixels that change by less than this part of the usual."""
-_MANY_MORE = 1.3
-"""A frame with text has so many times the strokes of one without."""
+_MOST_READ = 12
+"""Places of one kind that are read in a look."""
+_ABOVE, _BESIDE = 3, 6
+"""Pixels of margin above and below a place, and at its ends."""
+_MANY = 20.0
+"""Mass from which a place may hold more lines than one."""
+_LINE, _MOST_LINES = 14, 3
+"""Pixels that a line of small letters takes with its margins, and lines of a box that are read one by one."""
 
 
 class Box(NamedTuple):
@@ -75,58 +65,53 @@ class Inspection:
     """What was found in the frames of a series.
 
     Attributes:
-        verdict: `clean`; `text` if the boxes hold all of it; `unsure` if text may be left outside them, so the series
-            must be held.
+        verdict: `clean`; `text` if the boxes hold all of it; `unsure` if text is still left after some rounds, so the
+            series must be held.
         boxes: where text stands.
         seen: what it is.
-        why: for an unsure verdict, `residue` or `suspects`.
     """
 
     verdict: Verdict
     boxes: tuple[Box, ...] = ()
     seen: tuple[Seen, ...] = ()
-    why: str = ""
 
     @property
     def single(self) -> frozenset[int]:
         """Frames of a series that show text which the others do not.
 
-        Where a word stands in every frame, projections show all of it. In a single frame, over tissue, one word in
-        seven was not read or not wholly, so blanking what was read would leave the rest.
+        Where a word stands in every frame, all of it is seen. In a single frame, over tissue, a part of a word may not
+        be, so blanking what was seen would leave the rest.
         """
         return frozenset(frame for box in self.boxes for frame in box.frames or ())
 
     @property
     def score(self) -> float | None:
-        """How sure the reader is of what it is surest of; None where nothing was found."""
+        """How sure the surest detector is; None where nothing was found."""
         return max((s.score for s in self.seen), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """What counts as text."""
+    """What counts as text.
 
+    Attributes:
+        likely: least probability of each square of a place.
+        marked: least mass of a place that is read.
+        score: least score of the reader.
+        length: least number of letters and digits.
+    """
+
+    likely: float
+    marked: float
     score: float
     length: int
 
     def holds(self, read: ocr.Read) -> bool:
-        length = sum(c.isalnum() for c in read.text)
-        if read.bottom - read.top > _TALL:
-            return read.score >= _TALL_SCORE and length >= _TALL_LENGTH
-        return read.score >= self.score and length >= self.length
+        return read.score >= self.score and sum(c.isalnum() for c in read.text) >= self.length
 
 
-_PLAIN, _SUSPECTED, _LEFT_OVER = _Rule(0.6, 2), _Rule(0.45, 2), _Rule(0.4, 2)
-"""For a series without suspicion, for one with or a place that is unlike other frames, and for what is left of a series
-in which text was found."""
-
-
-@dataclass
-class _Look:
-    """One look at a series: what was read where, and whether every strong suspect was read."""
-
-    found: list[tuple[ocr.Read, Box]] = field(default_factory=list)
-    complete: bool = True
+_PLAIN, _THOROUGH = _Rule(0.3, 3, 0.7, 3), _Rule(0.25, 2, 0.5, 2)
+"""For a series without suspicion, and for one with or in which text was found."""
 
 
 def inspect(frames: Frames, suspicion: frozenset[str], identifiers: Identifiers) -> Inspection:
@@ -135,7 +120,7 @@ def inspect(frames: Frames, suspicion: frozenset[str], identifiers: Identifiers)
     Args:
         frames: of one series, alike in size and type, in any order; stored integers, grey or colour, dark or bright
             background.
-        suspicion: evidence of the headers, see `deid.suspicion`; with it more is read and less is enough.
+        suspicion: evidence of the headers, see `deid.suspicion`; with it less is enough.
         identifiers: the subject's, to tell whether the text names them.
 
     Returns:
@@ -144,22 +129,17 @@ def inspect(frames: Frames, suspicion: frozenset[str], identifiers: Identifiers)
     if not frames.size or any(side < least for side, least in zip(frames.shape[1:3], SMALLEST, strict=True)):
         return Inspection("clean")
     stack = gate.grey(frames)
-    wanted = _SUSPECTED if suspicion else _PLAIN
     boxes: list[Box] = []
     reads: list[ocr.Read] = []
     for _ in range(_ROUNDS):
-        rule = _LEFT_OVER if boxes else wanted
-        whole = _whole(len(stack), bool(suspicion), boxes)
-        look = _look(stack, rule, whole, thorough=bool(suspicion or boxes))
-        if not look.complete:
-            return _inspection("unsure", boxes, reads, identifiers, "suspects")
-        reads.extend(read for read, _ in look.found)
-        new = _joined(box for _, box in look.found)
-        boxes.extend(new)
-        if not any(wanted.holds(read) for read, _ in look.found):
-            return _inspection("text" if boxes else "clean", boxes, reads, identifiers)
-        stack = _blanked(stack, new, int(gate.limits(stack[:1])[0, 0]))
-    return _inspection("unsure", boxes, reads, identifiers, "residue")
+        new = list(_look(stack, _THOROUGH if suspicion or boxes else _PLAIN))
+        if not new:
+            return Inspection("text" if boxes else "clean", tuple(boxes), _kinds(reads, identifiers))
+        reads.extend(read for _, read in new)
+        joined = _joined(box for box, _ in new)
+        boxes.extend(joined)
+        stack = _blanked(stack, joined, int(gate.limits(stack[:1])[0, 0]))
+    return Inspection("unsure", tuple(boxes), _kinds(reads, identifiers))
 
 
 def blank(frames: Frames, inspection: Inspection, fill: int) -> Frames:
@@ -181,14 +161,11 @@ def _blanked(frames: Frames, boxes: Iterable[Box], fill: int) -> Frames:
     return changed
 
 
-def _inspection(
-    verdict: Verdict, boxes: Iterable[Box], reads: Iterable[ocr.Read], identifiers: Identifiers, why: str = ""
-) -> Inspection:
-    seen = {s for read in reads for s in _kinds(read, identifiers)}
-    return Inspection(verdict, tuple(boxes), tuple(sorted(seen)), why)
+def _kinds(reads: Iterable[ocr.Read], identifiers: Identifiers) -> tuple[Seen, ...]:
+    return tuple(sorted({seen for read in reads for seen in _kinds_of(read, identifiers)}))
 
 
-def _kinds(read: ocr.Read, identifiers: Identifiers) -> Iterator[Seen]:
+def _kinds_of(read: ocr.Read, identifiers: Identifiers) -> Iterator[Seen]:
     """What a text is, by the subject's identifiers and the recognizers."""
     from deid.recognizers import analyzer  # Presidio takes seconds to import, and most series hold no text
 
@@ -198,148 +175,51 @@ def _kinds(read: ocr.Read, identifiers: Identifiers) -> Iterator[Seen]:
         yield Seen(result.entity_type, result.recognition_metadata["recognizer_name"], result.score)
 
 
-def _look(stack: Stack, rule: _Rule, whole: Sequence[int], thorough: bool) -> _Look:
-    look = _Look()
-    bounds = gate.limits(stack)
-    low, high = float(np.median(bounds[:, 0])), float(np.quantile(bounds[:, 1], 0.9))
-    counted = gate.strokes(stack)
-    if len(stack) > 1:
-        look.found.extend(_in_all(stack, counted, low, high, rule))
-        look.found.extend(_in_some(stack, counted, low, high, rule))
-    look.complete = _read_suspects(stack, counted, rule, look.found)
-    for frame in whole:
-        picture = pictures.shown(stack[frame], *(float(bound) for bound in bounds[frame]))
-        factor = _factor(stack, small=2.0, middle=1.5 if len(stack) == 1 or thorough else 1.0)
-        look.found.extend(_found(picture, factor, rule, (frame,)))
-    return look
+def _look(stack: Stack, rule: _Rule) -> Iterator[_Found]:
+    """Text of single frames, and text that stands in all of them."""
+    likely = lettering.seen(stack)
+    if len(stack) == 1:
+        yield from _texts(stack, likely, rule, alone=False)
+        return
+    standing = np.sort(likely, axis=0)[[(len(stack) - 1) // 2]]
+    yield from _texts(stack, likely - standing, rule, alone=True)
+    projection = pictures.projection(stack)
+    yield from _texts(projection, np.maximum(standing, lettering.seen(projection)), rule, alone=False)
 
 
-def _whole(frames: int, suspicious: bool, boxes: Sequence[Box]) -> list[int]:
-    """Frames that are read whole: the middle one, some that are spread over a suspicious series, those with text."""
-    if frames <= _FEW:
-        spread = list(range(frames))
-    else:
-        spread = np.linspace(0, frames - 1, _SPREAD).round().astype(int).tolist() if suspicious else [frames // 2]
-    with_text = sorted({frame for box in boxes for frame in box.frames or ()})[:_SPREAD]
-    return sorted({*spread, *with_text})
-
-
-def _factor(stack: Stack, small: float, middle: float) -> float:
-    """How much to enlarge: letters of ten pixels are too small to be read well, large pictures cost too much."""
-    side = max(stack.shape[1:])
-    return small if side <= 160 else middle if side <= 400 else 1.0
-
-
-def _in_all(
-    stack: Stack, counted: NDArray[np.float32], low: float, high: float, rule: _Rule
-) -> Iterator[tuple[ocr.Read, Box]]:
-    """Text that stands in every frame."""
-    factor = _factor(stack, small=2.0, middle=1.5)
-    drawn = _drawn(stack, low, high)
-    for read in _reads(pictures.darkest(stack, low, high), factor):
-        still = int(drawn[read.top : read.bottom, read.left : read.right].sum())
-        if still >= _STILL_PIXELS and read.bottom - read.top <= _TALL:
-            read = read._replace(score=max(read.score, _STILL_SCORE))
-            yield read, _box(read, stack, None)
-        elif rule.holds(read):
-            yield read, _box(read, stack, None)
-    for read, box in _found(pictures.still(stack), factor, rule, None):
-        yield read, box if _stands_still(stack, box) else box._replace(frames=_holders(stack, counted, box))
-
-
-def _drawn(stack: Stack, low: float, high: float) -> NDArray[np.bool_]:
-    """(rows, columns) bright pixels that are the same in every frame: no tissue does that."""
-    darkest = stack.min(axis=0)
-    if len(stack) < _STILL_FRAMES:
-        return np.zeros(darkest.shape, dtype=np.bool_)
-    return np.asarray((darkest == stack.max(axis=0)) & (darkest > low + _STILL_BRIGHT * (high - low)))
-
-
-def _in_some(
-    stack: Stack, counted: NDArray[np.float32], low: float, high: float, rule: _Rule
-) -> Iterator[tuple[ocr.Read, Box]]:
-    """Bright text that stands in any of the frames."""
-    for read, box in _found(pictures.brightest(stack, low, high), _factor(stack, 2.0, 1.0), rule, None):
-        yield read, box._replace(frames=_holders(stack, counted, box))
-
-
-def _holders(stack: Stack, counted: NDArray[np.float32], box: Box) -> tuple[int, ...] | None:
-    """The frames that have strokes in a box; None for all."""
-    down, across = gate.CELL
-    rows, columns = counted.shape[1:]
-    top, left = min(box.top // down, rows - 1), min(box.left // across, columns - 1)
-    strokes = counted[:, top : box.bottom // down + 1, left : box.right // across + 1].sum(axis=(1, 2))
-    if strokes.max() < strokes.min() * _MANY_MORE:
-        return None
-    holders = tuple(np.flatnonzero(strokes >= (strokes.min() + strokes.max()) / 2).tolist())
-    return None if len(holders) > len(stack) // 2 else holders
-
-
-def _stands_still(stack: Stack, box: Box) -> bool:
-    """Whether many pixels in a box change much less than the others there."""
-    part = stack[:, box.top : box.bottom, box.left : box.right].astype(np.int32)
-    changes = part.max(axis=0) - part.min(axis=0)
-    return bool((changes <= np.median(changes) * _STILL_CHANGE).mean() >= _STILL_SHARE)
-
-
-def _read_suspects(stack: Stack, counted: NDArray[np.float32], rule: _Rule, found: list[tuple[ocr.Read, Box]]) -> bool:
-    """Read the places that look most like text, as long as text turns up; whether no strong suspect is left unread."""
-    most = _BATCH * _MOST_BATCHES
-    suspects = gate.suspects(counted, most + 1, _SUSPICIOUS)
-    frames: set[int] = set()
-    at = 0
-    while at < min(len(suspects), most):
-        confirmed = list(_confirmed(stack, suspects[at : min(at + _BATCH, most)], counted, rule))
-        found.extend(confirmed)
-        frames.update(frame for _, box in confirmed for frame in box.frames or ())
-        at += _BATCH
-        if not confirmed and (at >= len(suspects) or suspects[at].strokes < _STRONGLY):
-            break
-    for frame in sorted(frames):
-        picture = pictures.shown(stack[frame], *(float(bound) for bound in gate.limits(stack[frame : frame + 1])[0]))
-        found.extend(_found(picture, _factor(stack, small=2.0, middle=1.5), rule, (frame,)))
-    return all(suspect.strokes < _STRONGLY for suspect in suspects[at:])
-
-
-def _confirmed(
-    stack: Stack, batch: Sequence[gate.Suspect], counted: NDArray[np.float32], rule: _Rule
-) -> Iterator[tuple[ocr.Read, Box]]:
-    """Suspects in whose crop something was read."""
-    sheet, corners = pictures.mosaic(stack, batch, counted)
-    for read in _reads(sheet, _SHEET_FACTOR):
-        if not (rule.holds(read) or _SUSPECTED.holds(read)):
-            continue
-        place = pictures.place_in_mosaic(corners, (read.top, read.left, read.bottom, read.right))
-        if place is not None:
-            corner = corners[place]
-            down, across = corner.frame_row - corner.sheet_row, corner.frame_column - corner.sheet_column
-            moved = read._replace(
-                top=read.top + down, bottom=read.bottom + down, left=read.left + across, right=read.right + across
-            )
-            yield moved, _box(moved, stack, (batch[place].frame,))
-
-
-def _found(
-    picture: Picture, factor: float, rule: _Rule, frames: tuple[int, ...] | None
-) -> Iterator[tuple[ocr.Read, Box]]:
-    """Text in a picture of the size of a frame."""
-    for read in _reads(picture, factor):
+def _texts(stack: Stack, likely: Likely, rule: _Rule, alone: bool) -> Iterator[_Found]:
+    """What can be read among the likely places of some frames; a place is its frame's alone or stands for all."""
+    marked = [place for place in lettering.places(likely, rule.likely) if place.mass >= rule.marked][:_MOST_READ]
+    boxes = [_box(place, stack.shape, alone) for place in marked]
+    strips = [(n, strip) for n, box in enumerate(boxes) for strip in _strips(box, marked[n].mass)]
+    crops = [pictures.stretched(stack[marked[n].frame, b.top : b.bottom, b.left : b.right]) for n, b in strips]
+    for (n, _), read in zip(strips, ocr.read(crops), strict=True):
         if rule.holds(read):
-            yield read, _box(read, picture[None], frames)
+            yield _widened(boxes[n], stack.shape[2]), read
 
 
-def _reads(picture: Picture, factor: float) -> list[ocr.Read]:
-    """What stands in a picture, which is enlarged for that, in its own pixels."""
-    large = picture if factor == 1 else ocr.enlarged(picture, factor)
-    return [read.shrunk(factor) for read in ocr.recognize(large, ocr.detect(large))]
+def _box(place: Place, shape: tuple[int, ...], alone: bool) -> Box:
+    """A box with margins: the ends of letters are in it."""
+    bottom, right = min(place.bottom + _ABOVE, shape[1]), min(place.right + _BESIDE, shape[2])
+    frames = (place.frame,) if alone else None
+    return Box(max(place.top - _ABOVE, 0), max(place.left - _BESIDE, 0), bottom, right, frames)
 
 
-def _box(read: ocr.Read, stack: NDArray[Any], frames: tuple[int, ...] | None) -> Box:
-    """A box with margins: the ends of letters are in it, and of a line two letters more at each end: it may go on."""
-    height = read.bottom - read.top
-    down, across = max(2, height // 4), max(4, height * 3 // 2)
-    bottom, right = min(read.bottom + down, stack.shape[1]), min(read.right + across, stack.shape[2])
-    return Box(max(read.top - down, 0), max(read.left - across, 0), bottom, right, frames)
+def _widened(box: Box, columns: int) -> Box:
+    """A line that was read may go on: as much at each end as it is high."""
+    across = box.bottom - box.top
+    return box._replace(left=max(box.left - across, 0), right=min(box.right + across, columns))
+
+
+def _strips(box: Box, mass: float) -> Iterator[Box]:
+    """A box, and its equal parts if it may hold two lines or three: the reader reads one at a time."""
+    yield box
+    high = box.bottom - box.top
+    most = min(high // _LINE, _MOST_LINES) if mass >= _MANY else 1
+    for lines in range(2, most + 1):
+        for line in range(lines):
+            top, bottom = (box.top + high * n // lines for n in (line, line + 1))
+            yield box._replace(top=max(top - 1, 0), bottom=bottom + 1)
 
 
 def _joined(boxes: Iterable[Box]) -> list[Box]:

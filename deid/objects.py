@@ -94,6 +94,11 @@ _ENCAPSULATED = f"{_STORAGE}.104."
 _UNSUPPORTED = frozenset({f"{_STORAGE}.4.3"})  # Enhanced MR Color Image
 
 
+def classes() -> tuple[str, ...]:
+    """SOP classes of which objects may pass, sorted."""
+    return tuple(sorted(_KINDS))
+
+
 def kind_of(sop_class: str) -> ObjectKind | None:
     """The kind of object of a SOP class; None: it may not pass."""
     return _KINDS.get(sop_class)

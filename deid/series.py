@@ -144,7 +144,7 @@ def _clean_text(group: list[_File], identifiers: Identifiers, policy: Policy) ->
         file.frames, file.changed = blank[own], file.changed or blanked
         file.options.add(_CLEAN_PIXELS)
         file.marks[_BURNED_IN] = ("CS", b"NO")
-        detector, score = ("ocr", inspection.score) if blanked else ("gate", None)
+        detector, score = ("ocr", inspection.score) if blanked else ("lettering", None)
         file.decide("burned-in-text", "C" if blanked else "K", "text in pixels", detector, score)
 
 

@@ -12,7 +12,7 @@ import os
 import secrets
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -95,10 +95,19 @@ def vault_key(key_file: Path | None) -> bytes | None:
         return None
     if not key_file.is_file():
         raise VaultError(f"found no vault key file {key_file.name}, needed 32 bytes; see LARMOR_VAULT_KEY_FILE")
-    return _key(key_file.read_bytes(), key_file.name)
+    return key_of(key_file.read_bytes(), key_file.name)
 
 
-def _key(content: bytes, name: str) -> bytes:
+def key_of(content: bytes, name: str) -> bytes:
+    """The key that a file or a secret holds, 32 raw bytes or 64 hexadecimal digits.
+
+    Args:
+        content: what it holds.
+        name: of the file or secret, for the message.
+
+    Raises:
+        VaultError: if it holds no key.
+    """
     if len(content) == KEY_BYTES:
         return content
     try:
@@ -132,9 +141,9 @@ class Vault:
         Raises:
             VaultError: if the key is no key, or another one than the vault was made with.
         """
-        location = Location(location.path, private=True)
+        location = replace(location, private=True)
         if key is None:
-            key = _key(_once(location, KEY_NAME, secrets.token_bytes(KEY_BYTES).hex().encode()), KEY_NAME)
+            key = key_of(_once(location, KEY_NAME, secrets.token_bytes(KEY_BYTES).hex().encode()), KEY_NAME)
         if len(key) != KEY_BYTES:
             raise VaultError(f"found a vault key of {len(key)} bytes, needed {KEY_BYTES}")
         vault = cls(location, key)

@@ -151,7 +151,7 @@ def test_text_is_blanked_where_it_stands_and_nowhere_else(series, monkeypatch):
 
 def test_a_series_in_which_text_may_be_left_is_held(series, monkeypatch):
     files, _, _ = series()
-    monkeypatch.setattr(burned_in, "inspect", lambda *_: Inspection("unsure", why="residue"))
+    monkeypatch.setattr(burned_in, "inspect", lambda *_: Inspection("unsure"))
     treated = treat(files, Identifiers(), load_policy("safe_harbor"))
     assert {f.reason for f in treated} == {Reason.BURNED_IN_SUSPECTED}
 

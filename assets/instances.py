@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.metadata import described, reported
-from assets.partitions import DELIVERIES
+from assets.partitions import DELIVERIES, HOME_TAG
 from assets.resources import LakeResource
 from schemas.tables import CERTIFICATES, DECISIONS, INSTANCES
 
@@ -57,7 +57,8 @@ def no_residue(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg
 def home(context: dg.AssetCheckExecutionContext) -> str | None:
     """Folder where Dagster keeps its storage and logs; None where it has none on disk."""
     instance = context.instance
-    return None if instance.is_ephemeral else instance.root_directory
+    # a run in memory, one of many that one run works off, is reported to an instance that may be on disk
+    return context.run.tags.get(HOME_TAG) if instance.is_ephemeral else instance.root_directory
 
 
 @dg.asset_check(asset=["curated", "instances"], blocking=True, partitions_def=DELIVERIES)

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -61,6 +60,6 @@ def sheet(lines: Sequence[Mapping[str, int | float | str]]) -> dg.MetadataValue[
     return dg.MetadataValue.table([dg.TableRecord(dict(line)) for line in lines])
 
 
-def page(path: Path) -> dg.MetadataValue[Any]:
-    """A page on disk."""
+def page(path: str) -> dg.MetadataValue[Any]:
+    """A page, by its path or URI."""
     return dg.MetadataValue.path(path)

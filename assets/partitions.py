@@ -7,6 +7,9 @@ import dagster as dg
 
 DELIVERIES_NAME, RELEASES_NAME = "deliveries", "releases"
 
+HOME_TAG = "larmor/home"
+"""Tag of a run in memory: the home of the Dagster instance that it is reported to, where that is on disk."""
+
 DELIVERIES = dg.DynamicPartitionsDefinition(name=DELIVERIES_NAME)
 """One key a delivery, its name; thousands of them."""
 

@@ -37,3 +37,17 @@ def complete(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.A
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"found": found, "expected": "not stated" if expected is None else expected},
     )
+
+
+@dg.asset_check(asset=received, partitions_def=DELIVERIES)
+def settled(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
+    """No file was left to a delivery that does not keep it any more; where one was, that delivery must run again."""
+    from stages.versions import astray, leaning
+
+    opened, delivery = lake.open(), context.partition_key
+    left, others = astray(opened, delivery), leaning(opened, delivery)
+    return dg.AssetCheckResult(
+        passed=not left and not others,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"files_to_receive_again": left, "deliveries_to_run_again": ", ".join(others) or "none"},
+    )

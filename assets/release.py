@@ -21,15 +21,16 @@ from assets.resources import LakeResource
 def release(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """A frozen cohort: pinned table versions, splits by subject, a sealed test set, terms, a data card."""
     from lake.releases import CARD
+    from schemas.contract import Zone
     from schemas.release import ReleaseSpec
     from stages.release import freeze, spec_path
 
     opened = lake.open()
     spec = ReleaseSpec.read(spec_path(opened, context.partition_key))
     frozen = freeze(opened, spec, context.log.info)
-    folder = opened.settings.folder("curated") / "releases" / frozen.name
+    card = opened.location(Zone.CURATED, "releases", frozen.name).address(CARD)
     counts = {f"{split}_{what}": n for split, found in frozen.manifest.counts.items() for what, n in found.items()}
     facts: dict[str, str | int] = {"manifest_sha256": frozen.sha256, "licences": ", ".join(frozen.manifest.licences)}
     if risk := frozen.manifest.risk:
         facts |= {"smallest_cell": risk.smallest, "subjects_in_small_cells": risk.subjects_in_small_cells}
-    return dg.MaterializeResult(metadata={**facts, **counts, "data_card": page(folder / CARD)})
+    return dg.MaterializeResult(metadata={**facts, **counts, "data_card": page(card)})

@@ -37,6 +37,7 @@ def trained(
     """
     from training.launch import command, environment
 
+    _readied(context, lake, str(job["release"]))
     root = lake.open().settings.root
     with tempfile.TemporaryDirectory(prefix="larmor-job-") as folder:
         path = Path(folder) / "job.yaml"
@@ -53,3 +54,14 @@ def trained(
             raise dg.Failure(told.read_text(encoding="utf-8"), allow_retries=False)
     metadata: Mapping[str, Any] = run.get_materialize_result().metadata or {}
     return metadata
+
+
+def _readied(context: dg.AssetExecutionContext, lake: LakeResource, release: str) -> None:
+    """Get the files of a release back from archives, and to a tier that epochs read cheaply."""
+    from stages.tiers import make_ready
+
+    found = make_ready(lake.open(), release)
+    if moved := sum(len(result.moved) for result in found.values()):
+        context.log.info(f"{moved} files were moved to where a training reads them cheapest")
+    if waiting := sum(len(result.waiting) for result in found.values()):
+        raise dg.Failure(f"{waiting} files of the release are being restored; run again later (larmor tiers ready)")

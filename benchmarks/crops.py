@@ -94,7 +94,11 @@ def _npy(root: Path, arrays: dict[str, NDArray[np.int16]]) -> None:
 
 
 def _lake(root: Path, arrays: dict[str, NDArray[np.int16]]) -> None:
-    lake = Lake.open(root)
+    fill(Lake.open(root), arrays)
+
+
+def fill(lake: Lake, arrays: dict[str, NDArray[np.int16]]) -> None:
+    """Write arrays to a lake's table of label maps, one delivery."""
     rows = []
     for name, array in arrays.items():
         frame = payload.encode(array)

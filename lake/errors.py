@@ -1,4 +1,8 @@
-"""What can be wrong with a table as a whole, said the same way whoever notices it."""
+"""What can be wrong with a table or a zone as a whole, said the same way whoever notices it."""
+
+
+class NotLocal(ValueError):
+    """A step needs a local folder, and the zone lies on S3; the message names the place."""
 
 
 class TableOutdated(ValueError):

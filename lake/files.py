@@ -6,16 +6,16 @@ versions need, and those that no commit names. Rows are read through `lake.table
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
+from lake.found import Found
+from lake.parts import FILES
 from lake.table import LakeTable
 
 LOG = "_delta_log"
@@ -26,7 +26,7 @@ class DataFile:
     """A part file of a table.
 
     Attributes:
-        path: where it is, or was.
+        path: where it is, or was, relative to the table; its bytes are read through `LakeTable.source`.
         bytes: its size.
         rows: its rows.
         written: when it was written.
@@ -34,9 +34,11 @@ class DataFile:
         since: first version that holds it; None where no commit names it, which a crash before a commit leaves.
         until: first version that no longer holds it; None where the newest does, or no commit names it.
         on_disk: whether it is still there; a clean-up (VACUUM) removes what only older versions need.
+        sha256: digest of its bytes when it was written, hexadecimal; None where no commit says so, as of files that
+            another engine wrote.
     """
 
-    path: Path
+    path: str
     bytes: int
     rows: int
     written: dt.datetime
@@ -44,6 +46,7 @@ class DataFile:
     since: int | None
     until: int | None
     on_disk: bool
+    sha256: str | None = None
 
     @property
     def newest(self) -> bool:
@@ -62,80 +65,85 @@ class DataFile:
 
 def data_files(table: LakeTable) -> list[DataFile]:
     """Every part file that a commit names or that lies in the table's folder, sorted by path."""
-    found = _named(table)
-    root = table.location.path
-    for path in sorted(root.rglob("*.parquet")) if root.is_dir() else []:
-        name = path.relative_to(root).as_posix()
-        if name not in found and not name.startswith(LOG):
-            found[name] = _orphan(path, name)
-    return [found[name] for name in sorted(found)]
+    there = {found.name: found for found in table.location.files() if found.name.endswith(".parquet")}
+    named = _named(table, there)
+    for name, found in there.items():
+        if name not in named and not name.startswith(f"{LOG}/"):
+            named[name] = _orphan(table, found)
+    return [named[name] for name in sorted(named)]
 
 
-def log_files(table: LakeTable) -> list[Path]:
-    """Files of the table's Delta log, in the order of their names; every reader needs them."""
-    folder = table.location.path / LOG
-    return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+def log_files(table: LakeTable) -> list[Found]:
+    """Files of the table's Delta log, named relative to it and in that order; every reader needs them."""
+    return [found for found in table.location.join(LOG).files() if "/" not in found.name]
 
 
 def commits(table: LakeTable) -> Iterator[tuple[int, str]]:
     """Version and text of each commit that the log still has, oldest first."""
-    for path in log_files(table):
-        if path.suffix == ".json" and path.stem.isdigit():
-            yield int(path.stem), path.read_text(encoding="utf-8")
+    log = table.location.join(LOG)
+    for name in log.list():
+        number, _, kind = name.partition(".")
+        if kind == "json" and number.isdigit():
+            yield int(number), log.read_bytes(name).decode("utf-8")
 
 
-def _named(table: LakeTable) -> dict[str, DataFile]:
-    found: dict[str, DataFile] = {}
-    root, first = table.location.path, True
+def _named(table: LakeTable, there: Container[str]) -> dict[str, DataFile]:
+    named: dict[str, DataFile] = {}
+    first = True
     for version, text in commits(table):
         if first and version:
             # another engine expired the beginning of the log: what the first version left holds is known from its state
-            found |= {file.path.relative_to(root).as_posix(): file for file in _state(table, version)}
+            named |= {file.path: file for file in _state(table, version, there)}
         first = False
-        for action in map(json.loads, text.splitlines()):
+        actions = [json.loads(line) for line in text.splitlines()]
+        digests = _digests(actions)
+        for action in actions:
             if removed := action.get("remove"):
                 name = unquote(removed["path"])
-                if name in found:
-                    found[name] = replace(found[name], until=version)
+                if name in named:
+                    named[name] = replace(named[name], until=version)
             elif added := action.get("add"):
                 name = unquote(added["path"])
-                known = found.get(name)
+                known = named.get(name)
                 since = known.since if known else version
-                found[name] = _file(root / name, added, version if since is None else since)
-    return found
+                file = _file(table, name, added, version if since is None else since, on_disk=name in there)
+                named[name] = replace(file, sha256=digests.get(name) or (known.sha256 if known else None))
+    return named
 
 
-def _file(path: Path, added: Mapping[str, Any], since: int) -> DataFile:
-    on_disk = path.is_file()
+def _digests(actions: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """SHA-256 of each file that a commit adds, as far as it says so."""
+    told = next((action["commitInfo"].get(FILES) for action in actions if "commitInfo" in action), None)
+    return dict(json.loads(told)) if told else {}
+
+
+def _file(table: LakeTable, name: str, added: Mapping[str, Any], since: int, *, on_disk: bool) -> DataFile:
     statistics = json.loads(added.get("stats") or "{}")
     rows = statistics.get("numRecords")
     if rows is None:
-        rows = pq.read_metadata(path).num_rows if on_disk else 0
+        rows = _rows(table, name) if on_disk else 0
     written = dt.datetime.fromtimestamp(added["modificationTime"] / 1000, dt.UTC)
-    return DataFile(path, added["size"], rows, written, dict(added["partitionValues"]), since, None, on_disk)
+    return DataFile(name, added["size"], rows, written, dict(added["partitionValues"]), since, None, on_disk)
 
 
-def _state(table: LakeTable, version: int) -> Iterator[DataFile]:
-    delta = DeltaTable(table.location.uri, version=version)
+def _state(table: LakeTable, version: int, there: Container[str]) -> Iterator[DataFile]:
+    delta = DeltaTable(table.location.uri, version=version, storage_options=table.location.options)
     for row in pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all().to_pylist():
-        path = table.location.path / unquote(row["path"])
+        name = unquote(row["path"])
         partition = {name: row[f"partition.{name}"] for name in table.contract.partition_by}
         written = dt.datetime.fromtimestamp(row["modification_time"] / 1000, dt.UTC)
-        yield DataFile(
-            path, row["size_bytes"], row.get("num_records") or 0, written, partition, version, None, path.is_file()
-        )
+        rows = row.get("num_records") or 0
+        yield DataFile(name, row["size_bytes"], rows, written, partition, version, None, name in there)
 
 
-def _orphan(path: Path, name: str) -> DataFile:
-    pairs = (part.partition("=") for part in name.split("/")[:-1])
+def _orphan(table: LakeTable, found: Found) -> DataFile:
+    pairs = (part.partition("=") for part in found.name.split("/")[:-1])
     partition = {key: unquote(value) for key, mark, value in pairs if mark}
-    about = path.stat()
-    written = dt.datetime.fromtimestamp(about.st_mtime, dt.UTC)
-    return DataFile(path, about.st_size, _rows(path), written, partition, None, None, True)
+    return DataFile(found.name, found.bytes, _rows(table, found.name), found.changed, partition, None, None, True)
 
 
-def _rows(path: Path) -> int:
+def _rows(table: LakeTable, name: str) -> int:
     try:
-        return int(pq.read_metadata(path).num_rows)
-    except (pa.ArrowInvalid, OSError):
+        return int(table.source.parquet(name).metadata.num_rows)
+    except OSError:
         return 0  # a crash in the middle of a write leaves a file without a footer

@@ -3,7 +3,9 @@
 Belongs here: making, keeping and opening it. It is never the truth, which is the Delta log and the data files: an index
 that is missing, damaged or of another version is made again from the log, from what older ones say of files that are
 still in the table, and from the footers of all others. It names no volume that the newest version has not, because each
-commit makes it anew and deletes the older one; a release has one of its own, of its members only, in its own folder.
+commit that removes a file makes it anew and deletes the older one. Commits that only add do so once in a while, so that
+the cost of a commit does not grow with the table; who opens it in between reads the few footers that it lacks. A
+release has an index of its own, of its members only, in its own folder.
 """
 
 import contextlib
@@ -22,9 +24,11 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from lake import log
 from lake.errors import TableMissing
 from lake.places import SCHEMA, Place, place, places
-from lake.sources import Source, UnreadableFile
+from lake.sources import LocalFiles, Source, UnreadableFile
+from lake.tiering import archived
 from schemas.contract import Table
 
 FOLDER = "_index"
@@ -34,6 +38,9 @@ _LOG = "_delta_log"
 _FORMAT = b"larmor-index-1\n\0"
 _HEADER = 64
 """Format and SHA-256 of what follows, padded so that Arrow's buffers stay aligned."""
+_LAG = 50
+"""Of this many files one may be missing from the index after commits that only add: the work of making it is then
+shared by a fiftieth of the files, and opening reads at most that share of the footers."""
 _COMMIT_HEAD = 1 << 16
 """Bytes of a commit that tell it from another of the same number: it holds times and names of its own."""
 _LOOKED_UP = 4096
@@ -111,10 +118,17 @@ def opened(source: Source, contract: Table, version: int | None = None) -> Index
     return made
 
 
-def renew(source: Source, contract: Table) -> None:
-    """Make the index after a commit; what fails now is tried again, and told, when the table is opened."""
+def renew(source: Source, contract: Table, files: int | None = None) -> None:
+    """Make the index after a commit; what fails now is tried again, and told, when the table is opened.
+
+    Args:
+        source: where the table lies.
+        contract: its contract; has a payload.
+        files: part files of the table after a commit that only added some; None: it also removed some.
+    """
     with contextlib.suppress(OSError, ValueError):
-        opened(source, contract)
+        if files is None or _commits_since(source) > files // _LAG:
+            opened(source, contract)
 
 
 def frozen(
@@ -142,8 +156,18 @@ def freeze(
     source: Source, contract: Table, version: int, members: Sequence[str] | pa.ChunkedArray, kept: tuple[Source, str]
 ) -> None:
     """Keep the index of a release's members in its folder, whatever becomes of the table's own."""
-    made = opened(source, contract, version).only(members)
-    kept[0].write(kept[1], _packed(made.rows, _stamp(source, contract, version)))
+    keep(opened(source, contract, version).only(members), kept, _stamp(source, contract, version))
+
+
+def keep(found: Index, place: tuple[Source, str], stamp: dict[str, str] | None = None) -> None:
+    """Keep an index somewhere, folder and name."""
+    place[0].write(place[1], _packed(found.rows, stamp or {"version": str(found.version)}))
+
+
+def kept(place: tuple[Source, str]) -> Index | None:
+    """The index that `keep` put there; None where there is none, or it is not as it was written."""
+    rows = _load(*place)
+    return None if rows is None else Index(int(rows.schema.metadata[b"version"]), rows)
 
 
 def _made(source: Source, contract: Table, version: int, newest: int) -> Index:
@@ -156,6 +180,7 @@ def _made(source: Source, contract: Table, version: int, newest: int) -> Index:
         still = np.array([file in live for file in files.dictionary.to_pylist()], bool)
         tables.append(_plain(known.filter(pa.array(still[files.indices.to_numpy()], pa.bool_()))))
     covered = set(tables[0]["file"].unique().to_pylist()) if tables else set()
+    archived.check(source, contract.path, lambda: live)
     try:
         tables.extend(places(source, contract, file, live[file]) for file in sorted(live.keys() - covered))
     except FileNotFoundError:
@@ -184,6 +209,12 @@ def _plain(rows: pa.Table) -> pa.Table:
 
 def _live(source: Source, contract: Table, version: int, newest: int) -> dict[str, str]:
     """Files of a version, each with the values of its partition as JSON."""
+    if version == newest and isinstance(source, LocalFiles):
+        with contextlib.suppress(log.Unusual):
+            now = log.state(source.location)
+            if now.version == version:
+                names = contract.partition_by
+                return {f.path: json.dumps({n: f.partition[n] for n in names}) for f in now.files.values()}
     try:
         delta = DeltaTable(source.uri, version=version, storage_options=source.options)
     except DeltaError:
@@ -199,6 +230,9 @@ def _live(source: Source, contract: Table, version: int, newest: int) -> dict[st
 
 
 def _newest(source: Source) -> int:
+    if isinstance(source, LocalFiles):
+        with contextlib.suppress(log.Unusual):
+            return log.newest(source.location)
     numbers = [name.partition(".")[0] for name in source.names(_LOG) if name.endswith((".json", ".parquet"))]
     return max((int(number) for number in numbers if number.isdigit()), default=-1)
 
@@ -226,6 +260,11 @@ def _stamp(source: Source, contract: Table, version: int) -> dict[str, str]:
 
 def _fits(rows: pa.Table, stamp: dict[str, str]) -> bool:
     return bool(stamp) and rows.schema.metadata == {k.encode(): v.encode() for k, v in stamp.items()}
+
+
+def _commits_since(source: Source) -> int:
+    """Commits since the index was made."""
+    return _newest(source) - max(_versions(source), default=-1)
 
 
 def _name(version: int) -> str:

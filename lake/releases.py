@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lake import index
-from lake.sources import LocalFiles
+from lake.sources import Source, files_of
+from lake.staging import files
 from lake.volumes import Volumes
 from lake.zones import Lake
 from schemas.contract import Table, Zone
@@ -120,12 +121,22 @@ class Release:
             )
         return self._opened(LABELS, "label")
 
+    def indexes(self) -> dict[str, tuple[Table, Source, index.Index]]:
+        """Where its volumes and labels lie in the zone: by table path the contract, the files, its members' index."""
+        tables = [(VOLUMES, "volume"), (LABELS, "label")]
+        return {t.path: (t, *self._index(t, column)) for t, column in tables if t.path in self.manifest.tables}
+
     def _opened(self, contract: Table, column: str) -> Volumes:
+        origin = self.lake.table(contract).source
+        if near := files.staged(self.lake.settings, self.sha256, contract, origin):
+            return Volumes.of(near[0], contract, near[1])
+        source, found = self._index(contract, column)
+        return Volumes.of(files.nearest(self.lake.settings, contract, source), contract, found)
+
+    def _index(self, contract: Table, column: str) -> tuple[Source, index.Index]:
         source, version = self.lake.table(contract).source, self.manifest.tables[contract.path]
         ids = self._members[column].drop_null()
-        return Volumes.of(
-            source, contract, index.frozen(source, contract, version, ids, _kept(self.lake, self.name, contract))
-        )
+        return source, index.frozen(source, contract, version, ids, _kept(self.lake, self.name, contract))
 
     def diagnoses(self, members: Sequence[Member]) -> list[tuple[Member, dict[str, Any]]]:
         """What is diagnosed of members, at the version of the table that was frozen.
@@ -170,8 +181,8 @@ def keep_places(lake: Lake, name: str, versions: Mapping[str, int], members: Seq
             index.freeze(source, contract, versions[contract.path], ids, _kept(lake, name, contract))
 
 
-def _kept(lake: Lake, name: str, contract: Table) -> tuple[LocalFiles, str]:
-    return LocalFiles(lake.location(Zone.CURATED, "releases", name)), f"{contract.name}.index"
+def _kept(lake: Lake, name: str, contract: Table) -> tuple[Source, str]:
+    return files_of(lake.location(Zone.CURATED, "releases", name)), f"{contract.name}.index"
 
 
 def names(lake: Lake) -> list[str]:

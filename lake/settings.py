@@ -16,6 +16,9 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from lake.aws import ORDINARY, SCHEME, Access
+from lake.errors import NotLocal
+
 
 class EngineName(StrEnum):
     """Where the work of a stage runs."""
@@ -37,16 +40,16 @@ class Settings(BaseSettings):
 
     root: Path = Field(default=Path("larmor-data"), validate_default=True)
     """Folder of the lake; zones lie below it unless set on their own."""
-    restricted: Path | None = None
-    """Folder of the restricted zone (PHI); None: `<root>/restricted`."""
-    curated: Path | None = None
-    """Folder of the curated zone; None: `<root>/curated`."""
-    audit: Path | None = None
-    """Folder of the audit zone; None: `<root>/audit`."""
-    models: Path | None = None
-    """Folder of checkpoints; None: `<root>/models`."""
-    landing: Path | None = None
-    """Folder where deliveries land (PHI); None: `<root>/landing`."""
+    restricted: Path | str | None = None
+    """Folder or `s3://` URI of the restricted zone (PHI); None: `<root>/restricted`."""
+    curated: Path | str | None = None
+    """Folder or `s3://` URI of the curated zone; None: `<root>/curated`."""
+    audit: Path | str | None = None
+    """Folder or `s3://` URI of the audit zone; None: `<root>/audit`."""
+    models: Path | str | None = None
+    """Folder or `s3://` URI of checkpoints; None: `<root>/models`."""
+    landing: Path | str | None = None
+    """Folder or `s3://` URI where deliveries land (PHI); None: `<root>/landing`."""
     licences: Path | None = None
     """Folder of licence documents; None: `<root>/licences`."""
     engine: EngineName = EngineName.LOCAL
@@ -65,23 +68,116 @@ class Settings(BaseSettings):
     """File with the vault's 32-byte key; None: made once in the restricted zone."""
     seal_key_file: Path | None = None
     """File with the ledger's Ed25519 private key (PEM); None: made once in the restricted zone."""
+    vault_key_secret: str | None = None
+    """Secret of AWS Secrets Manager that holds the vault's key, by name or ARN; instead of the file."""
+    seal_key_secret: str | None = None
+    """Secret of AWS Secrets Manager that holds the ledger's private key (PEM), by name or ARN; instead of the file."""
+    staging: Path | None = None
+    """Folder on fast local disk where releases are staged for training; None: read from the zone by byte ranges."""
+    staging_bytes: int | None = Field(default=None, ge=1)
+    """Most bytes of staged files; None: what the disk has, less 256 MiB."""
+    mount_curated: Path | None = None
+    """Folder where the curated zone's objects are mounted as files, as FSx for Lustre does; None: not mounted."""
+    spark_master: str = "local[*]"
+    """Where Spark runs: a master URL, or `sc://` and the address of a Spark Connect server."""
+    spark_conf: dict[str, str] = Field(default_factory=dict)
+    """More of Spark's own settings, as a mapping (JSON in the environment); they win over Larmor's. No secrets."""
+    spark_jars: Path | None = None
+    """Folder of the two Java archives of Delta; None: the user's cache, where they are resolved once."""
+    mirror: str | None = None
+    """Root of a copy of this lake, or a backup, that a scrub restores damaged files from; a folder or `s3://` prefix,
+    several with spaces between; None: nothing is restored."""
+    scrub_rounds: int = Field(default=30, ge=1)
+    """Scrubs that together read every file once."""
 
-    @field_validator("root", "restricted", "curated", "audit", "models", "landing", "licences", mode="before")
+    tiers: dict[str, Path] = Field(default_factory=dict)
+    """Folders of storage tiers of local tables: storage class of the price book to folder, as a mapping (JSON in the
+    environment). Zones on S3 need none; empty: files of local tables stay where they are."""
+    tiering: str = "foresight"
+    """Policy of storage tiers: a name that ships (foresight, by_use, by_age), or the path of a YAML document."""
+    prices: Path | None = None
+    """Price book of storage classes; None: the one that ships."""
+
+    restricted_access: Access | None = None
+    """How the restricted zone's bucket is reached, as a mapping (JSON in the environment) of `profile`, `role` (an ARN
+    to assume) and `kms_key` (what everything put is encrypted under); None: the ordinary chain."""
+    curated_access: Access | None = None
+    """How the curated zone's bucket is reached; see `restricted_access`."""
+    audit_access: Access | None = None
+    """How the audit zone's bucket is reached; see `restricted_access`."""
+    models_access: Access | None = None
+    """How the bucket of checkpoints is reached; see `restricted_access`."""
+    landing_access: Access | None = None
+    """How the bucket where deliveries land is reached; see `restricted_access`."""
+
+    def __hash__(self) -> int:
+        """Equal settings have equal roots; a mapping among the others has no hash."""
+        return hash((self.root, self.restricted, self.curated, self.audit, self.models, self.landing))
+
+    @field_validator("root", "licences", mode="before")
     @classmethod
     def _local(cls, value: object) -> object:
         if isinstance(value, str) and "://" in value:
-            raise ValueError("found a URI, needed a local folder; object storage is not supported by this version")
+            raise ValueError("found a URI, needed a local folder; only zones and landing may lie on S3, each by itself")
         return value
 
-    @field_validator("root", "restricted", "curated", "audit", "models", "landing", "licences", "classification_rules")
+    @field_validator("restricted", "curated", "audit", "models", "landing", mode="before")
+    @classmethod
+    def _rooted(cls, value: object) -> object:
+        """A URI of S3 as it is, without a slash behind; a folder as an absolute path."""
+        text = str(value)
+        if value is None or not isinstance(value, str | Path):
+            return value
+        if isinstance(value, str) and "://" in text:
+            bucket = text.removeprefix(SCHEME).strip("/")
+            if not text.startswith(SCHEME) or not bucket or bucket.startswith("."):
+                raise ValueError("found a URI of another kind, needed a local folder or s3://bucket/prefix")
+            return SCHEME + bucket
+        return Path(value).expanduser().absolute()
+
+    @field_validator("spark_conf", mode="before")
+    @classmethod
+    def _texts(cls, value: object) -> object:
+        """Numbers and truth values of a YAML document in Spark's spelling."""
+        if not isinstance(value, dict):
+            return value
+        return {name: str(each).lower() if isinstance(each, bool) else str(each) for name, each in value.items()}
+
+    @field_validator("tiers")
+    @classmethod
+    def _absolute_tiers(cls, value: dict[str, Path]) -> dict[str, Path]:
+        return {name: folder.expanduser().absolute() for name, folder in value.items()}
+
+    @field_validator("staging", "mount_curated", "spark_jars")
+    @classmethod
+    def _absolute_folder(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @field_validator("root", "licences", "classification_rules")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
 
     def folder(self, name: str) -> Path:
-        """The folder of a zone, of `landing`, or of `licences`."""
-        own: Path | None = getattr(self, name)
+        """The folder of a zone, of `landing`, or of `licences`.
+
+        Raises:
+            NotLocal: if it lies on S3; `place` and `lake.zones.Lake.location` take both.
+        """
+        place = self.place(name)
+        if isinstance(place, str):
+            raise NotLocal(f"LARMOR_{name.upper()}: found {place}, needed a local folder for this step")
+        return place
+
+    def place(self, name: str) -> Path | str:
+        """The folder, or the `s3://` URI, of a zone, of `landing`, or of `licences`."""
+        own: Path | str | None = getattr(self, name)
         return own or self.root / name
+
+    def access(self, name: str) -> Access:
+        """How the bucket of a zone or of `landing` is reached."""
+        own: Access | None = getattr(self, f"{name}_access")
+        return own or ORDINARY
 
     @classmethod
     def settings_customise_sources(

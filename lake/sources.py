@@ -8,15 +8,15 @@ import contextlib
 import mmap
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from typing_extensions import Buffer
 
+from lake import aws
 from lake.storage import Location
 
 _KEPT_FILES, _KEPT_FOOTERS = 256, 16
@@ -110,6 +110,11 @@ class LocalFiles:
         self._forget()
 
     @property
+    def location(self) -> Location:
+        """The folder as a location."""
+        return self._location
+
+    @property
     def uri(self) -> str:
         """The folder."""
         return self._location.uri
@@ -164,84 +169,87 @@ class LocalFiles:
 class ObjectFiles:
     """A prefix of S3, or of a store that speaks its protocol.
 
-    Credentials, region and endpoint are those of the usual environment variables (AWS_ACCESS_KEY_ID,
-    AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL), profiles and instance roles.
+    Read by Arrow, which needs no Python for it; written and deleted through `lake.storage`, as all of a zone is.
     """
 
-    def __init__(self, uri: str) -> None:
-        """Set a prefix; nothing is read."""
-        self._uri = uri.rstrip("/")
-        self._root = self._uri.removeprefix("s3://")
-        self._process = 0
+    def __init__(self, location: Location | str) -> None:
+        """Set a prefix; nothing is read.
+
+        Args:
+            location: where it is; a URI is reached by the ordinary chain of AWS credentials.
+        """
+        self._location = Location(location) if isinstance(location, str) else location
+        self._store: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_uri": self._uri, "_root": self._root, "_process": 0}
+        return {"_location": self._location, "_store": None}
 
     @property
     def uri(self) -> str:
         """The prefix."""
-        return self._uri
+        return self._location.uri
 
     @property
-    def options(self) -> dict[str, str]:
-        """Region and endpoint; deltalake finds credentials as this class does."""
-        endpoint, region = _endpoint(), _region()
-        options = {"AWS_REGION": region} if region else {}
-        if endpoint:
-            options |= {"AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": str(endpoint.startswith("http://")).lower()}
-        return options
+    def options(self) -> dict[str, str] | None:
+        """The caller, the place and the key."""
+        return self._location.options
 
     def names(self, folder: str) -> list[str]:
         """Names below a prefix."""
-        from pyarrow import fs
-
-        self._connect()
-        selector = fs.FileSelector(f"{self._root}/{folder}", allow_not_found=True)
-        return sorted(info.base_name for info in self._store.get_file_info(selector))
+        return self._location.join(folder).list()
 
     def read(self, path: str, length: int | None = None) -> tuple[bytes, int]:
         """The first bytes of an object, or all, and its size."""
-        file = self._open(path)
-        size = int(file.size())
-        return bytes(file.read_at(size if length is None else min(length, size), 0)), size
+        with self._told(path):
+            file = self._open(path)
+            size = int(file.size())
+            return bytes(file.read_at(size if length is None else min(length, size), 0)), size
 
     def part(self, path: str, offset: int, length: int) -> Buffer:
         """A byte range of an object, in one request."""
-        self._connect()
-        file = self._files.of(path, lambda: self._open(path))
-        return memoryview(file.read_at(length, offset))
+        with self._told(path):
+            self._connect()
+            file = self._files.of(path, lambda: self._open(path))
+            return memoryview(file.read_at(length, offset))
 
     def parquet(self, path: str) -> pq.ParquetFile:
         """A Parquet file."""
-        return _parquet(self._open(path), self._footers, path)
+        with self._told(path):
+            return _parquet(self._open(path), self._footers, path)
 
     def write(self, path: str, data: bytes) -> None:
         """Write an object; a reader sees all of it or nothing."""
-        self._connect()
-        with self._store.open_output_stream(f"{self._root}/{path}") as stream:
-            stream.write(data)
+        self._location.write_bytes(path, data)
 
     def delete(self, path: str) -> None:
         """Delete an object."""
-        self._connect()
-        with contextlib.suppress(FileNotFoundError):
-            self._store.delete_file(f"{self._root}/{path}")
+        self._location.delete(path)
 
     def _open(self, path: str) -> Any:
         self._connect()
-        return self._store.open_input_file(f"{self._root}/{path}")
+        return self._store.open_input_file(f"{self.uri.removeprefix('s3://')}/{path}")
 
     def _connect(self) -> None:
-        # a connection that was forked from another process would be used by both
-        if self._process == os.getpid():
-            return
-        from pyarrow import fs
+        # a process that was forked has connections of its own, and so has a caller whose credentials were renewed
+        store = aws.filesystem(self._location.access)
+        if store is not self._store:
+            self._store, self._files, self._footers = store, _Kept(_KEPT_FILES), _Kept(_KEPT_FOOTERS)
 
-        endpoint = urlsplit(_endpoint() or "")
-        reached = {"endpoint_override": endpoint.netloc, "scheme": endpoint.scheme} if endpoint.netloc else {}
-        self._store = fs.S3FileSystem(region=_region(), **reached)
-        self._files, self._footers = _Kept(_KEPT_FILES), _Kept(_KEPT_FOOTERS)
-        self._process = os.getpid()
+    @contextlib.contextmanager
+    def _told(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, UnreadableFile):
+            raise
+        except OSError as error:
+            # Arrow often has no more to say than a number: asked another way, the store says why
+            self._location.about(path)
+            raise aws.translated(error, f"{self.uri}/{path}") from None
+
+
+def files_of(location: Location) -> Source:
+    """The files of a location, for reading by byte ranges."""
+    return LocalFiles(location) if location.local else ObjectFiles(location)
 
 
 def source_of(uri: str | Path) -> Source:
@@ -263,14 +271,6 @@ def _parquet(file: Any, footers: _Kept, name: str) -> pq.ParquetFile:
         return pq.ParquetFile(file, metadata=footers.of(name, lambda: pq.read_metadata(file)))
     except pa.ArrowInvalid:
         raise UnreadableFile("found a file that is no whole Parquet file") from None
-
-
-def _endpoint() -> str | None:
-    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-
-
-def _region() -> str | None:
-    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 
 
 def _age(path: Path) -> float:

@@ -5,9 +5,9 @@ return the parts; only the driver calls `replace` or `append`. Every commit goes
 (docs/decisions/0002-one-commit-path.md).
 """
 
-import datetime as dt
-import json
-import os
+import contextlib
+import random
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,24 +16,26 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction
+from deltalake.exceptions import CommitFailedError, DeltaError
 
-from lake import index
+from lake import aws, index, log
 from lake.errors import TableMissing, TableOutdated
-from lake.sources import LocalFiles
+from lake.parts import Part, recorded, statistics
+from lake.parts import write as write_part
+from lake.protocol import opened
+from lake.sources import Source, files_of
 from lake.storage import Location
+from lake.tiering import archived
 from schemas.contract import Table
 
-_COMMIT_TRIES = 30
-"""Tries of a commit that another writer overtook; a commit takes milliseconds, so 30 outlast any burst seen."""
+_COMMIT_TRIES = 60
+"""Tries of a commit that another writer overtook, with growing pauses: enough for tens of writers at once."""
 
-_STATISTICS_WIDTH = 64
-"""Longest string that goes into a file's statistics; longer ones would only bloat the log."""
+_LONGEST_PAUSE_S = 0.5
+"""Longest pause between two tries."""
 
-_CHECKPOINT_INTERVAL = "100"
+_CHECKPOINT_INTERVAL = 100
 """Commits between Delta checkpoints; opening a table then reads at most this many small JSON files."""
 
 _NEVER = "1000000000"
@@ -42,32 +44,6 @@ _NEVER = "1000000000"
 
 class Conflict(RuntimeError):
     """Another writer committed first; read again, then try again."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part file that is written and waits for its commit.
-
-    Attributes:
-        table: the contract's path, `<zone>/<table>`.
-        path: the file, relative to the table.
-        bytes: its size.
-        rows: its rows.
-        partition: value of each partition column.
-        statistics: Delta statistics as JSON.
-    """
-
-    table: str
-    path: str
-    bytes: int
-    rows: int
-    partition: Mapping[str, str]
-    statistics: str
-
-    def action(self) -> AddAction:
-        """The Delta action that adds the file."""
-        now = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
-        return AddAction(self.path, self.bytes, dict(self.partition), now, True, self.statistics)
 
 
 @dataclass(frozen=True)
@@ -97,10 +73,8 @@ class LakeTable:
         name = f"part-{uuid.uuid4().hex}.parquet"
         path = f"{folder}/{name}" if folder else name
         target = self.location.join(folder) if folder else self.location
-        target.make()
-        _write_parquet(table, target.path / name, self.contract.payload, private=target.private)
-        size = (target.path / name).stat().st_size
-        return Part(self.contract.path, path, size, table.num_rows, dict(partition), _statistics(table))
+        size, digest = write_part(table, target, name, self.contract.payload)
+        return Part(self.contract.path, path, size, table.num_rows, dict(partition), statistics(table), digest)
 
     def replace(
         self, partition: Mapping[str, str], parts: Sequence[Part], metadata: Mapping[str, str] | None = None
@@ -115,13 +89,11 @@ class LakeTable:
         Returns:
             The table's new version.
         """
+        self._create()
+        if (version := self._directly(parts, metadata, partition)) is not None:
+            return version
         filters = [(name, "=", value) for name, value in partition.items()]
-        for _ in range(_COMMIT_TRIES):
-            try:
-                return self._commit(self._created(), parts, "overwrite", metadata, filters)
-            except CommitFailedError:
-                continue
-        raise Conflict(f"table {self.contract.name!r}: found {_COMMIT_TRIES} commits by others in a row, try again")
+        return self._retried(parts, "overwrite", metadata, filters)
 
     def append(
         self,
@@ -142,42 +114,62 @@ class LakeTable:
         Raises:
             Conflict: if `expected_version` was given and is not the newest.
         """
-        table = self._created()
+        self._create()
+        if (version := self._directly(parts, metadata, None, expected_version)) is not None:
+            return version
         if expected_version is None:
-            return self._commit(table, parts, "append", metadata, None)
+            return self._retried(parts, "append", metadata, None)
+        table = self._delta()
         if table.version() != expected_version:
             raise Conflict(f"table {self.contract.name!r}: found version {table.version()}, needed {expected_version}")
-        try:
-            return self._commit(table, parts, "append", metadata, None, retries=0)
-        except CommitFailedError:
-            raise Conflict(f"table {self.contract.name!r}: another writer committed first; read again") from None
+        if (version := self._commit(table, parts, "append", metadata, None)) is None:
+            raise Conflict(f"table {self.contract.name!r}: another writer committed first; read again")
+        return version
 
     @property
-    def source(self) -> LocalFiles:
+    def source(self) -> Source:
         """The table's files."""
-        return LocalFiles(self.location)
+        return files_of(self.location)
 
     def exists(self) -> bool:
         """Whether the table has a commit."""
-        return DeltaTable.is_deltatable(self.location.uri)
+        return log.there(self.location)
 
     def version(self) -> int:
         """Newest version; -1 where there is no table yet."""
-        return self._delta().version() if self.exists() else -1
+        try:
+            return log.newest(self.location)
+        except log.Unusual:
+            return self._delta().version() if self.exists() else -1
 
-    def files(self, partition: Mapping[str, str] | None = None, version: int | None = None) -> list[Path]:
-        """Part files of a partition or of the whole table, in a stable order.
+    def names(self, partition: Mapping[str, str] | None = None, version: int | None = None) -> list[str]:
+        """Part files of a partition or of the whole table, relative to the table, in a stable order.
+
+        They are read through `source`, wherever the table lies.
 
         Raises:
             TableMissing: if the table has no commit yet.
         """
-        return [self.location.path / path for path, _ in self._adds(partition, version)]
+        return [path for path, _ in self._adds(self._state(partition, version))]
+
+    def live(self, partition: Mapping[str, str] | None = None) -> dict[str, log.File]:
+        """Part files of the newest version, of a partition or of the whole table; none where there is no table yet."""
+        return self._state(partition, None).files if self.exists() else {}
+
+    def files(self, partition: Mapping[str, str] | None = None, version: int | None = None) -> list[Path]:
+        """Part files as `names` gives them, of a table in a local folder.
+
+        Raises:
+            TableMissing: if the table has no commit yet.
+            NotLocal: if the table lies on S3.
+        """
+        return [self.location.path / path for path in self.names(partition, version)]
 
     def partitions(self, version: int | None = None) -> list[dict[str, str]]:
         """Values of the partition columns that have rows; empty where there is no table yet."""
         if not self.exists():
             return []
-        seen = {tuple(sorted(values.items())) for _, values in self._adds(None, version)}
+        seen = {tuple(sorted(values.items())) for _, values in self._adds(self._state(None, version))}
         return [dict(values) for values in sorted(seen)]
 
     def read(
@@ -196,15 +188,18 @@ class LakeTable:
         Raises:
             TableMissing: if the table has no commit yet.
             TableOutdated: if it has not all columns of the contract.
+            lake.tiering.archived.Archived: if files must be restored first.
         """
         names = list(columns or (c.name for c in self.contract.columns if c.name != self.contract.payload))
-        self._require(names, version)
+        found = self._state(partition, version)
+        self._require(names, found)
         schema = pa.schema([self.contract.arrow_schema.field(name) for name in names])
         stored = [name for name in names if name not in self.contract.partition_by]
-        tables = []
-        for path, values in self._adds(partition, version):
+        tables, source = [], self.source
+        archived.check(source, self.contract.path, lambda: found.files)
+        for path, values in self._adds(found):
             # without a stored column there is still a number of rows to know
-            rows = pq.read_table(self.location.path / path, columns=stored or self.contract.file_schema.names[:1])
+            rows = source.parquet(path).read(columns=stored or self.contract.file_schema.names[:1])
             arrays = [
                 pa.array([values[n]] * rows.num_rows, pa.string()) if n in values else rows[n].combine_chunks()
                 for n in names
@@ -223,53 +218,99 @@ class LakeTable:
 
     def _delta(self, version: int | None = None) -> DeltaTable:
         try:
-            return DeltaTable(self.location.uri, version=version)
-        except TableNotFoundError:
-            raise TableMissing(
-                f"found no table {self.contract.path} in this lake, needed one; materialize the asset "
-                f"{self.contract.path} first (larmor run DELIVERY)"
-            ) from None
+            return opened(self.location, self.contract.path, version)
+        except TableMissing:
+            raise
+        except OSError as error:
+            raise aws.translated(error, self.location.uri) from None
 
-    def _require(self, names: Sequence[str], version: int | None) -> None:
-        there = {field.name for field in self._delta(version).schema().fields}
-        if missing := [name for name in names if name not in there]:
+    def _state(self, partition: Mapping[str, str] | None, version: int | None) -> log.State:
+        """A version with its files in a partition; the newest is read at a cost that does not grow with the lake."""
+        if version is None:
+            try:
+                found = log.state(self.location, partition)
+            except log.Unusual:
+                pass
+            else:
+                return found if found.version >= 0 else self._opened(partition, version)
+        return self._opened(partition, version)
+
+    def _opened(self, partition: Mapping[str, str] | None, version: int | None) -> log.State:
+        delta = self._delta(version)
+        # asking pyarrow for a table of it would import pandas
+        actions = pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all()
+        columns = {name: f"partition.{name}" for name in self.contract.partition_by}
+        rows = actions.select(["path", "size_bytes", *columns.values()]).to_pylist()
+        files = [
+            log.File(unquote(row["path"]), {n: row[c] for n, c in columns.items()}, row["size_bytes"]) for row in rows
+        ]
+        wanted = (partition or {}).items()
+        inside = {file.path: file for file in files if all(file.partition[k] == v for k, v in wanted)}
+        return log.State(delta.version(), inside, len(files), frozenset(f.name for f in delta.schema().fields))
+
+    def _require(self, names: Sequence[str], found: log.State) -> None:
+        if missing := [name for name in names if name not in found.columns]:
             raise TableOutdated(
                 f"table {self.contract.path}: found no columns {missing} in it, needed them; it was made by another "
                 "version of Larmor, so use that one, or move the table away and materialize its deliveries again"
             )
 
-    def _adds(self, partition: Mapping[str, str] | None, version: int | None) -> list[tuple[str, dict[str, str]]]:
-        # asking pyarrow for a table of it would import pandas
-        actions = pa.RecordBatchReader.from_stream(self._delta(version).get_add_actions(flatten=True)).read_all()
-        found = [
-            (unquote(row["path"]), {name: row[f"partition.{name}"] for name in self.contract.partition_by})
-            for row in actions.to_pylist()
-        ]
-        wanted = (partition or {}).items()
-        return sorted((f for f in found if all(f[1][k] == v for k, v in wanted)), key=lambda f: (str(f[1]), f[0]))
+    def _adds(self, found: log.State) -> list[tuple[str, dict[str, str]]]:
+        names = self.contract.partition_by
+        files = [(path, {name: file.partition[name] for name in names}) for path, file in found.files.items()]
+        return sorted(files, key=lambda f: (str(f[1]), f[0]))
 
-    def _created(self) -> DeltaTable:
+    def _create(self) -> None:
+        if not self.location.local:
+            self.location.make()  # asked of the store once a process, before anything is committed
         if not self.exists():
             self.location.make()
             # another process may create it at the same time: both then use the one that is there
             try:
-                return DeltaTable.create(
+                DeltaTable.create(
                     self.location.uri,
                     self.contract.arrow_schema,
                     mode="error",
                     name=self.contract.name,
                     description=self.contract.meaning,
                     partition_by=list(self.contract.partition_by) or None,
+                    storage_options=self.location.options,
                     # without it delta-rs commits a second creation as version 1, schema and all
                     commit_properties=CommitProperties(max_commit_retries=0),
                     configuration={
-                        "delta.checkpointInterval": _NEVER if self.contract.sealed else _CHECKPOINT_INTERVAL
+                        "delta.checkpointInterval": _NEVER if self.contract.sealed else str(_CHECKPOINT_INTERVAL),
+                        **({} if self.contract.sealed else {"delta.enableChangeDataFeed": "true"}),
                     },
                 )
-            except DeltaError:
+            except (DeltaError, OSError) as error:
                 if not self.exists():
-                    raise
-        return self._delta()
+                    raise aws.translated(error, self.location.uri) from None
+
+    def _directly(
+        self,
+        parts: Sequence[Part],
+        metadata: Mapping[str, str] | None,
+        partition: Mapping[str, str] | None,
+        expected: int | None = None,
+    ) -> int | None:
+        """Commit without opening the table; None where only a Delta library may write to its log."""
+        self._own(parts)
+        said = recorded(parts) | dict(metadata or {})
+        try:
+            if partition is None:
+                done = log.append(self.location, parts, said, expected)
+            else:
+                done = log.replace(self.location, partition, parts, said)
+        except log.Unusual:
+            return None
+        except FileExistsError:
+            raise Conflict(f"table {self.contract.name!r}: another writer committed first; read again") from None
+        if done.since_checkpoint >= _CHECKPOINT_INTERVAL and not self.contract.sealed:
+            with contextlib.suppress(DeltaError, OSError):  # without it the next commit makes one
+                self._delta().create_checkpoint()
+        if self.contract.payload:
+            index.renew(self.source, self.contract, None if done.removed else done.files)
+        return done.version
 
     def _commit(
         self,
@@ -278,65 +319,65 @@ class LakeTable:
         mode: str,
         metadata: Mapping[str, str] | None,
         filters: list[tuple[str, str, str]] | None,
-        retries: int | None = None,
-    ) -> int:
-        if strangers := {part.table for part in parts} - {self.contract.path}:
-            raise ValueError(f"table {self.contract.path}: found parts of {sorted(strangers)}, needed its own")
-        table.create_write_transaction(
-            [part.action() for part in parts],
-            mode,
-            self.contract.arrow_schema,
-            partition_by=list(self.contract.partition_by) or None,
-            partition_filters=filters,
-            commit_properties=CommitProperties(custom_metadata=dict(metadata or {}), max_commit_retries=retries),
-            post_commithook_properties=PostCommitHookProperties(
-                create_checkpoint=not self.contract.sealed, cleanup_expired_logs=False
-            ),
-        )
-        table.update_incremental()
+    ) -> int | None:
+        """Commit after the version that was opened; None where another writer came first."""
+        self._own(parts)
+        before = table.version()
+        try:
+            table.create_write_transaction(
+                [part.action() for part in parts],
+                mode,
+                self.contract.arrow_schema,
+                partition_by=list(self.contract.partition_by) or None,
+                partition_filters=filters,
+                # what it would do again is done here, where a commit of our own whose answer was lost is known
+                commit_properties=CommitProperties(
+                    custom_metadata=recorded(parts) | dict(metadata or {}), max_commit_retries=0
+                ),
+                post_commithook_properties=PostCommitHookProperties(
+                    create_checkpoint=not self.contract.sealed, cleanup_expired_logs=False
+                ),
+            )
+            table.update_incremental()
+            version = table.version()
+        except (DeltaError, OSError) as error:
+            landed = self._landed(parts, before)
+            if landed is None:
+                if isinstance(error, CommitFailedError):
+                    return None
+                raise aws.translated(error, self.location.uri) from None
+            version = landed
         if self.contract.payload:
             index.renew(self.source, self.contract)
-        return table.version()
+        return version
 
+    def _retried(
+        self,
+        parts: Sequence[Part],
+        mode: str,
+        metadata: Mapping[str, str] | None,
+        filters: list[tuple[str, str, str]] | None,
+    ) -> int:
+        for attempt in range(_COMMIT_TRIES):
+            if (version := self._commit(self._delta(), parts, mode, metadata, filters)) is not None:
+                return version
+            time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, 0.005 * 2**attempt)))  # noqa: S311  # spreads writers
+        raise Conflict(f"table {self.contract.name!r}: found {_COMMIT_TRIES} commits by others in a row, try again")
 
-def _write_parquet(table: pa.Table, path: Path, payload: str | None, *, private: bool) -> None:
-    """Write one file; a payload column lies uncompressed and alone in its page, one row group a row."""
-    others = [name for name in table.column_names if name != payload]
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644)
-    try:
-        # Arrow writes by itself: through a file object of Python every byte would be copied once more
-        pq.write_table(
-            table,
-            str(path),
-            row_group_size=1 if payload else 256,
-            compression=dict.fromkeys(others, "zstd") | ({payload: "none"} if payload else {}),
-            compression_level=dict.fromkeys(others, 1),
-            use_dictionary=False if payload else [n for n in others if pa.types.is_string(table.schema.field(n).type)],
-            write_statistics=False
-            if payload
-            else [n for n in others if not pa.types.is_binary(table.schema.field(n).type)],
-            data_page_version="1.0",
-            store_schema=True,
-        )
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def _landed(self, parts: Sequence[Part], before: int) -> int | None:
+        """The commit after a version that adds our parts, whose names are nobody else's; None where there is none."""
+        commits, version = self.location.join(log.FOLDER), before + 1
+        names = [part.path.rpartition("/")[2].encode() for part in parts]
+        while names:
+            try:
+                commit = commits.read_bytes(log.name(version))
+            except FileNotFoundError:
+                break
+            if names[0] in commit:
+                return version
+            version += 1
+        return None
 
-
-def _statistics(table: pa.Table) -> str:
-    """Delta statistics: rows, and the range of short scalar columns, which is what data skipping needs."""
-    import pyarrow.compute as pc
-
-    low: dict[str, object] = {}
-    high: dict[str, object] = {}
-    nulls: dict[str, int] = {}
-    for field in table.schema:
-        scalar = pa.types.is_string(field.type) or pa.types.is_integer(field.type)
-        if not scalar or not table.num_rows:
-            continue
-        nulls[field.name] = table[field.name].null_count
-        bounds = pc.min_max(table[field.name]).as_py()
-        values = (bounds["min"], bounds["max"])
-        if None not in values and all(not isinstance(v, str) or len(v) <= _STATISTICS_WIDTH for v in values):
-            low[field.name], high[field.name] = values
-    return json.dumps({"numRecords": table.num_rows, "minValues": low, "maxValues": high, "nullCount": nulls})
+    def _own(self, parts: Sequence[Part]) -> None:
+        if strangers := {part.table for part in parts} - {self.contract.path}:
+            raise ValueError(f"table {self.contract.path}: found parts of {sorted(strangers)}, needed its own")

@@ -189,7 +189,7 @@ def _holding(
         spare_files=len(files) - len(needed),
         spare_bytes=_size(files) - _size(needed),
         log_files=len(log),
-        log_bytes=sum(path.stat().st_size for path in log),
+        log_bytes=sum(found.bytes for found in log),
         oldest=min((file.written for file in files), default=None),
         newest=max((file.written for file in files), default=None),
         last_read=last_read,

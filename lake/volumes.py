@@ -18,6 +18,7 @@ from lake import index, payload, views
 from lake.places import Place, outdated, places, read
 from lake.places import place as place_of
 from lake.sources import Source, UnreadableFile, source_of
+from lake.tiering import archived
 from lake.zones import Lake
 from schemas.contract import Table
 from schemas.tables import TABLES, VOLUMES
@@ -51,6 +52,7 @@ class Volumes:
         Raises:
             TableMissing: if the table has no commit yet, or no such version.
             TableOutdated: if it was made under an older contract.
+            lake.tiering.archived.Archived: if files of it must be restored first.
         """
         source = lake.table(contract).source
         self._set(source, contract, index.opened(source, contract, version))
@@ -69,6 +71,7 @@ class Volumes:
             ValueError: if that names none, or `uri` is of another kind.
             TableMissing: if there is no table, or no such version.
             TableOutdated: if it was made under an older contract.
+            lake.tiering.archived.Archived: if files of it must be restored first.
         """
         source = source_of(uri)
         name = source.uri.rstrip("/").rpartition("/")[2]
@@ -87,6 +90,7 @@ class Volumes:
 
     def _set(self, source: Source, contract: Table, found: index.Index) -> None:
         assert contract.payload, "only tables with a payload hold arrays"
+        archived.check(source, contract.path, lambda: found.rows["file"].unique().to_pylist())
         self._source, self._contract, self._index = source, contract, found
         self._payload, self._key = contract.payload, contract.key[-1]
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from lake.table import LakeTable, Part
+from lake.parts import Part
+from lake.table import LakeTable
 from schemas.contract import Table
 
 SCHEMA = pa.schema(
@@ -20,6 +21,7 @@ SCHEMA = pa.schema(
         pa.field("rows", pa.int64(), nullable=False),
         pa.field("partition", pa.string(), nullable=False),
         pa.field("statistics", pa.string(), nullable=False),
+        pa.field("sha256", pa.string(), nullable=False),
         pa.field("handed", pa.binary()),
     ]
 )
@@ -82,6 +84,7 @@ class Written:
                 "rows": part.rows,
                 "partition": json.dumps(dict(part.partition)),
                 "statistics": part.statistics,
+                "sha256": part.sha256,
                 "handed": None,
             }
             for part in self.parts
@@ -99,6 +102,7 @@ class Written:
                         "rows": table.num_rows,
                         "partition": "{}",
                         "statistics": "",
+                        "sha256": "",
                         "handed": sink.getvalue().to_pybytes(),
                     }
                 )
@@ -112,8 +116,6 @@ class Written:
             if row["path"] is None:
                 written.handed.setdefault(row["table"], []).append(pa.ipc.open_stream(row["handed"]).read_all())
             else:
-                partition = json.loads(row["partition"])
-                written.parts.append(
-                    Part(row["table"], row["path"], row["bytes"], row["rows"], partition, row["statistics"])
-                )
+                told = {name: row[name] for name in ("table", "path", "bytes", "rows", "statistics", "sha256")}
+                written.parts.append(Part(partition=json.loads(row["partition"]), **told))
         return written

@@ -3,9 +3,12 @@
 Belongs here: from a setting to a location. What a table does is `lake.table`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from lake.settings import Settings
 from lake.storage import Location
@@ -31,13 +34,21 @@ class Lake:
         return cls(Settings(**named, **settings))
 
     def location(self, zone: Zone, *parts: str) -> Location:
-        """A folder of a zone; those of the restricted zone are private."""
-        return Location(self.settings.folder(zone), private=zone is Zone.RESTRICTED).join(*parts)
+        """A folder of a zone, or a prefix of S3; those of the restricted zone are private."""
+        return self._at(zone, private=zone is Zone.RESTRICTED).join(*parts)
 
     @property
     def landing(self) -> Path:
-        """Where deliveries land; holds PHI."""
+        """The folder where deliveries land, where it is local; holds PHI. See `landed`.
+
+        Raises:
+            NotLocal: if it lies on S3.
+        """
         return self.settings.folder("landing")
+
+    def landed(self, *parts: str) -> Location:
+        """Where deliveries land, or the folder of one: a folder or a prefix of S3; holds PHI."""
+        return self._at("landing", private=True).join(*parts)
 
     @property
     def licences(self) -> Path:
@@ -47,3 +58,12 @@ class Lake:
     def table(self, contract: Table) -> LakeTable:
         """A table of the lake."""
         return LakeTable(contract, self.location(contract.zone, contract.name))
+
+    def sql(self, question: str, versions: Mapping[str, int] | None = None) -> pa.Table:
+        """The answer to a SELECT over the tables of the curated and the audit zone; see `lake.query`."""
+        from lake.query import ask
+
+        return ask(self, question, versions)
+
+    def _at(self, name: str, *, private: bool) -> Location:
+        return Location(self.settings.place(name), private, self.settings.access(name))

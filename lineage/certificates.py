@@ -6,7 +6,6 @@ certificate states is `deid.certificate`.
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 from lake.zones import Lake
@@ -22,8 +21,8 @@ class CertificateError(ValueError):
     """There is no such certificate, or it is not the one that was recorded."""
 
 
-def write(lake: Lake, name: str) -> Path:
-    """Write the page of a series' or a delivery's certificates into the audit zone and return its path.
+def write(lake: Lake, name: str) -> str:
+    """Write the page of a series' or a delivery's certificates into the audit zone and return its path or URI.
 
     Raises:
         CertificateError: if there is none, or one was changed after it was recorded on the ledger.
@@ -31,7 +30,7 @@ def write(lake: Lake, name: str) -> Path:
     location = lake.location(Zone.AUDIT, FOLDER)
     file = f"certificate-{name}.html"
     location.write_bytes(file, page(lake, name).encode())
-    return location.path / file
+    return location.address(file)
 
 
 def page(lake: Lake, name: str) -> str:

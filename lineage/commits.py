@@ -138,8 +138,8 @@ class Log:
         object.__setattr__(self, "commits", self.ledger.join(LOG_FOLDER))
 
     @classmethod
-    def of(cls, lake: Lake | Path) -> "Log":
-        """The ledger of a lake, or of an audit zone that was handed over as a folder."""
+    def of(cls, lake: Lake | Path | str) -> "Log":
+        """The ledger of a lake, or of an audit zone that was handed over as a folder or an `s3://` URI."""
         audit = lake.location(Zone.AUDIT) if isinstance(lake, Lake) else Location(lake)
         return cls(audit.join(LEDGER.name), audit.join("seals"))
 
@@ -153,7 +153,11 @@ class Log:
 
     def has(self, version: int) -> bool:
         """Whether there is a commit of this number."""
-        return self.commits.exists(commit_name(version))
+        try:
+            self.commits.about(commit_name(version))
+        except FileNotFoundError:
+            return False
+        return True
 
     def after(self, tip: Tip) -> Iterator[Commit]:
         """Commits after a tip, in order, each chained to the one before.

@@ -39,6 +39,9 @@ class EventType(StrEnum):
     TIER_MOVED = "tier_moved"
     WITHDRAWN = "withdrawn"
     REVIEWED = "reviewed"
+    SCRUBBED = "scrubbed"
+    BACKED_UP = "backed_up"
+    RESTORED = "restored"
 
 
 def _matches(pattern: str) -> Callable[[object], bool]:
@@ -205,7 +208,7 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
     ),
     EventType.REFUSED: (frozenset({"action", "term", "licence"}), frozenset({"release", "model", "target", "day"})),
     EventType.POLICY_CHANGED: (frozenset({"policy", "policy_sha256"}), frozenset({"mode"})),
-    EventType.TIER_MOVED: (frozenset({"table", "tier"}), _CONTENT | {"version"}),
+    EventType.TIER_MOVED: (frozenset({"table", "tier"}), _CONTENT | {"version", "policy", "policy_sha256"}),
     EventType.WITHDRAWN: (
         frozenset({"scope", "complete"}),
         _CONTENT | {"commitment", "models", "deliveries", "tables", "findings", "report_sha256"},
@@ -214,6 +217,9 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"first", "last", "meaning", "exceptions"}),
         frozenset({"content_sha256", "report_sha256"}),
     ),
+    EventType.SCRUBBED: (frozenset({"files", "bytes", "findings"}), frozenset({"counts", "tables"})),
+    EventType.BACKED_UP: (frozenset({"files", "bytes", "manifest_sha256"}), frozenset({"tables", "counts"})),
+    EventType.RESTORED: (frozenset({"files", "bytes", "manifest_sha256"}), frozenset({"tables", "counts"})),
 }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import ValidationError
 
+from lake.storage import Location
 from lake.table import LakeTable
 from lake.zones import Lake
 from lineage import ledger
@@ -157,7 +158,7 @@ def releases(lake: Lake) -> Rows:
     location = lake.location(Zone.CURATED, "releases")
     found = []
     for name in location.list():
-        data = _read(location.join(name).path / MANIFEST)
+        data = _read(location.join(name), MANIFEST)
         manifest = _parsed(ReleaseManifest, data)
         if data:
             kinds = _kinds(manifest) if manifest else []
@@ -171,11 +172,11 @@ def models(lake: Lake) -> Rows:
     seen = _exposed(lake)
     found = []
     for name in location.list():
-        data = _read(location.join(name).path / MANIFEST)
+        data = _read(location.join(name), MANIFEST)
         if not data or name.startswith("."):
             continue
         manifest = _parsed(CheckpointManifest, data)
-        metrics = _metrics(_read(location.join(name).path / METRICS))
+        metrics = _metrics(_read(location.join(name), METRICS))
         found.append({"name": name, "manifest": manifest, "metrics": metrics, "seen": seen.get(name, {})})
     return found
 
@@ -185,10 +186,10 @@ def evaluations(lake: Lake) -> Rows:
     location = lake.location(Zone.MODELS)
     found = []
     for name in location.list():
-        folder = location.join(name).path
-        if name.startswith(".") or (folder / MANIFEST).is_file() or not (folder / METRICS).is_file():
+        folder = location.join(name)
+        if name.startswith(".") or folder.exists(MANIFEST) or not folder.exists(METRICS):
             continue
-        data = _read(folder / METRICS)
+        data = _read(folder, METRICS)
         found.append({"name": name, "metrics": _metrics(data), "sha256": _sha256(data)})
     return found
 
@@ -298,8 +299,11 @@ def _in_words(facts: Mapping[str, Any]) -> str:
     return ", ".join(said)
 
 
-def _read(path: Any) -> bytes:
-    return bytes(path.read_bytes()) if path.is_file() else b""
+def _read(folder: Location, name: str) -> bytes:
+    try:
+        return folder.read_bytes(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
 
 
 def _sha256(data: bytes) -> str:

@@ -10,9 +10,9 @@ from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lake.files import DataFile, commits, data_files
+from lake.sources import Source, UnreadableFile
 from lake.zones import Lake
 from schemas.contract import Table
 from schemas.tables import ACCESS, LEDGER, LICENCES, TABLES
@@ -117,7 +117,7 @@ def held(lake: Lake, scope: Scope) -> Held:
         found: dict[tuple[tuple[str, str], ...], list[tuple[DataFile, int]]] = {}
         for file in data_files(lake.table(table)):
             if file.on_disk:
-                matched = _matched(table, file, scope, keys, answer)
+                matched = _matched(lake, table, file, scope, keys, answer)
                 found.setdefault(tuple(sorted(file.partition.items())), []).append((file, matched))
         newest = lake.table(table).version()
         for partition, counted in sorted(found.items()):
@@ -128,16 +128,16 @@ def held(lake: Lake, scope: Scope) -> Held:
     return answer
 
 
-def _matched(table: Table, file: DataFile, scope: Scope, keys: _Keys, answer: Held) -> int:
+def _matched(lake: Lake, table: Table, file: DataFile, scope: Scope, keys: _Keys, answer: Held) -> int:
     """Rows of a file that belong to the scope; what they lead to is noted on the way."""
     names = [n for n in ("delivery", "subject", "licence", "series", "path") if _has(table, n)]
     number = 0
     try:
-        for row, count in _rows(file, names):
+        for row, count in _rows(lake.table(table).source, file, names):
             inside = _inside(row, scope, keys)
             number += count if inside else 0
             _note(row, inside, keys, answer)
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, UnreadableFile):
         answer.unreadable_files += 1
     return number
 
@@ -160,11 +160,11 @@ def _note(row: dict[str, Any], inside: bool, keys: _Keys, answer: Held) -> None:
                 known.add((row["delivery"], row[name]))
 
 
-def _rows(file: DataFile, names: Sequence[str]) -> Iterator[tuple[dict[str, Any], int]]:
+def _rows(source: Source, file: DataFile, names: Sequence[str]) -> Iterator[tuple[dict[str, Any], int]]:
     """Different rows of a file with the named columns, those of its partition included, and how often each is there."""
     stored = [name for name in names if name not in file.partition]
     partition = {name: file.partition[name] for name in names if name in file.partition}
-    with pq.ParquetFile(file.path) as parquet:
+    with source.parquet(file.path) as parquet:
         counted = parquet.read(columns=stored).group_by(stored).aggregate([([], "count_all")])
     for row in counted.to_pylist():
         count = row.pop("count_all")

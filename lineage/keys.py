@@ -12,6 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from lake import secrets
 from lake.zones import Lake
 from schemas.contract import Zone
 
@@ -29,11 +30,14 @@ class KeyFileError(ValueError):
 
 
 def private_key(lake: Lake) -> Ed25519PrivateKey:
-    """The key that signs: the file that `LARMOR_SEAL_KEY_FILE` names, or one made once in the restricted zone.
+    """The key that signs: of the secret or the file that the settings name, or made once in the restricted zone.
 
     Raises:
         KeyFileError: if the file is missing, is no Ed25519 private key, or can be read by others than its owner.
+        SecretError: if the secret cannot be read.
     """
+    if lake.settings.seal_key_secret is not None:
+        return _private(secrets.read(lake.settings.seal_key_secret, "LARMOR_SEAL_KEY_SECRET"))
     if lake.settings.seal_key_file is not None:
         return _read_private(lake.settings.seal_key_file)
     folder = lake.location(Zone.RESTRICTED, "keys")
@@ -43,7 +47,10 @@ def private_key(lake: Lake) -> Ed25519PrivateKey:
         )
         with contextlib.suppress(FileExistsError):  # another process made it at the same moment: both use that one
             folder.create(PRIVATE_NAME, made)
-    return _read_private(folder.path / PRIVATE_NAME)
+    if folder.local:
+        return _read_private(folder.path / PRIVATE_NAME)
+    # who may read it is for the policy of the bucket to say
+    return _private(folder.read_bytes(PRIVATE_NAME))
 
 
 def public_pem(key: Ed25519PublicKey) -> bytes:
@@ -77,10 +84,14 @@ def _read_private(path: Path) -> Ed25519PrivateKey:
         raise KeyFileError("found no seal key file, needed an Ed25519 private key (PEM); check LARMOR_SEAL_KEY_FILE")
     if path.stat().st_mode & _OTHERS:
         raise KeyFileError("found a seal key file that others can read, needed mode 0600; run chmod 600 on it")
+    return _private(path.read_bytes())
+
+
+def _private(pem: bytes) -> Ed25519PrivateKey:
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyFileError("found a seal key file that holds no Ed25519 private key, needed one without passphrase")
+        raise KeyFileError("found a seal key that is no Ed25519 private key in PEM form, needed one without passphrase")
     return key

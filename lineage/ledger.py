@@ -5,13 +5,13 @@ it provable is in each commit's metadata (`lineage.commits`). Seals are `lineage
 """
 
 import contextlib
-import hashlib
 import random
 import time as clock
 from collections.abc import Sequence
 from typing import Any
 
-from lake.table import Conflict, LakeTable, Part
+from lake.parts import Part
+from lake.table import Conflict, LakeTable
 from lake.zones import Lake
 from lineage import commits
 from lineage.commits import HEAD, Head, Log, Tip
@@ -124,12 +124,13 @@ def _commit(log: Log, table: LakeTable, rows: list[dict[str, object]], leaves: l
         first = tip.frontier.size
         if part is None:
             part = table.write([{"sequence": first + i, **row} for i, row in enumerate(rows)], {})
-        frontier = tip.frontier.extended(leaves)
-        try:
-            digest = hashlib.sha256(log.ledger.read_bytes(part.path)).hexdigest()
-            table.append([part], commits.record(tip.sha256, digest, first, frontier), expected_version=tip.version)
-        except FileNotFoundError:
+        if not log.ledger.exists(part.path):
             part = None  # a seal swept it away, because its place in the log was taken
+            continue
+        frontier = tip.frontier.extended(leaves)
+        said = commits.record(tip.sha256, part.sha256, first, frontier)
+        try:
+            table.append([part], said, expected_version=tip.version)
         except Conflict:
             newer = list(log.after(tip))
             if any(commit.part == part.path for commit in newer):

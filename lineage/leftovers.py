@@ -10,6 +10,7 @@ import time
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lake.storage import Location
 from lake.table import LakeTable
 from lineage.commits import Log
 
@@ -39,15 +40,15 @@ def sweep(log: Log, table: LakeTable, size: int) -> int:
         size: entries of the log, read before this call: a part that begins earlier has lost its place for good, while
             one that begins here may be committed at any moment.
     """
-    committed = {path.name for path in table.files()}
+    committed = set(table.names())
     removed = 0
     for name in log.ledger.list():
-        if is_part(name) and name not in committed and (_begins(log, name, size) < size or _old(log, name)):
+        if is_part(name) and name not in committed and (_begins(log, name, size) < size or _old(log.ledger, name)):
             log.ledger.delete(name)
             removed += 1
     for location in (log.ledger, log.commits, log.seals):
         for name in location.list():
-            if is_temporary(name) and time.time() - (location.path / name).stat().st_mtime > _SURELY_DEAD_S:
+            if is_temporary(name) and _old(location, name):
                 location.delete(name)
                 removed += 1
     return removed
@@ -55,14 +56,15 @@ def sweep(log: Log, table: LakeTable, size: int) -> int:
 
 def _begins(log: Log, name: str, unknown: int) -> int:
     try:
-        column = pq.read_table(log.ledger.path / name, columns=["sequence"])["sequence"]
+        data = log.ledger.read_bytes(name)
+        column = pq.read_table(pa.BufferReader(data), columns=["sequence"])["sequence"]
         return int(column[0].as_py()) if len(column) else unknown
     except (pa.ArrowException, OSError):
         return unknown
 
 
-def _old(log: Log, name: str) -> bool:
+def _old(location: Location, name: str) -> bool:
     try:
-        return time.time() - (log.ledger.path / name).stat().st_mtime > _SURELY_DEAD_S
+        return time.time() - location.about(name).changed.timestamp() > _SURELY_DEAD_S
     except FileNotFoundError:
         return False

@@ -7,7 +7,6 @@ The page needs no network and no script, and holds nothing that may identify a p
 import datetime as dt
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -37,11 +36,11 @@ FOLDER, PAGE = "reports", "audit.html"
 _DIGEST_SHOWN = 12
 
 
-def write(lake: Lake) -> Path:
-    """Write the report into the audit zone and return the page's path."""
+def write(lake: Lake) -> str:
+    """Write the report into the audit zone and return the page's path or URI."""
     location = lake.location(Zone.AUDIT, FOLDER)
     location.write_bytes(PAGE, report(lake).encode())
-    return location.path / PAGE
+    return location.address(PAGE)
 
 
 def report(lake: Lake) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from lake.table import Conflict, Part
+from lake.parts import Part
+from lake.table import Conflict
 from lake.zones import Lake
 from lineage.events import EventType, Facts
 from lineage.ledger import append

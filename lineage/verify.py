@@ -61,11 +61,11 @@ class Verdict:
         return self.findings[0] if self.findings else None
 
 
-def verify(lake: Lake | Path, public_key: Path | None = None) -> Verdict:
+def verify(lake: Lake | Path | str, public_key: Path | None = None) -> Verdict:
     """Judge the ledger of a lake.
 
     Args:
-        lake: the lake, or the folder of an audit zone that was handed over.
+        lake: the lake, or the folder or `s3://` URI of an audit zone that was handed over.
         public_key: PEM file that was kept outside; None: the one beside the seals, which shows that the log agrees with
             itself but not that nobody made all of it anew.
 

@@ -239,17 +239,18 @@ def _handed_out(lake: Lake, releases: Iterable[InRelease]) -> tuple[int, int]:
 
 def _landing(lake: Lake, scope: Scope, found: Held) -> Landing:
     if scope.kind is Kind.DELIVERY:
-        folder = lake.landing / scope.value
-        paths = [p for p in folder.rglob("*") if p.is_file()] if folder.is_dir() else []
-        return Landing(len(paths), sum(p.stat().st_size for p in paths), 0)
+        files = lake.landed(scope.value).files()
+        return Landing(len(files), sum(file.bytes for file in files), 0)
     rows = lake.table(RECEIVED).rows(["delivery", "path", "subject", "licence"])
     inside = [row for row in rows if row[scope.kind] == scope.value]
     deliveries = {row["delivery"] for row in inside} | {h.partition.get("delivery") for h in found.holdings}
-    paths = [p for row in inside if (p := lake.landing / row["delivery"] / row["path"]).is_file()]
+    places = [(str(row["delivery"]), row["path"]) for row in inside]
     unattributed = 0
     if scope.kind is Kind.SUBJECT:
         unattributed = sum(row["subject"] is None and row["delivery"] in deliveries for row in rows)
     else:
-        manifests = (lake.landing / str(delivery) / MANIFEST_NAME for delivery in deliveries)
-        paths += [path for path in manifests if path.is_file()]
-    return Landing(len(paths), sum(path.stat().st_size for path in paths), unattributed)
+        places += [(str(delivery), MANIFEST_NAME) for delivery in deliveries]
+    # one listing a delivery: on S3 each file by itself would be a request
+    sizes = {delivery: {f.name: f.bytes for f in lake.landed(delivery).files()} for delivery, _ in places}
+    there = [sizes[delivery][name] for delivery, name in places if name in sizes[delivery]]
+    return Landing(len(there), sum(there), unattributed)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+from orchestration.fullness import DISK_FULL, is_full
+
 VERBS = {
     "demo": "Licensed phantoms through every asset to an evaluated model and an audit report.",
     "ingest": "Make a folder or an archive a delivery.",
@@ -25,7 +27,7 @@ VERBS = {
     "exposures": "List what a model was trained on.",
     "verify": "Prove the ledger, entry by entry.",
     "withdraw": "Plan the withdrawal of a subject, a delivery or a licence.",
-    "tiers": "Show what the lake's tables hold and what storage classes would cost.",
+    "tiers": "Show what storage costs; plan, move and restore files between storage tiers.",
     "report": "Write the audit report.",
     "doctor": "Check an installation and a lake.",
     "dev": "Start the Dagster UI on this lake.",
@@ -33,13 +35,6 @@ VERBS = {
 """Verb to the line that help shows; the module is `orchestration.verbs.<verb>`."""
 
 _ROOMS = ("schemas", "lake", "lineage", "imaging", "deid", "stages", "training", "assets", "orchestration")
-
-_DISK_FULL = (
-    "larmor: found no space left on the disk, needed more; free some and run the same command again, "
-    "what was committed is kept"
-)
-_SIGNS_OF_A_FULL_DISK = ("No space left on device", "disk is full", "disk I/O error")
-"""How libraries say it: the system's words, and SQLite's, which keeps Dagster's record and meets it first."""
 
 
 class _Verbs(click.Group):
@@ -91,8 +86,8 @@ def main() -> None:
     # the process boundary: what our rooms raise is written for people, anything else is a defect and shows its trace
     except Exception as error:
         if not _ours(error):
-            if any(sign in str(error) for sign in _SIGNS_OF_A_FULL_DISK):
-                sys.exit(_DISK_FULL)
+            if is_full(str(error)):
+                sys.exit(f"larmor: {DISK_FULL}")
             raise
         sys.exit(f"larmor: {error}")
     sys.exit(code if isinstance(code, int) else 0)
@@ -104,7 +99,7 @@ def _ours(error: BaseException) -> bool:
 
 def _explain_os_error(error: OSError) -> None:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        sys.exit(_DISK_FULL)
+        sys.exit(f"larmor: {DISK_FULL}")
     if error.errno in (errno.EACCES, errno.EPERM) and not _ours(error):
         sys.exit(
             "larmor: found a file or folder without permission, needed to read and write the lake; check its owner"

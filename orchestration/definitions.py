@@ -28,22 +28,29 @@ def build(root: str | None = None) -> dg.Definitions:
             received,
             release,
             reports,
+            scrub,
             series,
+            tiers,
             volumes,
         )
-        from assets.resources import LakeResource
+        from assets.resources import LakeResource, buckets
         from assets.sources import SOURCES
+        from lake.settings import Settings
+        from orchestration.batch import deliveries_job
         from orchestration.jobs import JOBS
         from orchestration.progress import progress
+        from orchestration.scrubbing import SCRUB_JOB, SCRUB_SCHEDULE
         from orchestration.sensors import SENSORS
+        from orchestration.tiering import TIERS_JOB, TIERS_SCHEDULE
 
         curated = [instances, series, volumes, reports, labels]
-        modules = [received, *curated, release, models, evaluations, governance]
+        modules = [received, *curated, release, models, evaluations, governance, scrub, tiers]
         return dg.Definitions(
             assets=[*dg.load_assets_from_modules(modules), *SOURCES],
             asset_checks=dg.load_asset_checks_from_modules(modules),
-            jobs=JOBS,
+            jobs=[*JOBS, deliveries_job, SCRUB_JOB, TIERS_JOB],
             sensors=SENSORS,
-            resources={"lake": LakeResource(root=root)},
+            schedules=[SCRUB_SCHEDULE, TIERS_SCHEDULE],
+            resources={"lake": LakeResource(root=root), **buckets(Settings())},
             loggers={"progress": progress, "console": dg.colored_console_logger},
         )

@@ -7,7 +7,6 @@ import datetime as dt
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from lake.settings import Settings
@@ -115,12 +114,11 @@ def _add(counts: dict[str, int], made: list[Any]) -> None:
 
 
 def _places(settings: Settings) -> dict[str, str]:
-    curated, models, audit = (settings.folder(zone) for zone in ("curated", "models", "audit"))
-    found: dict[str, Path] = {
+    curated, models, audit = (str(settings.place(zone)) for zone in ("curated", "models", "audit"))
+    return {
         "tables": curated,
-        "data card": curated / "releases" / RELEASE / "card.html",
-        "model card": models / f"{RELEASE}-{PRESET}" / "card.html",
-        "evaluation": models / f"{RELEASE}-{PRESET}-evaluation" / "evaluation.html",
-        "audit report": audit / "reports" / "audit.html",
+        "data card": f"{curated}/releases/{RELEASE}/card.html",
+        "model card": f"{models}/{RELEASE}-{PRESET}/card.html",
+        "evaluation": f"{models}/{RELEASE}-{PRESET}-evaluation/evaluation.html",
+        "audit report": f"{audit}/reports/audit.html",
     }
-    return {name: str(path) for name, path in found.items()}

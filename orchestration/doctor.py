@@ -124,8 +124,8 @@ def _lake(settings: Settings) -> Iterator[Finding]:
     lake = Lake(settings)
     there = [table.name for table in TABLES if lake.table(table).exists()]
     yield Finding("tables", True, ", ".join(there) or "none yet")
-    restricted = settings.folder("restricted")
-    if restricted.is_dir():
+    restricted = settings.place("restricted")
+    if isinstance(restricted, Path) and restricted.is_dir():
         mode = restricted.stat().st_mode & 0o077
         yield Finding(
             "restricted zone", not mode, "for its owner only" if not mode else "open to others", "chmod 700 it"

@@ -14,15 +14,13 @@ import dagster as dg
 from assets.partitions import DELIVERIES_NAME, RELEASES_NAME
 from lake.settings import Settings
 from orchestration.definitions import build
+from orchestration.fullness import DISK_FULL, is_full
 from orchestration.instance import instance
 from orchestration.jobs import DELIVERY_ASSETS, EVIDENCE_ASSETS, RELEASE_ASSETS
 from orchestration.processes import TAG, own_mark
 
 Key = tuple[str, ...]
 
-DISK_FULL = (
-    "found no space left on the disk, needed more; free some and run the same command again, what was committed is kept"
-)
 _SHOWN = ("dagster/row_count", "duplicates", "quarantined")
 
 
@@ -121,7 +119,7 @@ def _run(
         except dg.DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None
         if not result.success:
-            raise RunFailed(_failure(result))
+            raise RunFailed(failure(result))
         return _made(result, keys)
 
 
@@ -135,7 +133,8 @@ def _made(result: dg.ExecuteInProcessResult, keys: Sequence[Key]) -> list[Made]:
     return [Made(asset, found[asset]) for asset in map("/".join, keys) if asset in found]
 
 
-def _failure(result: dg.ExecuteInProcessResult) -> str:
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    """What a person should read of a run that failed: the step, what was found and what to do."""
     for event in result.all_events:
         if event.event_type_value == "STEP_FAILURE" and event.step_failure_data.error:
             step = str(event.step_key).replace("__", "/")
@@ -150,7 +149,7 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
                     f"{step}: found a training process that ended before its work, needed it to finish; its "
                     "own words stand above, and the same command resumes from the last saved step"
                 )
-            if "No space left on device" in error.message:
+            if is_full(error.message):
                 return f"{step}: {DISK_FULL}"
             # the message begins with the path of the error's class
             message = re.sub(rf"^[\w.]*{error.cls_name}: ", "", error.message.strip())

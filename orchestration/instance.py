@@ -4,6 +4,7 @@ Belongs here: making the home. Settings are in dagster.yaml at the top and, for 
 """
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 from importlib.resources import files
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lake.settings import Settings
+from lake.storage import Location
 from orchestration.processes import end_lost_runs
 
 if TYPE_CHECKING:
@@ -24,10 +26,19 @@ def prepare(settings: Settings) -> Path:
     if given := os.environ.get("DAGSTER_HOME"):
         return Path(given)
     home = settings.root / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
     if not (home / _SETTINGS).exists():
-        (home / _SETTINGS).write_text(files("orchestration").joinpath(_SETTINGS).read_text("utf-8"), encoding="utf-8")
+        # whole or not at all: with an empty one Dagster would take its own defaults, telemetry among them
+        Location(home).write_bytes(_SETTINGS, files("orchestration").joinpath(_SETTINGS).read_bytes())
     return home
+
+
+@contextlib.contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One process at a time: two that make Dagster's databases at once fail; the lock ends with its process."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / ".opening").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager
@@ -37,6 +48,8 @@ def instance(settings: Settings) -> Iterator["dg.DagsterInstance"]:
 
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     home = prepare(settings)
-    with dg.DagsterInstance.from_config(str(home)) as opened:
-        end_lost_runs(opened)
+    with _alone(home):
+        made = dg.DagsterInstance.from_config(str(home))
+        end_lost_runs(made)
+    with made as opened:
         yield opened

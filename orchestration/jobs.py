@@ -30,6 +30,8 @@ DELIVERY_JOB = dg.define_asset_job(
     "delivery",
     selection=_selection(DELIVERY_ASSETS),
     partitions_def=DELIVERIES,
+    # a process a step would cost some seconds each, and the work of a step has processes of its own
+    executor_def=dg.in_process_executor,
     description="A delivery, from its files to volumes, reports, labels and diagnoses.",
 )
 RELEASE_JOB = dg.define_asset_job(

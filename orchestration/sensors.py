@@ -3,30 +3,49 @@
 Belongs here: from files to partitions and runs. Names only: nothing a sensor logs or tags can hold PHI.
 """
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from assets.partitions import DELIVERIES, DELIVERIES_NAME, RELEASES, RELEASES_NAME
 from assets.resources import LakeResource
-from orchestration.jobs import DELIVERY_JOB
+from orchestration.batch import batch_config, deliveries_job
 
-_DELIVERIES_A_TICK = 20
-"""Runs asked for at once: ten thousand deliveries arrive in one night, and each run takes a slot and a log."""
+if TYPE_CHECKING:
+    from lake.zones import Lake
+
+_DELIVERIES_A_RUN = 100
+"""Deliveries of one run: its start and its log are then a small share of the work, and a run of small deliveries ends
+within the hour, so that what it says of broken ones is read."""
+
+_RUNS_AT_ONCE = 4
+"""Runs that may wait or go on before more are asked for; what lies in landing waits there as well as in a queue."""
+
+_GOING = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
 
 
-@dg.sensor(name="landing", job=DELIVERY_JOB, minimum_interval_seconds=30)
+@dg.sensor(name="landing", job=deliveries_job, minimum_interval_seconds=30)
 def landing(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult | dg.SkipReason:
-    """Deliveries in landing that have a manifest become partitions, and are run, a few a tick."""
-    from schemas.delivery import MANIFEST_NAME
-
-    folder = lake.open().landing
-    there = set(_named(folder, MANIFEST_NAME))
-    new = sorted(there - set(context.instance.get_dynamic_partitions(DELIVERIES_NAME)))[:_DELIVERIES_A_TICK]
+    """Deliveries in landing that have a manifest become partitions, and are run once, many in one run."""
+    going = context.instance.get_runs_count(dg.RunsFilter(job_name=deliveries_job.name, statuses=_GOING))
+    room = (_RUNS_AT_ONCE - going) * _DELIVERIES_A_RUN
+    if room <= 0:
+        return dg.SkipReason(f"found {going} runs of deliveries that wait or go on, needed fewer than {_RUNS_AT_ONCE}")
+    new = _new(lake.open(), set(context.instance.get_dynamic_partitions(DELIVERIES_NAME)))[:room]
     if not new:
         return dg.SkipReason("found no new delivery in landing")
+    batches = [new[i : i + _DELIVERIES_A_RUN] for i in range(0, len(new), _DELIVERIES_A_RUN)]
     return dg.SensorResult(
-        run_requests=[dg.RunRequest(run_key=name, partition_key=name) for name in new],
+        run_requests=[
+            # a delivery is new only once, so its first names a batch
+            dg.RunRequest(run_key=batch[0], run_config=batch_config(batch), tags={"larmor/deliveries": str(len(batch))})
+            for batch in batches
+        ],
         dynamic_partitions_requests=[DELIVERIES.build_add_request(new)],
     )
 
@@ -46,11 +65,13 @@ def release_specs(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg
     return dg.SensorResult(dynamic_partitions_requests=[RELEASES.build_add_request(new)])
 
 
-def _named(folder: Path, manifest: str) -> list[str]:
-    """Complete deliveries: one that is still being written has a dot before its name, or no manifest yet."""
-    if not folder.is_dir():
-        return []
-    return [p.name for p in folder.iterdir() if not p.name.startswith(".") and (p / manifest).is_file()]
+def _new(lake: "Lake", known: set[str]) -> list[str]:
+    """Complete deliveries that are no partition yet, sorted; one that is on its way has a dot, or no manifest."""
+    from schemas.delivery import MANIFEST_NAME
+
+    landing = lake.landed()
+    names = [name for name in landing.list() if not name.startswith(".") and name not in known]
+    return [name for name in names if landing.exists(f"{name}/{MANIFEST_NAME}")]
 
 
 SENSORS = [landing, release_specs]

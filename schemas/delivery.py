@@ -35,7 +35,10 @@ class Delivery(Document):
     purpose: str = "research"
     """What it is used for; the licence must allow it."""
     received: dt.date
-    """The day it was received."""
+    """The day it was received; of two versions of an instance the one received later counts."""
+    arrived: dt.datetime | None = None
+    """The moment it was complete in landing, with its offset from UTC; orders deliveries of one day. None: not known,
+    before all others of that day."""
     contact: str = ""
     """Whom to ask about it: a role or a mailbox of the licensor, not a person."""
     kind: Kind = Kind.DICOM
@@ -46,6 +49,8 @@ class Delivery(Document):
     """Files that should be there, this manifest left out; None: not stated."""
     checksums: str | None = None
     """Path of a SHA-256 list (`<digest>  <path>` a line) inside the delivery; None: not delivered."""
+    missing: str | None = None
+    """Path of a CSV `number,key,what` of what the source was asked for and lacked; None: nothing, or not known."""
     reports: str | None = None
     """Path of a CSV `path,study` that says which text file reports which Study Instance UID."""
     labels: str | None = None
@@ -72,6 +77,8 @@ class Delivery(Document):
                 "found kind nifti without deidentified: true, needed the licensor's word, because NIfTI headers and "
                 "names cannot be de-identified by DICOM rules"
             )
+        if self.arrived is not None and self.arrived.utcoffset() is None:
+            raise ValueError("found arrived without an offset from UTC, needed one, for example 2026-11-29T09:30:00Z")
         if self.labels and not (self.label_task and self.label_scheme):
             raise ValueError("found labels without label_task and label_scheme, needed both")
         if set(self.label_coding) - set(self.label_scheme):
@@ -79,6 +86,12 @@ class Delivery(Document):
         if any(not 0 <= value <= 0xFFFF for value in self.label_scheme):
             raise ValueError("found a value in label_scheme outside 0 to 65535, needed one that a label map can hold")
         return self
+
+    @property
+    def moment(self) -> str:
+        """When it was received, to be compared with other deliveries' as text: the day, the moment in UTC, its name."""
+        moment = self.arrived.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if self.arrived else ""
+        return f"{self.received.isoformat()} {moment:27} {self.name}"
 
     def table_of(self, path: str) -> DiagnosisTable | None:
         """The declared table that a file of the delivery belongs to; the first whose pattern fits its path."""

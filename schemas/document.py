@@ -47,8 +47,12 @@ def read_yaml(path: Path) -> Any:
         yaml.YAMLError: if it is no YAML; the message may quote the file.
         UnicodeDecodeError: if it is no UTF-8.
     """
+    return _loaded(path.read_text(encoding="utf-8"))
+
+
+def _loaded(text: str) -> Any:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe one
+    return yaml.load(text, Loader=loader)  # noqa: S506 - a safe one
 
 
 class Document(BaseModel):
@@ -64,12 +68,26 @@ class Document(BaseModel):
             DocumentError: if there is no such file, it is not YAML, or a field is missing or wrong.
         """
         if not path.is_file():
-            raise DocumentError(f"found no file {path.name} in {path.parent}, needed a {cls.__name__.lower()} document")
+            raise cls.absent(path.name, str(path.parent))
+        return cls.of(path.read_bytes(), path.name)
+
+    @classmethod
+    def of(cls, data: bytes, name: str) -> Self:
+        """The document in these bytes; `name` is what errors call it.
+
+        Raises:
+            DocumentError: if they are not YAML, or a field is missing or wrong.
+        """
         try:
-            content = read_yaml(path)
+            content = _loaded(data.decode("utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError):
-            raise DocumentError(f"{path.name}: found no valid YAML, needed a {cls.__name__.lower()} document") from None
-        return cls.parse(content, path.name)
+            raise DocumentError(f"{name}: found no valid YAML, needed a {cls.__name__.lower()} document") from None
+        return cls.parse(content, name)
+
+    @classmethod
+    def absent(cls, name: str, where: str) -> DocumentError:
+        """The error that there is no such document."""
+        return DocumentError(f"found no file {name} in {where}, needed a {cls.__name__.lower()} document")
 
     @classmethod
     def parse(cls, content: Any, name: str) -> Self:
@@ -86,7 +104,11 @@ class Document(BaseModel):
 
     def write(self, path: Path) -> None:
         """Write the document as YAML."""
-        path.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+        path.write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """The document as YAML."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
     @property
     def digest(self) -> str:

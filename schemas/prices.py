@@ -19,11 +19,26 @@ class Fall(Document):
     """Price of a GB and month from then on."""
 
 
+class Restore(Document):
+    """One way of having archived files back."""
+
+    name: str = Field(min_length=1)
+    """Name, as the provider writes it."""
+    per_1000: float = Field(ge=0)
+    """Price of 1,000 requests."""
+    per_gb: float = Field(ge=0)
+    """Price of a GB, on top of the request."""
+    hours: float = Field(gt=0)
+    """How long it takes at most until the file can be read."""
+
+
 class StorageClass(Document):
     """One class of storage and everything that it charges for."""
 
     name: str = Field(min_length=1)
     """Name, as the provider writes it."""
+    code: str = ""
+    """What the provider's interface calls it; empty: it has none, and files cannot be moved there through one."""
     per_gb_month: float = Field(ge=0)
     """Price of a GB and month."""
     falls: list[Fall] = Field(default_factory=list)
@@ -44,14 +59,30 @@ class StorageClass(Document):
     """Bytes charged in the class for each file, on top of its own."""
     overhead_standard_bytes: int = Field(default=0, ge=0)
     """Bytes charged in the book's first class for each file, on top of its own."""
+    lifecycle_after_days: int = Field(default=0, ge=0)
+    """Days in the first class from which a lifecycle rule may move a file here; rules never move one back."""
     immediate: bool
     """Whether a file can be read within milliseconds; where it is not, Delta readers fail until it is restored."""
+    restores: list[Restore] = Field(default_factory=list)
+    """Ways of having files back where they cannot be read at once; `get_per_1000` and `retrieval_per_gb` price the
+    first."""
     single_zone: bool = False
     """Whether one data centre holds it all; never proposed, because not everything of a lake can be made again."""
     first_byte: str
     """How long the first byte takes, in words."""
     note: str = ""
     """What a reader of the numbers should know."""
+
+    @property
+    def hours(self) -> float:
+        """Hours until a file can be read: those of the first way to restore; 0 where it can be read at once."""
+        return 0.0 if self.immediate else self.restores[0].hours
+
+    @model_validator(mode="after")
+    def _restorable(self) -> "StorageClass":
+        if self.immediate == bool(self.restores):
+            raise ValueError("found restores that do not fit, needed some where a class is slow, and none elsewhere")
+        return self
 
 
 class PriceBook(Document):
@@ -84,3 +115,17 @@ class PriceBook(Document):
             if days != sorted(set(days)):
                 raise ValueError("found falls that are not in order of their days, needed ascending ones")
         return self
+
+    def named(self, name: str) -> StorageClass:
+        """The class of this name.
+
+        Raises:
+            ValueError: if the book has none.
+        """
+        for kind in self.classes:
+            if kind.name == name:
+                return kind
+        raise ValueError(
+            f"found no storage class {name!r} in the price book of {self.date}, needed one of: "
+            + ", ".join(kind.name for kind in self.classes)
+        )

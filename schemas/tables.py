@@ -36,7 +36,16 @@ RECEIVED = Table(
         Column("sha256", _STRING, "SHA-256 of the file as received", Phi.DIRECT),
         Column("content", _STRING, "What it is: dicom, directory, nifti, sidecar, label, report, table or other"),
         Column("outcome", _STRING, "kept, duplicate or quarantined at this station"),
-        Column("duplicate_of", _STRING, "Path of the kept file with the same bytes", Phi.DIRECT, nullable=True),
+        Column("duplicate_of", _STRING, "Path of the kept file with the same data set", Phi.DIRECT, nullable=True),
+        Column("duplicate_in", _STRING, "Delivery that keeps it; null: this one", nullable=True),
+        Column(
+            "version",
+            _STRING,
+            "SHA-256 of the data set in its transfer syntax, without the header that each writer of a file makes anew; "
+            "of the file where it is no DICOM",
+            Phi.DIRECT,
+            nullable=True,
+        ),
         _optional(SUBJECT),
         _optional(STUDY),
         _optional(SERIES_ID),
@@ -48,6 +57,7 @@ RECEIVED = Table(
         Column("sop_class", _STRING, "SOP Class UID (0008,0016)", nullable=True),
         Column("transfer_syntax", _STRING, "Transfer Syntax UID (0002,0010)", nullable=True),
         LICENCE,
+        Column("moment", _STRING, "When the delivery was received; orders deliveries as text", nullable=True),
     ),
     key=("delivery", "path"),
 )
@@ -116,10 +126,43 @@ INSTANCES = Table(
         Column("study_date", _STRING, "Study Date (0008,0020) as the policy lets it leave", Phi.QUASI, nullable=True),
         LICENCE,
         POLICY,
+        Column(
+            "identity",
+            _STRING,
+            "Keyed digest of the SOP Instance UID: the same for every version, whoever sends it",
+            Phi.PSEUDONYM,
+            nullable=True,
+        ),
+        Column("version", _STRING, "Keyed digest of the data set as received", Phi.PSEUDONYM, nullable=True),
+        Column("moment", _STRING, "When the delivery was received; the newest version counts", nullable=True),
         Column("dicom_bytes", _INT, "Size of `dicom`", unit="B"),
         Column("dicom", _BINARY, "The de-identified Part 10 file"),
     ),
     key=("delivery", "instance"),
+)
+
+COPIES = Table(
+    "copies",
+    Zone.CURATED,
+    "Instances that a delivery brought though another one keeps them already: when, and under which licence",
+    (
+        DELIVERY,
+        SUBJECT,
+        SERIES_ID,
+        INSTANCE,
+        Column(
+            "identity",
+            _STRING,
+            "Keyed digest of the SOP Instance UID: the same for every version, whoever sends it",
+            Phi.PSEUDONYM,
+            nullable=True,
+        ),
+        Column("version", _STRING, "Keyed digest of the data set as received", Phi.PSEUDONYM, nullable=True),
+        Column("moment", _STRING, "When the delivery was received; the newest version counts", nullable=True),
+        Column("kept_in", _STRING, "Delivery that keeps it; subject, series and instance are named as there"),
+        LICENCE,
+    ),
+    key=("delivery", "instance", "version"),
 )
 
 DECISIONS = Table(
@@ -257,6 +300,10 @@ VOLUMES = Table(
         Column("part", _STRING, "magnitude, phase, real, imaginary, or unknown"),
         Column("instances", _INT, "Instances it was made from; 0 if it did not come as DICOM"),
         Column("sources", _STRINGS, "Pseudonymous SOP Instance UIDs of these instances", Phi.PSEUDONYM),
+        Column("source_deliveries", _STRINGS, "Delivery that keeps each of them", nullable=True),
+        Column("source_policies", _STRINGS, "Policy that treated each of them", nullable=True),
+        Column("licences", _STRINGS, "Every licence that one of them came under", nullable=True),
+        Column("basis", _STRING, "Digest of the versions of all instances of its series then", nullable=True),
         Column("shape", _INTS, "Voxels along x, y, z and, where 4D, the fourth axis"),
         Column("affine", _FLOATS, "Voxel index to RAS+ millimetres, 4x4 row-major"),
         Column("spacing", _FLOATS, "Voxel size along x, y, z", unit="mm"),
@@ -452,11 +499,33 @@ ACCESS = Table(
     partition_by=(),
 )
 
+TIER_MOVES = Table(
+    "tier_moves",
+    Zone.AUDIT,
+    "Files that were moved between storage tiers, by which policy and why",
+    (
+        Column("batch", _STRING, "Moves that were carried out together"),
+        Column("time", _STRING, "When the batch was done, UTC, RFC 3339"),
+        Column("principal", _STRING, "Who"),
+        Column("table", _STRING, "The file's table, <zone>/<table>"),
+        Column("path", _STRING, "The file, relative to its table"),
+        Column("source", _STRING, "Storage class that it was in"),
+        Column("target", _STRING, "Storage class that it is in since"),
+        Column("bytes", _INT, "Its size", unit="B"),
+        Column("sha256", _STRING, "SHA-256 of the copy, read back before its place changed"),
+        Column("policy", _STRING, "Digest of the tiering policy"),
+        Column("why", _STRING, "The rule, or the reason, that gave the tier"),
+    ),
+    key=("batch", "path"),
+    partition_by=(),
+)
+
 TABLES = (
     RECEIVED,
     IDENTIFIERS,
     QUARANTINE,
     INSTANCES,
+    COPIES,
     DECISIONS,
     CERTIFICATES,
     SERIES,
@@ -468,5 +537,6 @@ TABLES = (
     LICENCES,
     EXPOSURES,
     ACCESS,
+    TIER_MOVES,
 )
 """All tables, in the order of the data's way."""

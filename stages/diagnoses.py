@@ -7,23 +7,23 @@ holds its whole row back; no value is quoted anywhere.
 
 import csv
 import hashlib
+import io
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from deid.policy import load_policy
 from lake.written import Written
 from lake.zones import Lake
 from lineage.events import EventType
-from schemas.delivery import MANIFEST_NAME, Delivery
 from schemas.diagnosis import Coding, DiagnosisColumn, DiagnosisTable, Value
 from schemas.document import canonical_json
 from schemas.reasons import Reason
 from schemas.tables import DIAGNOSES, QUARANTINE
 from stages.diagnosis_keys import About, Keys
+from stages.landed import manifest_of
 from stages.packed import received
 from stages.station import Outcome, Report, commit, held, recorded, silent
 
@@ -68,7 +68,7 @@ def map_diagnoses(lake: Lake, delivery: str, report: Report = silent) -> Outcome
     Raises:
         TableMissing: if the delivery was not received yet.
     """
-    manifest = Delivery.read(lake.landing / delivery / MANIFEST_NAME)
+    manifest = manifest_of(lake, delivery)
     written = Written()
     said: list[_Said] = []
     files = received(lake, delivery, "table")
@@ -78,7 +78,8 @@ def map_diagnoses(lake: Lake, delivery: str, report: Report = silent) -> Outcome
         for file in files:
             table = manifest.table_of(file["path"])
             assert table is not None, "a file is a table because one covers it"
-            said += _read(lake.landing / delivery / file["path"], file, table, keys, policy.age_cap, written)
+            data = lake.landed(delivery).read_bytes(file["path"])
+            said += _read(data, file, table, keys, policy.age_cap, written)
         rows, repeated = _agreed(said, written)
         written.hand(DIAGNOSES, [row | {"diagnosis": _id(delivery, row), "policy": policy.digest} for row in rows])
     else:
@@ -91,10 +92,10 @@ def map_diagnoses(lake: Lake, delivery: str, report: Report = silent) -> Outcome
     return recorded(lake, EventType.MATERIALIZED, "diagnoses", delivery, outcome, reasons=dict(reasons))
 
 
-def _read(path: Path, file: Row, table: DiagnosisTable, keys: Keys, age_cap: int, written: Written) -> Iterator[_Said]:
+def _read(data: bytes, file: Row, table: DiagnosisTable, keys: Keys, age_cap: int, written: Written) -> Iterator[_Said]:
     """What the lines of a table say; what cannot be taken over is handed over for quarantine."""
     try:
-        lines = list(_lines(path, table))
+        lines = list(_lines(data, table))
     except _Held as error:
         written.hand(QUARANTINE, [held("diagnoses", error.reason, file["path"], file["sha256"])])
         return
@@ -113,7 +114,7 @@ def _read(path: Path, file: Row, table: DiagnosisTable, keys: Keys, age_cap: int
         yield from (_Said(file, line, row | {"provenance": canonical_json(shared)}) for row in rows)
 
 
-def _lines(path: Path, table: DiagnosisTable) -> Iterator[tuple[int, dict[str, str]]]:
+def _lines(data: bytes, table: DiagnosisTable) -> Iterator[tuple[int, dict[str, str]]]:
     """Number and declared cells of each line.
 
     Raises:
@@ -121,7 +122,7 @@ def _lines(path: Path, table: DiagnosisTable) -> Iterator[tuple[int, dict[str, s
     """
     wanted = [table.key, *(column.column for column in table.columns)]
     try:
-        with path.open(newline="", encoding="utf-8-sig") as opened:
+        with io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="") as opened:
             reader = csv.DictReader(opened, delimiter=table.delimiter, strict=True)
             names = list(reader.fieldnames or ())
             if any(names.count(name) != 1 for name in wanted):

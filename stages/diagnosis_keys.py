@@ -5,10 +5,11 @@ Belongs here: from original keys, which never leave the restricted zone, to pseu
 
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache, partial
 from typing import Any
 
 from deid.vault import VaultError
+from lake.keys import Holders
 from lake.zones import Lake
 from schemas.delivery import Delivery
 from schemas.diagnosis import Key
@@ -18,6 +19,7 @@ from stages.identity import open_vault
 _COLUMN = {Key.STUDY: "study_uid", Key.SERIES: "series_uid", Key.ACCESSION: "accession", Key.PATH: "path"}
 _NEEDED = ("delivery", "content", "outcome", "subject", "study", "series", *_COLUMN.values())
 _IMAGES = ("dicom", "nifti")
+_CACHED = 64
 
 Row = dict[str, Any]
 
@@ -51,6 +53,9 @@ class Keys:
         self._lake, self._delivery, self._manifest = lake, delivery, manifest
         self._vault = open_vault(lake)
         self._own = _Known(_images(lake, delivery))
+        self._holders: dict[str, Holders] = {}
+        self._received = lru_cache(_CACHED)(partial(_images, lake))
+        self._volumes = lru_cache(_CACHED)(self._read_volumes)
 
     def named(self, names: Key, key: str) -> About | None:
         """What a key names; None where nothing in the lake has it, or more than one thing does."""
@@ -59,7 +64,7 @@ class Keys:
         known = self._own.by(names, key)
         if known is None and names in (Key.STUDY, Key.SERIES):
             # UIDs mean the same everywhere; accession numbers and paths do not
-            known = self._all.by(names, key)
+            known = self._elsewhere(_COLUMN[names], key).by(names, key)
         if known is None:
             return None
         if names in (Key.STUDY, Key.ACCESSION):
@@ -71,23 +76,27 @@ class Keys:
             subject = self._vault.known(self._manifest.licensor, patient)
         except VaultError:
             return None
-        there = subject and (subject.code in self._own.subjects or subject.code in self._all.subjects)
+        there = subject and (
+            subject.code in self._own.subjects or subject.code in self._elsewhere("subject", subject.code).subjects
+        )
         return About(subject.code) if subject and there else None
 
-    @cached_property
-    def _all(self) -> "_Known":
-        return _Known(_images(self._lake, None))
-
-    @cached_property
-    def _volumes(self) -> dict[tuple[str, str], list[str]]:
-        found: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for row in self._lake.table(VOLUMES).rows(["delivery", "series", "volume"]):
-            found[row["delivery"], row["series"]].append(row["volume"])
-        return found
+    def _elsewhere(self, column: str, value: str) -> "_Known":
+        """Images of the deliveries that have this value somewhere in a column."""
+        if column not in self._holders:
+            self._holders[column] = Holders.open(self._lake.table(RECEIVED), column)
+        deliveries = {file.partition["delivery"] for file in self._holders[column].of(value)}
+        return _Known([row for delivery in sorted(deliveries) for row in self._received(delivery)])
 
     def _volume(self, known: Row) -> str | None:
-        volumes = self._volumes.get((known["delivery"], known["series"]), [])
+        volumes = self._volumes(known["delivery"]).get(known["series"], [])
         return volumes[0] if len(volumes) == 1 else None
+
+    def _read_volumes(self, delivery: str) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for row in self._lake.table(VOLUMES).rows(["series", "volume"], {"delivery": delivery}):
+            found[row["series"]].append(row["volume"])
+        return found
 
 
 class _Known:
@@ -109,7 +118,7 @@ class _Known:
         return rows[0] if len({(row["subject"], row["study"]) for row in rows}) == 1 else None
 
 
-def _images(lake: Lake, delivery: str | None) -> list[Row]:
-    rows = lake.table(RECEIVED).read(list(_NEEDED), {"delivery": delivery} if delivery else None).to_pylist()
+def _images(lake: Lake, delivery: str) -> list[Row]:
+    rows = lake.table(RECEIVED).read(list(_NEEDED), {"delivery": delivery}).to_pylist()
     kept = [row for row in rows if row["outcome"] == "kept" and row["content"] in _IMAGES and row["subject"]]
     return sorted(kept, key=lambda row: (row["delivery"], row["path"]))

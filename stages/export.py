@@ -163,7 +163,8 @@ def _check_target(lake: Lake, to: Path) -> None:
     if to.exists() or to.is_symlink():
         raise ExportError(f"found {to.name} there already, needed a new folder; name another one with --to")
     homes = [*(str(zone) for zone in Zone), "landing", "licences"]
-    if any(to.resolve().is_relative_to(lake.settings.folder(home).resolve()) for home in homes):
+    folders = [place for home in homes if isinstance(place := lake.settings.place(home), Path)]
+    if any(to.resolve().is_relative_to(folder.resolve()) for folder in folders):
         raise ExportError(
             "found a target inside a zone of the lake, needed a folder outside; name another one with --to"
         )

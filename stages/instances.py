@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,18 +18,20 @@ from deid.policy import load_policy
 from deid.refusals import Refused
 from deid.series import treat
 from deid.vault import Subject
+from lake.storage import Location
 from lake.written import Written
 from lake.zones import Lake
 from lineage import terms
 from lineage.events import EventType
-from schemas.delivery import MANIFEST_NAME, Delivery
 from schemas.policy import Policy
 from schemas.tables import DECISIONS, IDENTIFIERS, INSTANCES, QUARANTINE, RECEIVED
 from stages.canaries import Flight
 from stages.decided import Tally
-from stages.identity import open_vault
+from stages.identity import subjects_of
+from stages.landed import manifest_of
 from stages.permission import permitted
 from stages.station import Outcome, Report, commit, held, recorded, silent, unit_bytes, work_off
+from stages.versions import Digests
 
 _UNIT = pa.schema(
     [
@@ -41,9 +42,15 @@ _UNIT = pa.schema(
         pa.field("study", pa.string()),
         pa.field("series", pa.string()),
         pa.field("instance", pa.string()),
+        pa.field("identity", pa.string()),
+        pa.field("version", pa.string()),
+        pa.field("moment", pa.string()),
     ]
 )
 """One row a file; all files of a series are in one unit. The secret travels in memory only."""
+
+
+_KEYS = ("subject", "study", "series", "instance", "identity", "version", "moment")
 
 
 def deidentify(lake: Lake, delivery: str, report: Report = silent) -> list[Outcome]:
@@ -53,7 +60,7 @@ def deidentify(lake: Lake, delivery: str, report: Report = silent) -> list[Outco
         Refusal: if the delivery's licence is no longer in force.
         TableMissing: if the delivery has not been received yet.
     """
-    manifest = Delivery.read(lake.landing / delivery / MANIFEST_NAME)
+    manifest = manifest_of(lake, delivery)
     licence = terms.known(lake, manifest.licence)
     permitted(lake, licence, manifest, terms.Action.DEIDENTIFY)
     policy = load_policy(lake.settings.policy)
@@ -87,12 +94,16 @@ def deidentify(lake: Lake, delivery: str, report: Report = silent) -> list[Outco
 def _units(lake: Lake, delivery: str) -> Iterator[pa.RecordBatch]:
     """Kept DICOM files, whole series together, subjects and series in a fixed order, up to a size a unit."""
     columns = ["path", "sha256", "bytes", "content", "outcome", "subject", "study", "series", "instance"]
+    columns += ["sop_uid", "version", "moment"]
+    digests = Digests.of(lake)
     rows = lake.table(RECEIVED).read(columns, {"delivery": delivery}).to_pylist()
     rows = [row for row in rows if row["content"] == "dicom" and row["outcome"] == "kept"]
-    secrets = {subject.code: subject.secret for subject in open_vault(lake).subjects()}
+    subjects = subjects_of(lake, delivery, manifest_of(lake, delivery).licensor)
     series: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: (row["subject"], row["series"], row["path"])):
-        series.setdefault((row["subject"], row["series"]), []).append(row | {"secret": secrets[row["subject"]]})
+        row |= {"secret": subjects[row["subject"]].secret, "identity": digests.identity(row["sop_uid"])}
+        row["version"] = digests.version(row["version"])
+        series.setdefault((row["subject"], row["series"]), []).append(row)
     target = unit_bytes(lake, sum(row["bytes"] for row in rows))
     unit: list[dict[str, Any]] = []
     for files in series.values():
@@ -120,7 +131,7 @@ def clean_unit(
     tally = Tally()
     digest = policy.digest  # a millisecond each time
     for (code, _), group in groupby(unit.to_pylist(), key=lambda file: (file["subject"], file["series"])):
-        for file, cleaned in _clean_series(list(group), lake.landing / delivery, deidentifier, known[code]):
+        for file, cleaned in _clean_series(list(group), lake.landed(delivery), deidentifier, known[code]):
             if isinstance(cleaned, Refused):
                 row = held("instances", cleaned.reason, file["path"], file["sha256"], file["instance"])
                 written.hand(QUARANTINE, [row])
@@ -136,13 +147,13 @@ def clean_unit(
 
 
 def _clean_series(
-    files: list[dict[str, Any]], folder: Path, deidentifier: Deidentifier, known: Identifiers
+    files: list[dict[str, Any]], place: Location, deidentifier: Deidentifier, known: Identifiers
 ) -> list[tuple[dict[str, Any], Cleaned | Refused]]:
     """Headers file by file, then the pixels of all that passed together."""
     outcomes: list[Cleaned | Refused] = []
     for file in files:
         try:
-            data = (folder / file["path"]).read_bytes()
+            data = place.read_bytes(file["path"])
             outcomes.append(deidentifier.clean(data, Subject(file["subject"], file["secret"]), known))
         except Refused as refused:
             outcomes.append(refused)
@@ -162,6 +173,6 @@ def identifiers(lake: Lake, delivery: str, subjects: set[str]) -> dict[str, Iden
 
 
 def _instance(file: dict[str, Any], cleaned: Cleaned, licence: str, policy: str) -> dict[str, Any]:
-    keys = {name: file[name] for name in ("subject", "study", "series", "instance")}
+    keys = {name: file[name] for name in _KEYS}
     own = {"licence": licence, "policy": policy, "dicom_bytes": len(cleaned.data), "dicom": cleaned.data}
     return {**cleaned.header, **keys, **own}

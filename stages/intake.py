@@ -3,20 +3,27 @@
 Belongs here: what `larmor ingest` does. Reading the files is `stages.received`.
 """
 
+import contextlib
 import csv
 import datetime as dt
 import os
 import shutil
 import tarfile
+import tempfile
 import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lake.aws import SCHEME
+from lake.storage import Location
 from lake.zones import Lake
 from lineage import terms
 from schemas.delivery import MANIFEST_NAME, Delivery, Kind
 from schemas.licence import Licence
 from schemas.naming import checked_name
 from stages import beside
+from stages.arrival import Arrival, IntakeError, drafted
+from stages.landed import files
 from stages.permission import permitted
 
 _EXPANSION_LIMIT = 200
@@ -25,18 +32,15 @@ _EXPANSION_LIMIT = 200
 _NIFTI = (".nii", ".nii.gz")
 
 
-class IntakeError(ValueError):
-    """The input cannot become a delivery; the message says what was found and what is needed."""
+def ingest(lake: Lake, source: Path | str, name: str, licence: Licence, **facts: object) -> Delivery:
+    """Make a folder, an archive or a prefix of S3 a delivery in landing, with a manifest where it brings none.
 
-
-def ingest(lake: Lake, source: Path, name: str, licence: Licence, **facts: object) -> Delivery:
-    """Make a folder or an archive a delivery in landing, with a manifest where it brings none.
-
-    Files are linked where the file system allows it, and copied elsewhere; the source is never changed.
+    Files are linked where the file system allows it, and copied elsewhere; the source is never changed. From or to S3
+    a call that was stopped goes on where it was.
 
     Args:
         lake: the lake.
-        source: a folder, or a zip or tar archive.
+        source: a folder, a zip or tar archive, or `s3://bucket/prefix`.
         name: name of the delivery.
         licence: licence that covers it.
         facts: further fields of the manifest.
@@ -48,6 +52,9 @@ def ingest(lake: Lake, source: Path, name: str, licence: Licence, **facts: objec
         IntakeError: if there is nothing to ingest, the name is taken by other content, or an archive is malicious.
         Refusal: if the licence does not allow it.
     """
+    if str(source).startswith(SCHEME) or not lake.landed().local:
+        return _carried(lake, str(source), name, licence, facts)
+    source = Path(source)
     folder = lake.landing / checked_name(name)
     if not source.exists():
         raise IntakeError("found no such file or folder, needed a folder or a zip or tar archive of a delivery")
@@ -70,10 +77,42 @@ def ingest(lake: Lake, source: Path, name: str, licence: Licence, **facts: objec
     return manifest
 
 
-def files(folder: Path) -> list[str]:
-    """Paths of a delivery's files relative to its folder, sorted; the manifest is not one of them."""
-    found = (p for p in folder.rglob("*") if p.is_symlink() or p.is_file())
-    return sorted(p.relative_to(folder).as_posix() for p in found if p != folder / MANIFEST_NAME)
+def _carried(lake: Lake, source: str, name: str, licence: Licence, facts: dict[str, object]) -> Delivery:
+    """Copy a delivery from S3, or to it, file by file."""
+    arrival = Arrival.open(lake, name, ".carrying")
+    with _unpacked(source) as origin:
+        found = {file.name: file.bytes for file in origin.files()}
+        paths = sorted(found.keys() - {MANIFEST_NAME})
+        if not paths:
+            raise IntakeError("found an empty folder or prefix, needed one with DICOM or NIfTI files")
+        if not arrival.landing.local and _kind(paths) is Kind.NIFTI:
+            raise IntakeError("found NIfTI and landing on S3, needed landing in a folder for it; set LARMOR_LANDING")
+        manifest = drafted(name, licence, facts)
+        permitted(lake, licence, manifest, terms.Action.INTAKE)
+        for path in paths:
+            if not arrival.holds(path, found[path]):
+                arrival.copy(path, origin)
+        if MANIFEST_NAME in found:
+            manifest = _restated(Delivery.of(origin.read_bytes(MANIFEST_NAME), MANIFEST_NAME), name, licence, facts)
+            return arrival.finish(manifest, count=False)
+        if arrival.landing.local:
+            return arrival.finish(_manifest(arrival.place.path, name, licence, facts))
+        return arrival.finish(manifest)
+
+
+@contextlib.contextmanager
+def _unpacked(source: str) -> Iterator[Location]:
+    """A source as a location; an archive is unpacked for as long as this lasts."""
+    if source.startswith(SCHEME):
+        yield Location(source)
+    elif not Path(source).exists():
+        raise IntakeError("found no such file or folder, needed a folder or a zip or tar archive of a delivery")
+    elif Path(source).is_dir():
+        yield Location(Path(source))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            _bring(Path(source), Path(folder))
+            yield Location(Path(folder))
 
 
 def _bring(source: Path, target: Path) -> None:
@@ -123,17 +162,17 @@ def _link(source: str, target: str) -> str:
 def _manifest(folder: Path, name: str, licence: Licence, facts: dict[str, object]) -> Delivery:
     stated = {key: value for key, value in facts.items() if value is not None}
     if (folder / MANIFEST_NAME).is_file():
-        delivered = Delivery.read(folder / MANIFEST_NAME)
-        return Delivery.parse(delivered.model_dump() | {"name": name, "licence": licence.id} | stated, MANIFEST_NAME)
+        return _restated(Delivery.read(folder / MANIFEST_NAME), name, licence, facts)
     paths = files(folder)
-    plain = all(path.endswith((*_NIFTI, *beside.SIDECARS, ".csv")) for path in paths)
-    kind = Kind.NIFTI if plain or beside.DESCRIPTION in paths else Kind.DICOM
+    kind = _kind(paths)
+    now = dt.datetime.now(dt.UTC)
     defaults = {
         "name": name,
         "licensor": licence.licensor,
         "licence": licence.id,
         "purpose": licence.purposes[0],
-        "received": dt.datetime.now(dt.UTC).date(),
+        "received": now.date(),
+        "arrived": now,
         "kind": kind,
         "expected_files": len(paths),
     }
@@ -144,6 +183,18 @@ def _manifest(folder: Path, name: str, licence: Licence, facts: dict[str, object
     elif kind is Kind.NIFTI and (told := beside.label_scheme(folder, paths)):
         defaults |= {"label_task": told[0], "label_scheme": told[1]}
     return Delivery.parse(defaults | stated, MANIFEST_NAME)
+
+
+def _restated(stated: Delivery, name: str, licence: Licence, facts: dict[str, object]) -> Delivery:
+    """The manifest that a delivery brings, under the name and licence it is taken in by."""
+    own = {"name": name, "licence": licence.id, "arrived": dt.datetime.now(dt.UTC)}
+    given = {key: value for key, value in facts.items() if value is not None}
+    return Delivery.parse(stated.model_dump() | own | given, MANIFEST_NAME)
+
+
+def _kind(paths: Sequence[str]) -> Kind:
+    plain = all(path.endswith((*_NIFTI, *beside.SIDECARS, ".csv")) for path in paths)
+    return Kind.NIFTI if plain or beside.DESCRIPTION in paths else Kind.DICOM
 
 
 def _paired(paths: list[str]) -> list[tuple[str, str]]:

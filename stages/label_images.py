@@ -7,15 +7,14 @@ Belongs here: finding candidates, in this delivery first and in the others of th
 from collections.abc import Iterator
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pydicom
 
 from imaging.drawings import Drawing, Grid
+from lake.keys import Holders
 from lake.zones import Lake
 from schemas.tables import INSTANCES, VOLUMES
 
@@ -72,10 +71,9 @@ class Images:
                     yield row, "frame of reference and grid"
 
     def _read_elsewhere(self, subject: str) -> list[Row]:
-        table = self._lake.table(VOLUMES)
-        known = table.read(["delivery", "subject"])
+        files = Holders.open(self._lake.table(VOLUMES), "subject").of(subject)
         # the lists of instances are large: only deliveries that hold something of the subject are read
-        there = set(known.filter(pc.equal(known["subject"], subject))["delivery"].to_pylist()) - {self.delivery}
+        there = {file.partition["delivery"] for file in files} - {self.delivery}
         return [row for d in sorted(there) for row in _volumes(self._lake, d) if row["subject"] == subject]
 
     def _frame_of(self, row: Row) -> str:
@@ -87,7 +85,7 @@ class Images:
         if place is None:
             return ""
         file, group = place
-        with pq.ParquetFile(file) as parquet:
+        with self._lake.table(INSTANCES).source.parquet(file) as parquet:
             rows = parquet.read_row_group(group, columns=["instance", "dicom"])
         data = rows.filter(pc.equal(rows["instance"], instance))["dicom"][0].as_py()
         dataset = pydicom.dcmread(BytesIO(data), stop_before_pixels=True, specific_tags=["FrameOfReferenceUID"])
@@ -105,12 +103,12 @@ def _volumes(lake: Lake, delivery: str) -> list[Row]:
     return [row | {"delivery": delivery} for row in sorted(rows, key=lambda row: str(row["volume"]))]
 
 
-def _places(lake: Lake, delivery: str) -> dict[str, tuple[Path, int]]:
+def _places(lake: Lake, delivery: str) -> dict[str, tuple[str, int]]:
     """Part file and row group of each instance of a delivery."""
-    found = {}
-    for file in lake.table(INSTANCES).files({"delivery": delivery}):
-        with pq.ParquetFile(file) as parquet:
+    found, table = {}, lake.table(INSTANCES)
+    for file in table.names({"delivery": delivery}):
+        with table.source.parquet(file) as parquet:
             for group in range(parquet.metadata.num_row_groups):
                 names = parquet.read_row_group(group, columns=["instance"])["instance"].to_pylist()
-                found.update(dict.fromkeys(names, (Path(file), group)))
+                found.update(dict.fromkeys(names, (file, group)))
     return found

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from imaging import labels as grids
@@ -30,6 +29,7 @@ from schemas.document import canonical_json
 from schemas.reasons import Reason
 from schemas.tables import INSTANCES, LABELS, QUARANTINE, VOLUMES
 from stages.label_images import Images, grid_of
+from stages.landed import manifest_of
 from stages.packed import received
 from stages.station import Outcome, Report, commit, held, located, recorded, silent, unit_bytes, work_off
 
@@ -73,10 +73,11 @@ def _units(lake: Lake, delivery: str) -> Iterator[pa.RecordBatch]:
         )
         for row in received(lake, delivery, "label")
     ]
-    for file in lake.table(INSTANCES).files({"delivery": delivery}):
-        rows = pq.read_table(file, columns=["sop_class", "dicom_bytes"]).to_pylist()
+    table = lake.table(INSTANCES)
+    for file in table.names({"delivery": delivery}):
+        rows = table.source.parquet(file).read(columns=["sop_class", "dicom_bytes"]).to_pylist()
         if size := sum(row["dicom_bytes"] for row in rows if row["sop_class"] in OBJECTS):
-            items.append(("dicom", {"file": str(file)}, size))
+            items.append(("dicom", {"file": file}, size))
     target = unit_bytes(lake, sum(size for _, _, size in items))
     unit: list[dict[str, str]] = []
     filled = 0
@@ -92,19 +93,19 @@ def _units(lake: Lake, delivery: str) -> Iterator[pa.RecordBatch]:
 
 def map_unit(unit: pa.RecordBatch, lake: Lake, delivery: str) -> pa.RecordBatch:
     """Map the labels of a unit and write them as one part file."""
-    manifest = Delivery.read(lake.landing / delivery / MANIFEST_NAME)
+    manifest = manifest_of(lake, delivery)
     images, written = Images(lake, delivery), Written()
     rows: list[Row] = []
     for item in unit.to_pylist():
         row = json.loads(item["row"])
         if item["kind"] == "nifti":
             try:
-                data = (lake.landing / delivery / row["path"]).read_bytes()
+                data = lake.landed(delivery).read_bytes(row["path"])
                 rows.append(_of_nifti(data, row, manifest, images))
             except ImagingError as error:
                 written.hand(QUARANTINE, [held("labels", _reason(error), row["path"], row["sha256"])])
             continue
-        for found in _objects(row["file"]):
+        for found in _objects(lake, row["file"]):
             try:
                 rows.extend(_of_object(found, manifest, images))
             except ImagingError as error:
@@ -120,10 +121,10 @@ def _reason(error: ImagingError) -> Reason:
     return error.reason if error.reason in known else Reason.LABEL_MISFIT
 
 
-def _objects(file: str) -> Iterator[Row]:
+def _objects(lake: Lake, file: str) -> Iterator[Row]:
     """Objects of a part file that become labels; only row groups that hold one are read."""
     columns = [*_KEYS[:3], "instance", "sop_class", "licence", "dicom"]
-    with pq.ParquetFile(file) as parquet:
+    with lake.table(INSTANCES).source.parquet(file) as parquet:
         for group in range(parquet.metadata.num_row_groups):
             classes = parquet.read_row_group(group, columns=["sop_class"])["sop_class"].to_pylist()
             wanted = [place for place, sop_class in enumerate(classes) if sop_class in OBJECTS]

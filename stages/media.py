@@ -9,8 +9,8 @@ import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import pyarrow.parquet as pq
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.fileset import FileSet
@@ -22,6 +22,7 @@ from schemas.tables import INSTANCES
 from stages.station import Report
 
 _COLUMNS = ["instance", "policy"]
+_WANTED = ["sources", "source_deliveries", "source_policies", "policy"]
 _RECORDED = {"StudyDate": "19000101", "StudyTime": "000000", "StudyID": "0", "SeriesNumber": 0, "InstanceNumber": 0}
 """What directory records must say of study, series and image (PS3.3 F.5, type 1), where nothing is known."""
 
@@ -90,14 +91,31 @@ def _wanted(release: Release, members: Sequence[Member]) -> Mapping[str, Mapping
     """By delivery, the policy that each source file was treated by."""
     volumes = release.volumes()
     wanted: dict[str, dict[str, str]] = defaultdict(dict)
-    rows = volumes.rows([member.volume for member in members], ["sources", "policy"])
+    rows = volumes.rows([member.volume for member in members], _WANTED)
     for member, row in zip(members, rows, strict=True):
         if not row["sources"]:
             raise MediaError(
                 f"release {release.name}: found a volume that did not come as DICOM, needed DICOM; export as NIfTI"
             )
-        wanted[member.delivery].update(dict.fromkeys(row["sources"], row["policy"]))
+        for delivery, policies in sources_of(member.delivery, row).items():
+            wanted[delivery].update(policies)
     return wanted
+
+
+def sources_of(delivery: str, row: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """By delivery, the instances that a volume was made of, each with the policy that it was treated by.
+
+    Args:
+        delivery: the volume's own, for rows that were written before others were noted.
+        row: sources, source_deliveries, source_policies and policy of the volume.
+    """
+    number = len(row["sources"])
+    keepers = row["source_deliveries"] or [delivery] * number
+    policies = row["source_policies"] or [row["policy"]] * number
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for instance, keeper, policy in zip(row["sources"], keepers, policies, strict=True):
+        found[keeper][instance] = policy
+    return found
 
 
 def instances(lake: Lake, delivery: str, policies: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
@@ -108,8 +126,9 @@ def instances(lake: Lake, delivery: str, policies: Mapping[str, str]) -> Iterato
         delivery: whose files.
         policies: instances that are wanted, each with the policy that it must have been treated by.
     """
-    for file in lake.table(INSTANCES).files({"delivery": delivery}):
-        with pq.ParquetFile(file) as parquet:
+    table = lake.table(INSTANCES)
+    for file in table.names({"delivery": delivery}):
+        with table.source.parquet(file) as parquet:
             for group in range(parquet.metadata.num_row_groups):
                 keys = parquet.read_row_group(group, columns=_COLUMNS).to_pylist()
                 if any(policies.get(row["instance"]) == row["policy"] for row in keys):

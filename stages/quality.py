@@ -4,6 +4,7 @@ Belongs here: comparing series. What a measure of a volume means is `imaging.qua
 manufacturer, model and field strength alone, sites by licence; no station, serial number or person is looked at.
 """
 
+import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,11 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lake.keys import Holders
+from lake.log import File
 from lake.zones import Lake
 from schemas.tables import SERIES, VOLUMES
 
 LEAST_SERIES = 8
 """Series below which a group says nothing of what is usual in it."""
+
+DELIVERIES = 50
+"""Deliveries of each model and of each maker with which a delivery is compared: some hundred series of each contrast in
+a lake of any size, at a cost that does not grow with it."""
 
 DEVIATIONS = 3.5
 """Robust standard deviations from the median, on the worse side, from which a measure stands out.
@@ -86,21 +93,36 @@ Values = NDArray[np.float64]
 def with_quality(lake: Lake, delivery: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Rows of a delivery's series with the quality of their volumes and their flags.
 
-    Flags compare with what the lake holds now; those of series that are there already stay as they are until their
-    delivery is described again.
+    Flags compare with what the lake holds now, up to `DELIVERIES` of each model and maker; those of series that are
+    there already stay as they are until their delivery is described again.
     """
     columns = ["series", "fwhm", "empty_slices", *(m.name for m in MEASURES if m.name not in ("fwhm", *_COUNTS))]
     own: dict[str, list[Row]] = defaultdict(list)
     for volume in lake.table(VOLUMES).rows([*columns, "bad_slices"], {"delivery": delivery}):
         own[volume["series"]].append(volume)
     judged = [{**row, **worst(own[row["series"]])} for row in rows]
-    names = [*_GROUP, "delivery", *(m.name for m in MEASURES)]
-    others = [row for row in lake.table(SERIES).rows(names) if row["delivery"] != delivery]
-    unusual = outliers(judged, others)
+    unusual = outliers(judged, _others(lake, delivery, judged))
     return [
         {**row, "quality_flags": [*faults(row), *found] if own[row["series"]] else None}
         for row, found in zip(judged, unusual, strict=True)
     ]
+
+
+def _others(lake: Lake, delivery: str, rows: Sequence[Row]) -> list[Row]:
+    """Series of other deliveries that those of this one may be compared with: of so many of each model and maker.
+
+    The choice is by a hash of the delivery's name, so that it neither prefers old nor new ones, and is the same again.
+    """
+    table = lake.table(SERIES)
+    near: dict[str, File] = {}
+    for column in ("model", "manufacturer"):
+        known = Holders.open(table, column)
+        for value in {row[column] for row in rows}:
+            there = [file for file in known.of(value) if file.partition["delivery"] != delivery]
+            there.sort(key=lambda file: hashlib.sha256(file.partition["delivery"].encode()).digest())
+            near |= {file.path: file for file in there[:DELIVERIES]}
+    names = [*_GROUP, *(m.name for m in MEASURES)]
+    return [row for path in sorted(near) for row in table.source.parquet(path).read(names).to_pylist()]
 
 
 def worst(volumes: Sequence[Row]) -> dict[str, Any]:

@@ -5,16 +5,18 @@ Belongs here: what becomes of a file on arrival, and who it belongs to. What a f
 
 import csv
 import hashlib
+import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 
 from deid.vault import Subject, Vault
+from lake.storage import Location
 from lake.written import Written
 from lake.zones import Lake
 from lineage import terms
@@ -22,16 +24,31 @@ from lineage.events import EventType
 from schemas.delivery import MANIFEST_NAME, Delivery, Kind
 from schemas.document import DocumentError
 from schemas.reasons import Reason
-from schemas.tables import IDENTIFIERS, QUARANTINE, RECEIVED
+from schemas.tables import COPIES, IDENTIFIERS, QUARANTINE, RECEIVED
 from stages import beside
 from stages.identity import open_vault
-from stages.intake import files
+from stages.landed import delivered, manifest_of
 from stages.permission import permitted
 from stages.sniff import Sniffed, sniff
 from stages.station import Outcome, Report, commit, held, recorded, silent, work_off
+from stages.versions import (
+    Digests,
+    Earlier,
+    Keeper,
+    Row,
+    astray,
+    keepers,
+    leaning,
+    neighbours,
+    tell_known,
+    version_of,
+)
 
 _FILES_A_UNIT = 256
 """Files a worker reads before it reports: large enough that a process start pays, small enough for progress."""
+
+_ROUNDS = 3
+"""Times that files are judged anew because another delivery, run at the same moment, no longer keeps some of them."""
 
 _UNIT = pa.schema([pa.field("path", pa.string()), pa.field("content", pa.string())])
 
@@ -65,13 +82,14 @@ def receive(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
         DocumentError: if the manifest, or a list it names, is missing or wrong.
         Refusal: if no licence in force covers the delivery.
     """
-    folder = lake.landing / delivery
-    manifest = Delivery.read(folder / MANIFEST_NAME)
+    place, manifest = lake.landed(delivery), manifest_of(lake, delivery)
+    if manifest.kind is Kind.NIFTI and not place.local:
+        raise DocumentError(f"delivery {delivery}: found NIfTI in a landing on S3, needed one in a folder for it")
     licence = terms.find(lake.licences, manifest.licence)
     terms.learn(lake, licence)
     permitted(lake, licence, manifest, terms.Action.INTAKE)
-    paths = files(folder)
-    listed = _listed(folder, manifest, paths)
+    paths = delivered(lake, delivery)
+    listed = _listed(place, manifest, paths)
     if not paths:
         raise DocumentError(f"delivery {delivery}: found no files, needed some beside {MANIFEST_NAME}")
     if any(not any(map(table.covers, paths)) for table in manifest.tables):
@@ -82,20 +100,25 @@ def receive(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
         pa.RecordBatch.from_pylist([{"path": p, "content": listed.content(p)} for p in chunk], _UNIT)
         for chunk in (paths[i : i + _FILES_A_UNIT] for i in range(0, len(paths), _FILES_A_UNIT))
     ]
-    found = work_off(lake, partial(_register, folder=folder, checksums=listed.checksums), units, report)
-    written = _judged(lake, manifest, found, listed)
-    versions = commit(lake, "received", delivery, written, [IDENTIFIERS, RECEIVED])
-    outcome = _outcome(written, versions, manifest, len(paths))
+    found = work_off(lake, partial(_register, place=place, checksums=listed.checksums), units, report)
+    earlier = Earlier.of(lake, delivery)
+    for _ in range(_ROUNDS):
+        written, near = _judged(lake, delivery, manifest, found, listed, earlier)
+        versions = commit(lake, "received", delivery, written, [IDENTIFIERS, COPIES, RECEIVED])
+        # another run may have taken away meanwhile what this one left to it
+        if not near or not astray(lake, delivery):
+            break
+    outcome = _outcome(written, versions, manifest, len(paths), leaning(lake, delivery, near))
     facts = {"licence": licence.id, "licence_sha256": licence.digest, "received": len(paths)}
     return recorded(lake, EventType.RECEIVED, "received", delivery, outcome, **facts)
 
 
-def _register(unit: pa.RecordBatch, folder: Path, checksums: dict[str, str]) -> pa.RecordBatch:
+def _register(unit: pa.RecordBatch, place: Location, checksums: dict[str, str]) -> pa.RecordBatch:
     """Hash and sniff the files of a unit; rows are completed by the driver, who sees all files."""
     written = Written()
     rows, identifiers = [], set()
     for path, content in zip(unit["path"].to_pylist(), unit["content"].to_pylist(), strict=True):
-        row, sniffed = _file(folder, path, content, checksums)
+        row, sniffed = _file(place, path, content, checksums)
         rows.append(row)
         # the patient stands in for the subject until the driver has asked the vault
         identifiers |= {(sniffed.patient, kind, value) for kind, value in sniffed.identifiers}
@@ -104,13 +127,12 @@ def _register(unit: pa.RecordBatch, folder: Path, checksums: dict[str, str]) -> 
     return written.batch()
 
 
-def _file(folder: Path, path: str, content: str, checksums: dict[str, str]) -> tuple[dict[str, Any], Sniffed]:
-    file = folder / path
-    if file.is_symlink():
+def _file(place: Location, path: str, content: str, checksums: dict[str, str]) -> tuple[dict[str, Any], Sniffed]:
+    if place.local and (place.path / path).is_symlink():
         data, sniffed = b"", Sniffed("other", Reason.UNEXPECTED_FILE)
     else:
-        data = file.read_bytes()
-        sniffed = Sniffed(content) if content else sniff(data, file.name)
+        data = place.read_bytes(path)
+        sniffed = Sniffed(content) if content else sniff(data, PurePosixPath(path).name)
     digest = hashlib.sha256(data).hexdigest()
     if checksums.get(path, digest) != digest:
         sniffed = Sniffed(sniffed.content, Reason.CHECKSUM_MISMATCH)
@@ -121,6 +143,8 @@ def _file(folder: Path, path: str, content: str, checksums: dict[str, str]) -> t
         "content": sniffed.content,
         "outcome": str(sniffed.reason) if sniffed.reason else "kept",
         "duplicate_of": None,
+        "duplicate_in": None,
+        "version": version_of(data, digest, sniffed.transfer_syntax),
         "subject": sniffed.patient or None,
         "study": None,
         "series": None,
@@ -132,20 +156,31 @@ def _file(folder: Path, path: str, content: str, checksums: dict[str, str]) -> t
         "sop_class": sniffed.sop_class,
         "transfer_syntax": sniffed.transfer_syntax,
         "licence": "",
+        "moment": "",
     }
     return row, sniffed
 
 
-def _judged(lake: Lake, manifest: Delivery, found: Written, listed: Listed) -> Written:
-    """Complete rows: duplicates told apart, subjects from the vault, pseudonyms."""
+def _judged(
+    lake: Lake, delivery: str, manifest: Delivery, found: Written, listed: Listed, earlier: Earlier
+) -> tuple[Written, list[str]]:
+    """Complete rows: duplicates told apart, here and among deliveries, subjects from the vault, pseudonyms.
+
+    Returns:
+        The rows, and other deliveries with files of the same studies.
+    """
     rows: list[dict[str, Any]] = sorted(found.rows(RECEIVED), key=lambda row: str(row["path"]))
     _tell_duplicates(rows)
+    studies = {str(row["study_uid"]) for row in rows if row["study_uid"] and row["content"] == "dicom"}
+    near = neighbours(lake, delivery, studies | earlier.studies)
+    known = keepers(lake, near)
+    tell_known(rows, known, earlier.kept, manifest.moment)
     vault = open_vault(lake)
     subjects = _Subjects(vault, manifest, rows, listed)
     written = Written()
     for row in rows:
         subject = subjects.of(row)
-        row |= {"licence": manifest.licence, "subject": subject.code if subject else None}
+        row |= {"licence": manifest.licence, "subject": subject.code if subject else None, "moment": manifest.moment}
         if subject:
             # a NIfTI image is its own study and series: its path stands in for the UIDs it does not have
             study, series = (row["study_uid"] or row["path"]), (row["series_uid"] or row["path"])
@@ -156,9 +191,27 @@ def _judged(lake: Lake, manifest: Delivery, found: Written, listed: Listed) -> W
             written.hand(QUARANTINE, [held("received", reason, row["path"], row["sha256"], row["instance"])])
             row["outcome"] = "quarantined"
     written.hand(RECEIVED, rows)
+    written.hand(COPIES, _copies(rows, known, Digests.of(lake)))
     seen = {(subjects.named(str(r["subject"])).code, r["kind"], r["value"]) for r in found.rows(IDENTIFIERS)}
     written.hand(IDENTIFIERS, [{"subject": s, "kind": k, "value": v} for s, k, v in sorted(seen)])
-    return written
+    return written, near
+
+
+def _copies(rows: Iterable[Row], known: Mapping[str, Sequence[Keeper]], digests: Digests) -> list[Row]:
+    """What another delivery keeps of these files, each once, named as it is there."""
+    found = {}
+    for row in rows:
+        if row["duplicate_in"] and row["sop_uid"]:
+            keeper = next(k for k in known[row["version"]] if k.delivery == row["duplicate_in"])
+            named = {name: keeper.row[name] for name in ("subject", "series", "instance")}
+            found[row["version"]] = named | {
+                "identity": digests.identity(row["sop_uid"]),
+                "version": digests.version(row["version"]),
+                "moment": row["moment"],
+                "kept_in": keeper.delivery,
+                "licence": row["licence"],
+            }
+    return list(found.values())
 
 
 class _Subjects:
@@ -194,34 +247,31 @@ class _Subjects:
 
 
 def _tell_duplicates(rows: list[dict[str, Any]]) -> None:
-    """Mark exact duplicates (same bytes) and conflicting ones (same SOP Instance UID, other bytes)."""
+    """Mark duplicates (same data set) and conflicting ones (same SOP Instance UID, another data set)."""
     first: dict[str, str] = {}
     digests: dict[str, set[str]] = {}
     for row in rows:
         if row["outcome"] == "kept" and row["content"] in ("dicom", "nifti"):
-            if row["sha256"] in first:
-                row |= {"outcome": "duplicate", "duplicate_of": first[row["sha256"]]}
-            first.setdefault(row["sha256"], row["path"])
+            if row["version"] in first:
+                row |= {"outcome": "duplicate", "duplicate_of": first[row["version"]]}
+            first.setdefault(row["version"], row["path"])
             if row["sop_uid"]:
-                digests.setdefault(row["sop_uid"], set()).add(row["sha256"])
+                digests.setdefault(row["sop_uid"], set()).add(row["version"])
     for row in rows:
         if row["outcome"] == "kept" and len(digests.get(row["sop_uid"], ())) > 1:
             row["outcome"] = str(Reason.CONFLICTING_DUPLICATE)
 
 
-def _listed(folder: Path, manifest: Delivery, paths: Sequence[str]) -> Listed:
-    named = [name for name in (manifest.reports, manifest.labels, manifest.checksums) if name]
-    for name in named:
-        if not (folder / name).resolve().is_relative_to(folder.resolve()) or not (folder / name).is_file():
-            raise DocumentError(
-                f"{MANIFEST_NAME} names a list that is not in the delivery; deliver it, or drop the field"
-            )
-    checksums = (folder / manifest.checksums).read_text(encoding="utf-8").splitlines() if manifest.checksums else []
+def _listed(place: Location, manifest: Delivery, paths: Sequence[str]) -> Listed:
+    named = [name for name in (manifest.reports, manifest.labels, manifest.checksums, manifest.missing) if name]
+    if set(named) - set(paths) or (place.local and any(_outside(place.path, name) for name in named)):
+        raise DocumentError(f"{MANIFEST_NAME} names a list that is not in the delivery; deliver it, or drop the field")
+    checksums = _text(place, manifest.checksums).splitlines() if manifest.checksums else []
     pairs = (line.split(maxsplit=1) for line in checksums if line.strip())
-    reports = _csv(folder, manifest.reports, ("study",))
+    reports = _csv(place, manifest.reports, ("study",))
     return Listed(
         {path: keys["study"] for path, keys in reports.items()},
-        _csv(folder, manifest.labels, ("series", "study", "patient")) or _named_labels(folder, manifest, paths),
+        _csv(place, manifest.labels, ("series", "study", "patient")) or _named_labels(place, manifest, paths),
         {path.lstrip("*").removeprefix("./"): digest.lower() for digest, path in pairs},
         frozenset(named),
         manifest,
@@ -229,26 +279,37 @@ def _listed(folder: Path, manifest: Delivery, paths: Sequence[str]) -> Listed:
     )
 
 
-def _named_labels(folder: Path, manifest: Delivery, paths: Sequence[str]) -> dict[str, dict[str, str]]:
+def _outside(folder: Path, name: str) -> bool:
+    """Whether a link leads a name out of its delivery."""
+    return not (folder / name).resolve().is_relative_to(folder.resolve()) or not (folder / name).is_file()
+
+
+def _named_labels(place: Location, manifest: Delivery, paths: Sequence[str]) -> dict[str, dict[str, str]]:
     """Label maps that tell by their names what they were drawn on, where their values have a meaning."""
-    return beside.label_maps(folder, paths) if manifest.kind is Kind.NIFTI and manifest.label_scheme else {}
+    wanted = manifest.kind is Kind.NIFTI and manifest.label_scheme
+    return beside.label_maps(place.path, paths) if wanted else {}
 
 
-def _csv(folder: Path, name: str | None, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
+def _text(place: Location, name: str) -> str:
+    return place.read_bytes(name).decode("utf-8-sig")
+
+
+def _csv(place: Location, name: str | None, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
     """Of each path of a list, what its row says in those of the columns that there are; one of them at least."""
     if not name:
         return {}
-    with (folder / name).open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        there = [column for column in columns if column in (reader.fieldnames or ())]
-        if "path" not in (reader.fieldnames or ()) or not there:
-            raise DocumentError(
-                f"a list that {MANIFEST_NAME} names has no column path, or none of {', '.join(columns)}; add them"
-            )
-        return {row["path"]: {column: row[column] or "" for column in there} for row in reader}
+    reader = csv.DictReader(io.StringIO(_text(place, name), newline=""))
+    there = [column for column in columns if column in (reader.fieldnames or ())]
+    if "path" not in (reader.fieldnames or ()) or not there:
+        raise DocumentError(
+            f"a list that {MANIFEST_NAME} names has no column path, or none of {', '.join(columns)}; add them"
+        )
+    return {row["path"]: {column: row[column] or "" for column in there} for row in reader}
 
 
-def _outcome(written: Written, versions: dict[str, int], manifest: Delivery, total: int) -> Outcome:
+def _outcome(
+    written: Written, versions: dict[str, int], manifest: Delivery, total: int, again: Sequence[str]
+) -> Outcome:
     counts = Counter(str(row["outcome"]) for row in written.rows(RECEIVED))
     contents = Counter(str(row["content"]) for row in written.rows(RECEIVED) if row["outcome"] == "kept")
     return Outcome(
@@ -261,6 +322,8 @@ def _outcome(written: Written, versions: dict[str, int], manifest: Delivery, tot
             "files": total,
             "expected_files": manifest.expected_files if manifest.expected_files is not None else "not stated",
             "subjects": len({row["subject"] for row in written.rows(RECEIVED) if row["subject"]}),
+            "kept_by_other_deliveries": sum(bool(row["duplicate_in"]) for row in written.rows(RECEIVED)),
+            **({"deliveries_to_run_again": ", ".join(again)} if again else {}),
             **{f"kept_{content}": number for content, number in sorted(contents.items())},
         },
     )

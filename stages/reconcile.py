@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from deid.objects import becomes_volume
 from lake.zones import Lake
-from schemas.delivery import MANIFEST_NAME, Delivery
 from schemas.tables import INSTANCES, LABELS, QUARANTINE, RECEIVED, VOLUMES
 from stages.labels import OBJECTS
+from stages.landed import manifest_of
+from stages.standing import standing
+from stages.versions import neighbours
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Sheet:
 
 def completeness(lake: Lake, delivery: str) -> tuple[int, int | None]:
     """Files found, and files that the licensor says there are (None: not stated)."""
-    manifest = Delivery.read(lake.landing / delivery / MANIFEST_NAME)
+    manifest = manifest_of(lake, delivery)
     return len(_received(lake, delivery)), manifest.expected_files
 
 
@@ -53,10 +55,21 @@ def volume_balance(lake: Lake, delivery: str) -> Sheet:
     delivered = {"delivery": delivery}
     nifti = sum(row["outcome"] == "kept" and row["content"] == "nifti" for row in _received(lake, delivery))
     instances = sum(becomes_volume(row["sop_class"]) for row in lake.table(INSTANCES).rows(["sop_class"], delivered))
-    made = lake.table(VOLUMES).read(["sources"], {"delivery": delivery})["sources"].to_pylist()
-    # an instance with many frames may be in several volumes; a volume without instances came as one NIfTI image
-    kept = len({name for names in made for name in names}) + sum(not names for names in made)
-    return Sheet(instances + nifti, kept, 0, _held(lake, delivery, ("volumes",)))
+    made = lake.table(VOLUMES).rows(["sources", "source_deliveries"], delivered)
+    # an instance with many frames may be in several volumes, and a volume may hold instances of other deliveries
+    own = set()
+    for row in made:
+        keepers = row["source_deliveries"] or [delivery] * len(row["sources"])
+        own |= {name for name, keeper in zip(row["sources"], keepers, strict=True) if keeper == delivery}
+    kept = len(own) + sum(not row["sources"] for row in made)
+    return Sheet(instances + nifti, kept, _superseded(lake, delivery), _held(lake, delivery, ("volumes",)))
+
+
+def _superseded(lake: Lake, delivery: str) -> int:
+    """Images of a delivery that another one brought a newer version of."""
+    near = neighbours(lake, delivery)
+    rows = standing(lake, [delivery, *near]).rows if near else []
+    return sum(row["delivery"] == delivery and not row["counts"] for row in rows)
 
 
 def label_balance(lake: Lake, delivery: str) -> Sheet:

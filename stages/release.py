@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lake.releases import CARD, MANIFEST, MEMBERS, SPLITS, Release, keep_places
@@ -24,6 +25,8 @@ from schemas.release import ReleaseManifest, ReleaseRisk, ReleaseSpec, SmallCell
 from schemas.tables import DIAGNOSES, LABELS, SERIES, VOLUMES
 from stages.datacard import card
 from stages.risk import assessed, banded, exposed, residual
+from stages.standing import counting_volumes
+from stages.standing import licences as licences_of
 from stages.station import Report, silent
 
 SPECS = "releases"
@@ -68,10 +71,10 @@ def freeze(lake: Lake, spec: ReleaseSpec, report: Report = silent) -> Release:
         versions[LABELS.path] = lake.table(LABELS).version()
     if lake.table(DIAGNOSES).exists():
         versions[DIAGNOSES.path] = lake.table(DIAGNOSES).version()
-    rows = cohort(lake, spec, versions)
+    rows = cohort(lake, spec, versions, report)
     rows, risk = _guarded(lake, spec, rows)
     report(f"{len(rows)} volumes of {len({r['subject'] for r in rows})} subjects in the cohort")
-    licences = _licences(lake, spec, {str(row["licence"]) for row in rows})
+    licences = _licences(lake, spec, {name for row in rows for name in row["licences"]})
     split = split_subjects({str(row["subject"]) for row in rows}, spec.splits, spec.seed)
     members = [{name: row.get(name) for name in _MEMBERS.names} | {"split": split[row["subject"]]} for row in rows]
     raw = _parquet(members)
@@ -110,8 +113,10 @@ def _guarded(lake: Lake, spec: ReleaseSpec, rows: list[dict[str, Any]]) -> tuple
     return rows, assessed(known, spec.k)
 
 
-def cohort(lake: Lake, spec: ReleaseSpec, versions: dict[str, int]) -> list[dict[str, Any]]:
+def cohort(lake: Lake, spec: ReleaseSpec, versions: dict[str, int], report: Report = silent) -> list[dict[str, Any]]:
     """Rows of the cohort, ordered by volume: columns of volumes and series, and the label where one is asked for.
+
+    `licences` of a row are all that its series came under, in whatever delivery.
 
     Raises:
         CohortError: if nothing fits, or the predicate is no SQL over these columns.
@@ -121,7 +126,13 @@ def cohort(lake: Lake, spec: ReleaseSpec, versions: dict[str, int]) -> list[dict
     # columns that both tables have are the volume's own
     extra = [c.name for c in SERIES.columns if c.name not in own]
     series = lake.table(SERIES).read(["delivery", "series", *extra], version=versions[SERIES.path])
-    rows = [r for r in _chosen(volumes, series, spec) if not spec.deliveries or r["delivery"] in spec.deliveries]
+    # of a series that came in several deliveries only the volumes of its newest versions count
+    counted, behind = counting_volumes(lake, volumes)
+    if behind:
+        report(f"{behind} series have newer instances than any volume; run their deliveries for them")
+    rows = [r for r in _chosen(counted, series, spec) if not spec.deliveries or r["delivery"] in spec.deliveries]
+    known = licences_of(lake, rows)
+    rows = [row | {"licences": sorted(known[row["subject"], row["series"]])} for row in rows]
     if not rows:
         raise CohortError(
             f"release {spec.name}: found no volume that fits the cohort among {volumes.num_rows}, needed at least one; "
@@ -132,8 +143,16 @@ def cohort(lake: Lake, spec: ReleaseSpec, versions: dict[str, int]) -> list[dict
         # where a volume has several maps of one task, the choice does not depend on the order of files
         labels = sorted((row for row in labels if row["task"] == spec.label_task), key=lambda row: str(row["label"]))
         named = {row["volume"]: row["label"] for row in labels}
-        rows = [row | {"label": named.get(row["volume"])} for row in rows]
+        # a label stays with its voxels, whichever delivery's volume shows them now
+        drawn = volumes.filter(pc.is_in(volumes["volume"], pa.array(named, pa.string()))).to_pylist()
+        same = {_voxels(row): named[row["volume"]] for row in sorted(drawn, key=lambda row: str(row["volume"]))}
+        rows = [row | {"label": named.get(row["volume"]) or same.get(_voxels(row))} for row in rows]
     return rows
+
+
+def _voxels(volume: dict[str, Any]) -> tuple[object, ...]:
+    """What two volumes of a series have in common that show the same voxels at the same place."""
+    return volume["subject"], volume["series"], volume["pixel_digest"], *volume["affine"]
 
 
 def _chosen(volumes: pa.Table, series: pa.Table, spec: ReleaseSpec) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ def _delivered(lake: Lake, delivery: str, written: Written) -> list[dict[str, An
     rows = []
     for row in files:
         try:
-            text = (lake.landing / delivery / row["path"]).read_text(encoding="utf-8")
+            text = lake.landed(delivery).read_bytes(row["path"]).decode("utf-8")
         except UnicodeDecodeError:
             text = ""
         if not text.strip() or not row["subject"]:

@@ -13,7 +13,6 @@ from functools import partial
 from itertools import groupby
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from deid.identifiers import Identifiers
 from deid.policy import load_policy
@@ -92,8 +91,8 @@ def scan(lake: Lake, delivery: str, read: Shown = shown) -> Residue:
         delivery: which delivery.
         read: reads the text in the pixels of suspicious series; a function that processes can share.
     """
-    files = lake.table(INSTANCES).files({"delivery": delivery})
-    units = [pa.RecordBatch.from_pylist([{"file": str(file)}], _UNIT) for file in files]
+    files = lake.table(INSTANCES).names({"delivery": delivery})
+    units = [pa.RecordBatch.from_pylist([{"file": file}], _UNIT) for file in files]
     work = partial(_scan_unit, lake=lake, delivery=delivery, suspects=suspicious(lake, delivery), read=read)
     findings: Counter[str] = Counter()
     examples: list[str] = []
@@ -160,7 +159,7 @@ def kept(lake: Lake, delivery: str) -> Residue | None:
 
 def _files(lake: Lake, delivery: str) -> str:
     """Digest of the names of the part files; each run writes files of new names and never changes one."""
-    names = sorted(file.name for file in lake.table(INSTANCES).files({"delivery": delivery}))
+    names = sorted(file.rpartition("/")[2] for file in lake.table(INSTANCES).names({"delivery": delivery}))
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
@@ -171,7 +170,7 @@ def _scan_unit(
     rows: list[dict[str, object]] = []
     for file in unit["file"].to_pylist():
         # files of a series stand together in a part file
-        for series, group in groupby(_instances(file), key=lambda found: found[0]):
+        for series, group in groupby(_instances(lake, file), key=lambda found: found[0]):
             kept: list[bytes] = []
             for _, instance, data in group:
                 rows.append({"kind": "", "where": "", "instance": instance, "count": len(data)})
@@ -187,9 +186,9 @@ def _scan_unit(
     return pa.RecordBatch.from_pylist(rows, _FINDINGS)
 
 
-def _instances(file: str) -> Iterator[tuple[str, str, bytes]]:
+def _instances(lake: Lake, file: str) -> Iterator[tuple[str, str, bytes]]:
     columns = ["series", "instance", "dicom"]
-    with pq.ParquetFile(file) as parquet:
+    with lake.table(INSTANCES).source.parquet(file) as parquet:
         for group in range(parquet.metadata.num_row_groups):
             rows = parquet.read_row_group(group, columns=columns)
             yield from zip(*(rows[name].to_pylist() for name in columns), strict=True)

@@ -15,7 +15,7 @@ from imaging.rules import RuleBook, load_rules
 from lake.written import Written
 from lake.zones import Lake
 from lineage.events import EventType
-from schemas.tables import INSTANCES, SERIES
+from schemas.tables import SERIES
 from stages.nifti import nifti_units, series_row
 from stages.packed import Series, dicom_units, series_of
 from stages.quality import with_quality
@@ -43,7 +43,7 @@ def describe(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
         **{f"contrast_{name}": n for name, n in sorted(Counter(str(r["contrast"]) for r in rows).items())},
         "missing_slices": sum(int(str(row["missing_slices"])) for row in rows),
         "flagged": sum(bool(row["quality_flags"]) for row in rows),
-        "series_also_in_other_deliveries": len(_shared(lake, delivery, {str(row["series"]) for row in rows})),
+        "series_joined_with_other_deliveries": sum(unit["kind"][0].as_py() == "joined" for unit in units),
     }
     outcome = Outcome(SERIES.path, versions[SERIES.path], len(rows), details=details)
     return recorded(lake, EventType.MATERIALIZED, "series", delivery, outcome, digests=rules.digests)
@@ -57,7 +57,7 @@ def describe_unit(unit: pa.RecordBatch, lake: Lake, delivery: str) -> pa.RecordB
         if row["kind"] == "nifti":
             written.hand(SERIES, series_row(lake, delivery, row))
         else:
-            written.hand(SERIES, [_row(series, rules) for series in series_of(row["file"]) if series.headers])
+            written.hand(SERIES, [_row(series, rules) for series in series_of(lake, row, delivery) if series.headers])
     return written.batch()
 
 
@@ -93,9 +93,3 @@ def _row(series: Series, rules: RuleBook) -> dict[str, Any]:
         "spacing": spacing,
         "missing_slices": sum(len(volume.missing) for volume in volumes),
     }
-
-
-def _shared(lake: Lake, delivery: str, series: set[str]) -> set[str]:
-    """Series of this delivery that another one has instances of too."""
-    rows = lake.table(INSTANCES).rows(["delivery", "series"])
-    return {str(row["series"]) for row in rows if row["delivery"] != delivery and row["series"] in series}

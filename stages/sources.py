@@ -26,6 +26,7 @@ from schemas.reasons import Reason
 from schemas.tables import VOLUMES
 from stages import media
 from stages.images import image_of
+from stages.standing import licences
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,12 @@ def of_lake(lake: Lake, volume: str, purpose: str) -> Source:
     volumes = Volumes(lake, VOLUMES)
     row = volumes.row(volume)
     today = dt.datetime.now(dt.UTC).date()
-    licence = terms.known(lake, row["licence"])
-    terms.permit(lake, licence, None, purpose=purpose, action=terms.Action.EXPORT, day=today)
+    for name in sorted(licences(lake, [row])[row["subject"], row["series"]]):
+        terms.permit(lake, terms.known(lake, name), None, purpose=purpose, action=terms.Action.EXPORT, day=today)
     if not row["sources"]:
         return Source(image_of(volumes, row), None, ())
-    wanted = dict.fromkeys(row["sources"], row["policy"])
-    found = dict(media.instances(lake, row["delivery"], wanted))
+    wanted = media.sources_of(row["delivery"], row)
+    found = {name: data for place, named in wanted.items() for name, data in media.instances(lake, place, named)}
     return of_files([found[name] for name in row["sources"] if name in found], row)
 
 

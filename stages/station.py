@@ -28,7 +28,7 @@ a lake of millions of series must not have as many files."""
 def unit_bytes(lake: Lake, total: int) -> int:
     """Input that a unit of work aims at, so that every worker gets some of `total` bytes."""
     least, most = _UNIT_BYTES
-    return max(least, min(most, total // lake.settings.workers + 1))
+    return max(least, min(most, total // engine(lake.settings).slots + 1))
 
 
 def silent(_line: str) -> None:
@@ -60,7 +60,7 @@ def work_off(lake: Lake, work: Work, units: Sequence[pa.RecordBatch], report: Re
     """Run `work` over all units and collect what it made."""
     collected = Written()
     step = max(1, len(units) // 10)
-    for done, batch in enumerate(engine(lake.settings).map(work, units), 1):
+    for done, batch in enumerate(engine(lake.settings).map(work, units, report), 1):
         collected.add(Written.of(batch))
         if done % step == 0 or done == len(units):
             report(f"{done} of {len(units)} units")

@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from deid.elements import Dataset, parse, text_of
 from deid.objects import kind_of
+from lake.sources import Source
 from lake.zones import Lake
 from schemas.tables import INSTANCES
 
@@ -26,16 +25,17 @@ def structured_reports(lake: Lake, delivery: str) -> Iterator[tuple[dict[str, An
     Raises:
         TableMissing: if nothing was de-identified yet.
     """
-    for file in lake.table(INSTANCES).files({"delivery": delivery}):
-        for row in _reports(str(file)):
+    table = lake.table(INSTANCES)
+    for file in table.names({"delivery": delivery}):
+        for row in _reports(table.source, file):
             text = told(parse(row["dicom"]).dataset)
             if text:
                 yield {name: row[name] for name in _KEYS}, text, len(_TAG.findall(text))
 
 
-def _reports(file: str) -> Iterator[dict[str, Any]]:
+def _reports(source: Source, file: str) -> Iterator[dict[str, Any]]:
     """Rows of a part file that are reports; whole files are read only where there are some."""
-    with pq.ParquetFile(file) as parquet:
+    with source.parquet(file) as parquet:
         for group in range(parquet.metadata.num_row_groups):
             if any(map(_is_report, parquet.read_row_group(group, columns=["sop_class"])["sop_class"].to_pylist())):
                 rows = parquet.read_row_group(group, columns=[*_KEYS, "sop_class", "dicom"]).to_pylist()

@@ -11,7 +11,7 @@ import platform
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deid.residual import Finding, Scanner
+from lake.found import Found
+from lake.storage import Location
 from lake.zones import Lake
 from lineage.events import EventType
 from schemas.contract import Zone
@@ -38,6 +40,13 @@ _READ = frozenset(
 _CHUNK, _OVERLAP = 16 << 20, 512
 _WORD = re.compile(r"[^\W\d_]+")
 
+_PARTITION = re.compile(r"(delivery|model)=[^/]*")
+"""Folder of a partition, which holds part files alone; their content is searched where they are made."""
+_PART = re.compile(r"part-[0-9a-f]{32}\.parquet")
+"""Name of a part file, which says nothing of anybody."""
+_LOOKED_AT = 32
+"""Files of a log looked at together; a clock that is set back a little must not end the search."""
+
 Seen = set[tuple[str, int, int]]
 """Path, size and time of change of files that were read before."""
 
@@ -56,10 +65,14 @@ def scan_around(lake: Lake, delivery: str, home: str | None = None, seen: Seen |
     since = _landed(lake, delivery)
     found = _Found(seen if seen is not None else set())
     for top, folder in _folders(lake, Path(home) if home else lake.settings.root / "dagster").items():
-        for file in _files(folder):
+        for file in _files(folder, since):
             with contextlib.suppress(FileNotFoundError):  # others write and tidy up at the same time
-                if file.stat().st_mtime >= since:
-                    found.look(scanner, top, file.relative_to(folder), file)
+                found.look(scanner, top, file.relative_to(folder), file)
+    for top, zone in _far(lake).items():
+        for there in zone.files():
+            if there.changed.timestamp() >= since:
+                with contextlib.suppress(FileNotFoundError):
+                    found.look_far(scanner, top, there, zone)
     return found.residue(len(values))
 
 
@@ -97,7 +110,17 @@ class _Found:
     def look(self, scanner: Scanner, top: str, name: Path, file: Path) -> None:
         """Look at a file's name and, where it holds words, at its content."""
         status = file.stat()
-        mark = (str(file), status.st_size, status.st_mtime_ns)
+        self._look(scanner, top, name, (str(file), status.st_size, status.st_mtime_ns), lambda: _content(file))
+
+    def look_far(self, scanner: Scanner, top: str, file: Found, zone: Location) -> None:
+        """Look at an object of a zone on S3 as at a file."""
+        mark = (zone.address(file.name), file.bytes, int(file.changed.timestamp() * 1e9))
+        name = Path(file.name)
+        self._look(scanner, top, name, mark, lambda: _words(zone.read_bytes(file.name), name.suffix))
+
+    def _look(
+        self, scanner: Scanner, top: str, name: Path, mark: tuple[str, int, int], content: Callable[[], Iterable[bytes]]
+    ) -> None:
         if mark in self._seen:
             return
         self._seen.add(mark)
@@ -105,7 +128,7 @@ class _Found:
         # a name that tells a person is not told again
         self._note(in_name, top if in_name else f"{top}/{name.parent}")
         if _readable(name):
-            for data in _content(file):
+            for data in content():
                 self._bytes += len(data)
                 self._note(scanner.scan_storage(data, _kind(top, name)), top if in_name else f"{top}/{name.parent}")
 
@@ -127,18 +150,31 @@ def _values(lake: Lake, deliveries: Iterable[str]) -> set[tuple[str, str]]:
 
 def _landed(lake: Lake, delivery: str) -> float:
     """When the delivery landed: what was last written before cannot hold anything of it; 0 where nobody knows."""
-    parts = (lake.table(RECEIVED).location.path / f"delivery={quote(delivery, safe='')}").glob("*")
-    manifest = lake.landing / delivery / MANIFEST_NAME
-    times = [part.stat().st_mtime for part in parts]
-    # the time of change: copying a file keeps its time of modification, not this one
-    return min([*times, manifest.stat().st_ctime]) if manifest.is_file() else 0.0
+    parts = lake.table(RECEIVED).location.join(f"delivery={quote(delivery, safe='')}").files()
+    times, folder = [part.changed.timestamp() for part in parts], lake.landed(delivery)
+    if not folder.exists(MANIFEST_NAME):
+        return 0.0
+    # the time of change: copying a file keeps its time of modification, not this one; an object has only the former
+    at = (folder.path / MANIFEST_NAME).stat().st_ctime if folder.local else _put(folder)
+    return min([*times, at])
+
+
+def _put(folder: Location) -> float:
+    return folder.about(MANIFEST_NAME).changed.timestamp()
+
+
+def _far(lake: Lake) -> dict[str, Location]:
+    """Zones outside the restricted one that lie on S3."""
+    zones = {str(zone): lake.location(zone) for zone in Zone if zone is not Zone.RESTRICTED}
+    return {name: zone for name, zone in zones.items() if not zone.local}
 
 
 def _folders(lake: Lake, home: Path) -> dict[str, Path]:
-    """Everything of the lake outside the restricted zone and landing, by what to call it."""
+    """Every local folder of the lake outside the restricted zone and landing, by what to call it."""
     settings = lake.settings
-    closed = {settings.folder(name) for name in (Zone.RESTRICTED, "landing", "licences")}
-    zones = {str(zone): settings.folder(zone) for zone in Zone if zone is not Zone.RESTRICTED}
+    closed = {settings.place(name) for name in (Zone.RESTRICTED, "landing", "licences")}
+    open_zones = (zone for zone in Zone if zone is not Zone.RESTRICTED)
+    zones = {str(zone): place for zone in open_zones if isinstance(place := settings.place(zone), Path)}
     root = settings.root
     beside = [folder for folder in root.iterdir() if folder.is_dir()] if root.is_dir() else []
     others = {
@@ -149,13 +185,40 @@ def _folders(lake: Lake, home: Path) -> dict[str, Path]:
     return {**zones, **others, "dagster": home}
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for base, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(base, name)
-            if path.is_file() and not path.is_symlink():
-                yield path
+def _files(folder: Path, since: float = 0.0) -> Iterator[Path]:
+    """Files below that were written since a time; what a lake of any size has of older ones is passed over.
+
+    Args:
+        folder: where to look.
+        since: seconds of the epoch; 0: all files.
+    """
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if since and folder.name == _LOG:
+        entries = _newest(entries, since)
+    partition = _PARTITION.fullmatch(folder.name)  # its name is looked at with those of its files
+    for entry in entries:
+        with contextlib.suppress(FileNotFoundError):  # others write and tidy up at the same time
+            if entry.is_dir(follow_symlinks=False):
+                # part files are never changed, so a partition whose folder is older has none that is newer
+                if not (since and _PARTITION.fullmatch(entry.name) and entry.stat().st_mtime < since):
+                    yield from _files(Path(entry.path), since)
+                continue
+            named = partition or not (since and _PART.fullmatch(entry.name))
+            if named and entry.is_file(follow_symlinks=False) and entry.stat().st_mtime >= since:
+                yield Path(entry.path)
+
+
+def _newest(entries: list[os.DirEntry[str]], since: float) -> list[os.DirEntry[str]]:
+    """Of a table's log the files written since a time, and a few before; they are numbered in the order of writing."""
+    numbered = [entry for entry in entries if entry.name[:1].isdigit()]
+    for place in range(len(numbered), 0, -_LOOKED_AT):
+        few = numbered[max(0, place - _LOOKED_AT) : place]
+        if all(entry.stat().st_mtime < since for entry in few):
+            return [entry for entry in entries if not entry.name[:1].isdigit()] + numbered[place:]
+    return entries
 
 
 def _readable(name: Path) -> bool:
@@ -165,16 +228,24 @@ def _readable(name: Path) -> bool:
 def _content(file: Path) -> Iterator[bytes]:
     """The content in pieces that overlap, so that nothing is cut in two."""
     if file.suffix == _CHECKPOINT:
-        try:
-            yield str(pq.read_table(file).to_pylist()).encode()
-        except pa.ArrowInvalid:
-            yield file.read_bytes()
+        yield from _words(file.read_bytes(), file.suffix)
         return
     with file.open("rb") as opened:
         before = b""
         while piece := opened.read(_CHUNK):
             yield before + piece
             before = piece[-_OVERLAP:]
+
+
+def _words(data: bytes, ending: str) -> Iterator[bytes]:
+    """The content of a small file that is in memory; a checkpoint's is compressed."""
+    if ending != _CHECKPOINT:
+        yield data
+        return
+    try:
+        yield str(pq.read_table(pa.BufferReader(data)).to_pylist()).encode()
+    except pa.ArrowInvalid:
+        yield data
 
 
 def _kind(top: str, name: Path) -> str:

@@ -88,7 +88,7 @@ def normalize_unit(unit: pa.RecordBatch, lake: Lake, delivery: str, key: bytes) 
         if item["kind"] == "nifti":
             rows.extend(_of_nifti(lake, delivery, item, key, written))
             continue
-        for series in series_of(item["file"]):
+        for series in series_of(lake, item, delivery):
             rows.extend(_of_series(series, delivery, key, rules, written))
     if rows:
         rows.sort(key=lambda row: (row["subject"], row["series"], row["volume"]))
@@ -104,14 +104,17 @@ def _of_series(
     used = {index for planned in series.plan.volumes for index in planned.members}
     # a multi-frame instance of which some frames are in a volume is not held back as a whole
     left_out = [r for r in series.plan.rejected if r.index not in used]
-    rejected += [held("volumes", r.reason, instance=series.instances[r.index]) for r in left_out]
+    # what another delivery keeps is held there, where it was treated on its own
+    own = [place == delivery for place in series.deliveries]
+    rejected += [held("volumes", r.reason, instance=series.instances[r.index]) for r in left_out if own[r.index]]
     if series.plan.volumes:
         judged = classify(series.headers, rules).values
     for number, planned in enumerate(series.plan.volumes):
         try:
             volume = assemble(planned, lambda i: stored_pixels(series.files[i], series.headers[i]))
         except ImagingError as error:
-            rejected += [held("volumes", error.reason, instance=series.instances[i]) for i in planned.members]
+            members = [series.instances[i] for i in planned.members if own[i]]
+            rejected += [held("volumes", error.reason, instance=instance) for instance in members]
             continue
         name = volume_id(delivery, series.keys["series"], number)
         told = judged | {"contrast": contrast_of(series, planned, judged["contrast"], rules)}
@@ -129,8 +132,15 @@ def contrast_of(series: Series, planned: VolumePlan, judged: str, rules: RuleBoo
 
 
 def _sources(series: Series, planned: VolumePlan) -> dict[str, Any]:
-    names = [series.instances[index] for index in planned.members]
-    return {"instances": len(names), "sources": names}
+    members = planned.members
+    return {
+        "instances": len(members),
+        "sources": [series.instances[index] for index in members],
+        "source_deliveries": [series.deliveries[index] for index in members],
+        "source_policies": [series.policies[index] for index in members],
+        "licences": series.licences,
+        "basis": series.basis,
+    }
 
 
 def _of_nifti(
@@ -143,7 +153,11 @@ def _of_nifti(
         written.hand(QUARANTINE, [held("volumes", error.reason, unit["file"], nifti.digest(unit))])
         return
     judged = nifti.stated(lake, delivery, unit)
-    yield _row(volume, volume_id(delivery, keys["series"], 0), keys, judged, key) | {"instances": 0, "sources": []}
+    yield _row(volume, volume_id(delivery, keys["series"], 0), keys, judged, key) | {
+        "instances": 0,
+        "sources": [],
+        "licences": [keys["licence"]],
+    }
 
 
 def volume_id(delivery: str, series: str, number: int) -> str:

@@ -8,6 +8,10 @@ import pytest
 
 from lake.zones import Lake
 
+from .s3 import bucket, faults, store
+
+__all__ = ["bucket", "faults", "store"]
+
 PROJECT = Path(__file__).parent.parent
 REAL_DATA = PROJECT.parent / "shared" / "data"
 

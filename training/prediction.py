@@ -24,10 +24,10 @@ from lineage.access import Access, accessed
 from lineage.events import EventType
 from lineage.ledger import append
 from schemas.checkpoint import CheckpointManifest
-from schemas.contract import Zone
 from training import checkpoint
 from training.errors import TrainingError
 from training.inference import Model, model_of, predict
+from training.shelf import fetched
 from training.volume import facts_of, unusable
 
 ENDINGS = (".nii", ".nii.gz")
@@ -190,7 +190,7 @@ def keep(
 def folder_of(lake: Lake, model: str) -> Path:
     """The folder of a model, given as a folder or as a name among the lake's models."""
     given = Path(model)
-    return given if (given / checkpoint.MANIFEST).is_file() else lake.location(Zone.MODELS).path / model
+    return given if (given / checkpoint.MANIFEST).is_file() else fetched(lake, model)
 
 
 def _row(volume: Volume) -> dict[str, Any]:

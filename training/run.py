@@ -66,18 +66,27 @@ def run(job: Mapping[str, Any] | Path, report: Any) -> Result:
         DocumentError: if the job or its configuration is wrong.
         TrainingError: if it cannot be done.
         ReleaseError: if there is no such release.
+        StagingError: if a staging folder is set, and the release cannot be staged there.
     """
     from lake.releases import Release
+    from lake.staging.stage import staging
     from lake.zones import Lake
-    from schemas.contract import Zone
+    from training.shelf import desk, fetched
 
     wanted = read(job)
     opened = Lake.open(wanted.root)
     release = Release.open(opened, wanted.release)
-    out = (wanted.out or opened.settings.folder(Zone.MODELS) / wanted.name).absolute()
-    if process.rank() != 0:
-        return do(wanted, release, out, report)
-    return _recorded(opened, wanted, release, out, report)
+    out = (wanted.out or desk(opened, wanted.name)).absolute()
+    for name in (wanted.parent, *wanted.checkpoints):
+        if name and "/" not in name and out.parent == desk(opened, name).parent:
+            fetched(opened, name)
+    # of the processes of one machine the first to come copies a file, the others wait for it
+    with staging(release) as near:
+        if process.rank() != 0:
+            return do(wanted, release, out, report)
+        if near:
+            report({"event": "staged", "files": near.files, "bytes": near.bytes, "copied": near.copied})
+        return _recorded(opened, wanted, release, out, report)
 
 
 def _recorded(lake: Any, job: Job, release: Any, out: Path, report: Any) -> Result:
@@ -85,14 +94,17 @@ def _recorded(lake: Any, job: Job, release: Any, out: Path, report: Any) -> Resu
     from training import record
     from training.checkpoint import read_manifest
     from training.config import configured
+    from training.shelf import put_up
 
     if job.kind != "evaluate":
         result = do(job, release, out, report)
+        put_up(lake, out)
         record.trained(lake, release, result)
         return result
     split = configured(job.preset, "evaluate", job.config).split
     record.opening(lake, release, split)
     result = do(job, release, out, report)
+    put_up(lake, out)
     models = [read_manifest(found(name, out)) for name in job.checkpoints]
     record.evaluated(lake, release, result, models, split)
     return result

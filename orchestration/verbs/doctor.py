@@ -1,11 +1,13 @@
-"""`larmor doctor` and `larmor doctor policy`."""
+"""`larmor doctor` and `larmor doctor policy`; its other verbs are in `_keeping` and `_upkeep`."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
+from orchestration.verbs._keeping import backup, scrub
 from orchestration.verbs._shared import answer, as_json, configured, table
+from orchestration.verbs._upkeep import history, optimize, vacuum
 
 if TYPE_CHECKING:
     from deid.explain import Change, Row
@@ -28,6 +30,13 @@ def command(context: click.Context, json_: bool) -> int:
     wrong = [finding for finding in findings if not finding.ok and finding.needed]
     answer(json_, [f.__dict__ for f in findings], text, "larmor demo, or larmor ingest PATH" if not wrong else "")
     return 1 if wrong else 0
+
+
+command.add_command(backup)
+command.add_command(scrub)
+command.add_command(history)
+command.add_command(optimize)
+command.add_command(vacuum)
 
 
 @command.command("policy", epilog="Example: larmor doctor policy site-a.yaml --against safe_harbor")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, opened, table
+from orchestration.verbs._shared import answer, as_json, opened, say, table
 
 
 @click.group(
@@ -48,3 +48,34 @@ def freeze(context: click.Context, spec: Path, json_: bool) -> None:
     made = run_release(lake.settings, wanted.name, "release")[-1]
     lines = "\n".join(f"  {name}: {value}" for name, value in made.metadata.items())
     answer(json_, dict(made.metadata), f"Release {wanted.name}\n{lines}", f"larmor train {wanted.name}")
+
+
+@command.command("stage", epilog="Example: LARMOR_STAGING=/mnt/nvme/larmor larmor releases stage cohort")
+@click.argument("name")
+@as_json
+@click.pass_context
+def stage(context: click.Context, name: str, json_: bool) -> None:
+    """Copy the files of release NAME to the staging folder, or check them on the mount, for training."""
+    from dataclasses import asdict
+
+    from lake.releases import Release
+    from lake.staging.stage import stage as staged
+
+    done = staged(Release.open(opened(context), name), say)
+    where = "checked on the mount" if done.mounted else f"staged, {done.copied} bytes copied now"
+    text = f"Release {name}: {done.files} files of {done.bytes} bytes {where}."
+    answer(json_, {"release": name, **asdict(done)}, text, f"larmor train {name}")
+
+
+@command.command("unstage", epilog="Example: larmor releases unstage cohort")
+@click.argument("name")
+@as_json
+@click.pass_context
+def unstage(context: click.Context, name: str, json_: bool) -> None:
+    """Remove the staged copy of release NAME from the staging folder; the release itself stays."""
+    from lake.releases import Release
+    from lake.staging.stage import drop
+
+    release = Release.open(opened(context), name)
+    files = drop(release.lake.settings, release.sha256)
+    answer(json_, {"release": name, "files": files}, f"Release {name}: {files} staged files removed.")

@@ -14,19 +14,15 @@ def command(context: click.Context, name: str, to: str | None, json_: bool) -> N
     """Materialize the delivery or the release NAME, step by step, and sum up."""
     from lake.releases import names
     from schemas.delivery import MANIFEST_NAME
+    from stages.landed import names as landed
     from stages.release import spec_path
 
     lake = opened(context)
-    is_delivery = (lake.landing / name / MANIFEST_NAME).is_file()
+    is_delivery = lake.landed(name).exists(MANIFEST_NAME)
     if not is_delivery and not spec_path(lake, name).is_file():
-        there = (
-            sorted(p.name for p in lake.landing.iterdir() if (p / MANIFEST_NAME).is_file())
-            if lake.landing.is_dir()
-            else []
-        )
         raise ValueError(
             f"found no delivery and no release {name!r}, needed one of: "
-            f"{', '.join([*there, *names(lake)]) or 'none yet'}; make a delivery with larmor ingest"
+            f"{', '.join([*landed(lake), *names(lake)]) or 'none yet'}; make a delivery with larmor ingest"
         )
     from orchestration.headless import run_delivery, run_release
 

@@ -12,16 +12,27 @@ from orchestration.verbs._amounts import days, money, size
 from orchestration.verbs._shared import answer, as_json, opened, table
 
 if TYPE_CHECKING:
+    from lake.tiering.mover import Result
     from lake.tiers import Holding
+    from lake.zones import Lake
     from schemas.prices import PriceBook
+    from schemas.tiering import TieringPolicy
+    from stages.tiers import Plan
 
+_SHOWN = 40
+"""Lines of moves and of faults that a person is shown; --json has all."""
 
-@click.command("tiers", epilog="Example: larmor tiers --prices our-prices.yaml --reads 2")
-@click.option(
+_prices = click.option(
     "--prices",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Price book to use in place of the one that ships.",
+    help="Price book to use in place of the configured one (LARMOR_PRICES).",
 )
+_policy = click.option("--policy", "policy_", help="Policy, by name or file, in place of the configured one.")
+_queued = click.option("--for", "queued", multiple=True, metavar="RELEASE", help="A release that is to be trained on.")
+
+
+@click.group("tiers", invoke_without_command=True, epilog="Example: larmor tiers plan --policy by_use --plot tiers.png")
+@_prices
 @click.option(
     "--reads",
     type=click.FloatRange(min=0),
@@ -30,13 +41,16 @@ if TYPE_CHECKING:
 @as_json
 @click.pass_context
 def command(context: click.Context, prices: Path | None, reads: float | None, json_: bool) -> None:
-    """Show what each table holds and what a month would cost in each storage class.
+    """Show what each table holds and what a month would cost in each storage class; or plan, move and restore.
 
-    It only shows; this version moves nothing.
+    Without a verb of its own it only shows, and moves nothing.
     """
+    if context.invoked_subcommand:
+        return
     from lake.tiers import holdings, price_book
 
-    lake, book, now = opened(context), price_book(prices), dt.datetime.now(dt.UTC)
+    lake, now = opened(context), dt.datetime.now(dt.UTC)
+    book = price_book(prices or lake.settings.prices)
     found = holdings(lake, book, now, reads)
     result = {"prices": book.model_dump(mode="json"), "moved": False, "tables": [_as_dict(h) for h in found]}
     if not found:
@@ -44,6 +58,139 @@ def command(context: click.Context, prices: Path | None, reads: float | None, js
         return
     text = "\n\n".join([_tables(found, book, now), _classes(found, book), _notes(found, book, reads)])
     answer(json_, result, text, "compare the prices with your bill (--prices FILE); --json has every number")
+
+
+@command.command("plan")
+@_policy
+@_prices
+@_queued
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write the picture, .png or .svg.")
+@as_json
+@click.pass_context
+def plan_(
+    context: click.Context, policy_: str | None, prices: Path | None, queued: tuple[str, ...], plot: Path | None,
+    json_: bool,
+) -> None:  # fmt: skip
+    """Price ways of keeping the lake's files, and say which files a policy would move today, by which rule."""
+    from stages.tiers import plan, summary
+
+    lake = opened(_above(context))
+    made = plan(lake, queued, chosen=_documents(lake, policy_, prices))
+    if plot:
+        from lake.tiering.plot import plot as drawn
+
+        plot.write_bytes(drawn(made.comparison, plot.suffix.lstrip(".") or "png"))
+    moves = [{"table": table.path, **asdict(each)} for table, each in made.advice.moves]
+    result = {
+        **summary(made), "policy": made.policy.name, "policy_sha256": made.policy.digest, "possible": made.possible,
+        "replayed": made.replayed, "days": made.comparison.days, "ways": made.comparison.rows(), "moves": moves,
+    }  # fmt: skip
+    next_step = "larmor tiers move" if made.possible else "name folders of tiers in LARMOR_TIERS, or put zones on S3"
+    answer(json_, result, _planned(made), next_step if moves else "")
+
+
+@command.command("move")
+@_policy
+@_prices
+@_queued
+@as_json
+@click.pass_context
+def move_(
+    context: click.Context, policy_: str | None, prices: Path | None, queued: tuple[str, ...], json_: bool
+) -> None:
+    """Move the files that the plan of today says: copied, verified, recorded; a run that was killed is finished."""
+    from stages.tiers import carry_out, plan
+
+    lake = opened(_above(context))
+    made = plan(lake, queued, chosen=_documents(lake, policy_, prices))
+    if not made.possible:
+        raise click.ClickException(
+            "found no tiers of this lake, needed folders for them in LARMOR_TIERS, a mapping of storage classes to "
+            "folders, or zones on S3"
+        )
+    _told(carry_out(lake, made), json_, "larmor tiers plan")
+
+
+@command.command("restore")
+@click.argument("what")
+@click.option("--way", default="Standard", help="How, by the price book: Standard, Expedited or Bulk.")
+@as_json
+@click.pass_context
+def restore_(context: click.Context, what: str, way: str, json_: bool) -> None:
+    """Have the archived files of WHAT, a table or a release, back; run it again until nothing waits."""
+    from stages.tiers import restore
+
+    found = restore(opened(_above(context)), what, way)
+    waiting = any(each.waiting for each in found.values())
+    _told(found, json_, f"larmor tiers restore {what}, when the store has restored what waits" if waiting else "")
+
+
+@command.command("ready")
+@click.argument("release")
+@as_json
+@click.pass_context
+def ready_(context: click.Context, release: str, json_: bool) -> None:
+    """Say whether a RELEASE can be read at once, or which of its files must be restored."""
+    from stages.tiers import ready
+
+    found = ready(opened(_above(context)), release)
+    result = {"release": release, "ready": not found, "archived": [f"{table}/{path}" for table, path, _ in found]}
+    hours = max((hours for _, _, hours in found), default=0)
+    text = f"{len(found)} files are archived; having them back takes about {hours:g} hours" if found else "Ready."
+    answer(json_, result, text, f"larmor tiers restore {release}" if found else "")
+
+
+def _above(context: click.Context) -> click.Context:
+    assert context.parent is not None
+    return context.parent
+
+
+def _documents(lake: "Lake", policy_: str | None, prices: Path | None) -> "tuple[TieringPolicy, PriceBook]":
+    from lake.tiering.rules import policy
+    from lake.tiers import price_book
+
+    book = price_book(prices or lake.settings.prices)
+    return policy(policy_ or lake.settings.tiering, book), book
+
+
+def _planned(made: "Plan") -> str:
+    ways = [
+        {
+            "way": row["way"], "cost": money(row["total"]), "storage": money(row["storage"]),
+            "reading": money(row["requests"] + row["retrieval"]), "moves": money(row["moves"]),
+            "early": money(row["early"]), "hours waited": row["hours"], "times optimum": row["of_optimum"],
+            "of first class": row["of_first_class"],
+        }
+        for row in made.comparison.rows()
+    ]  # fmt: skip
+    what = "of recorded use" if made.replayed else "ahead, by uses that are known; the record is too short to replay"
+    head = f"{made.book.currency}, {made.comparison.groups} files over {made.comparison.days} days {what}"
+    grouped: dict[tuple[str, str, str, str], list[int]] = {}
+    for contract, each in made.advice.moves:
+        grouped.setdefault((contract.path, each.source, each.target, each.why), []).append(each.bytes)
+    moves = [
+        {"table": path, "files": len(sizes), "size": size(sum(sizes)), "from": source, "to": target, "why": why}
+        for (path, source, target, why), sizes in sorted(grouped.items())
+    ]
+    told = made.advice
+    listed = table(moves[:_SHOWN], ["table", "files", "size", "from", "to", "why"]) if moves else "none"
+    saved = (
+        f"A month costs {money(told.month_now)} now and {money(told.month_then)} after them; the moves cost "
+        f"{money(told.once)}. {told.kept} files stay. Nothing was moved."
+    )
+    first = f"{head}\n{table(ways, list(ways[0]))}"
+    return "\n\n".join([first, f"Moves of today by policy {made.policy.name}\n{listed}", saved])
+
+
+def _told(found: "dict[str, Result]", json_: bool, next_step: str) -> None:
+    rows = [
+        {"table": path, **{name: len(getattr(each, name)) for name in ("moved", "waiting", "gone", "failed")},
+         "size": size(sum(move.bytes for move in each.moved))}
+        for path, each in found.items()
+    ]  # fmt: skip
+    faults = [message for each in found.values() for message in each.failed]
+    text = table(rows, ["table", "moved", "size", "waiting", "gone", "failed"]) if rows else "Nothing was to move."
+    answer(json_, {"tables": rows, "faults": faults}, "\n".join([text, *faults[:_SHOWN]]), next_step)
 
 
 def _as_dict(holding: "Holding") -> dict[str, Any]:
@@ -105,7 +252,7 @@ def _notes(found: Sequence["Holding"], book: "PriceBook", reads: float | None) -
     )
     return "\n".join(
         [
-            "Nothing was moved: this version only shows.",
+            "Nothing was moved: this only shows; larmor tiers plan says what a policy would move.",
             f"Never moved: {logs} files of Delta logs ({size(bytes_)}), and every file of a sealed table.",
             f"Never archived: {needed} files that the newest version or a release needs.",
             f"Spare: {spare} files that only older versions need or no commit names; a clean-up would remove them.",

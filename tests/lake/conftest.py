@@ -1,18 +1,12 @@
-"""What the tests of volumes share: small label maps in a table, and a loopback S3 server."""
-
-import os
-import socket
-import subprocess
-import sys
-import time
+"""What the tests of volumes share: small label maps in a table."""
 
 import numpy as np
 import pytest
 
 from lake import payload
+from lake.zones import Lake
 from schemas.tables import LABELS
-
-STORE = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-central-1"}
+from tests import synthetic
 
 
 def label_row(name, array, **changes):
@@ -41,38 +35,11 @@ def labelled(lake, delivery, names, seed=0):
 
 
 @pytest.fixture(scope="session")
-def store():
-    """Address of an S3 server on this machine."""
-    pytest.importorskip("moto.server", reason="found no moto, needed it for a loopback S3 server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, env=os.environ | STORE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert server.poll() is None, "the server ended before it began"
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-@pytest.fixture
-def bucket(store, monkeypatch):
-    """A bucket of that server, which the usual environment variables lead to."""
-    import boto3
-
-    for name, value in (STORE | {"AWS_ENDPOINT_URL": store}).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
-    client = boto3.client("s3", endpoint_url=store, region_name=STORE["AWS_REGION"])
-    client.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": STORE["AWS_REGION"]})
-    yield client
-    for item in client.list_objects_v2(Bucket="lake").get("Contents", []):
-        client.delete_object(Bucket="lake", Key=item["Key"])
-    client.delete_bucket(Bucket="lake")
+def cohorts(tmp_path_factory):
+    """A lake of four deliveries, and releases of three choices of them; to be copied, never changed."""
+    lake = Lake.open(tmp_path_factory.mktemp("cohorts") / "lake")
+    synthetic.know(lake, synthetic.licence())
+    synthetic.fill(lake, {"a": ["S1", "S2"], "b b": ["S3", "S4"], "c": ["S5", "S6", "S7"], "d": ["S8", "S9", "SA"]})
+    for name, deliveries in (("cohort", ["a", "b b"]), ("everything", []), ("c", ["c"]), ("d", ["d"])):
+        synthetic.frozen(lake, name, deliveries=deliveries, splits=(0.4, 0.3, 0.3))
+    return lake

@@ -3,6 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
+from lake.aws import Access
+from lake.errors import NotLocal
 from lake.settings import Settings
 from lake.zones import Lake
 from schemas.contract import Zone
@@ -33,3 +35,23 @@ def test_the_default_root_does_not_move_with_the_working_directory(monkeypatch, 
 def test_what_is_not_supported_is_refused(values):
     with pytest.raises(ValidationError):
         Settings(**values)
+
+
+def test_a_zone_may_lie_on_s3_with_a_caller_and_a_key_of_its_own(monkeypatch, tmp_path):
+    (tmp_path / "larmor.yaml").write_text("audit: s3://audits/larmor/\naudit_access: {profile: audit}\n")
+    monkeypatch.setenv("LARMOR_CURATED", "s3://research")
+    monkeypatch.setenv("LARMOR_CURATED_ACCESS", '{"role": "arn:aws:iam::1:role/r", "kms_key": "alias/k"}')
+    lake = Lake.open(tmp_path)
+    assert lake.location(Zone.AUDIT, "ledger").uri == "s3://audits/larmor/ledger"
+    assert lake.location(Zone.AUDIT).access == Access(profile="audit")
+    assert lake.location(Zone.CURATED, "volumes").uri == "s3://research/volumes"
+    assert lake.location(Zone.CURATED).access == Access(role="arn:aws:iam::1:role/r", kms_key="alias/k")
+    assert lake.location(Zone.RESTRICTED).local
+    with pytest.raises(NotLocal, match="LARMOR_CURATED: found s3://research"):
+        lake.settings.folder("curated")
+
+
+@pytest.mark.parametrize("uri", ["gs://bucket/x", "s3://", "s3:///", "file:///x"])
+def test_another_kind_of_uri_is_no_zone(uri):
+    with pytest.raises(ValidationError, match="needed a local folder or s3://bucket/prefix"):
+        Settings(curated=uri)

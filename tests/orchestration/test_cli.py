@@ -108,6 +108,7 @@ def test_a_script_gets_json(capsys, monkeypatch, tmp_path):
 
 def test_an_engine_that_is_not_there_is_said_before_anything_runs(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("LARMOR_ENGINE", "spark")
+    monkeypatch.setenv("LARMOR_SPARK_MASTER", "sc://127.0.0.1:1")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "a.txt").write_text("a")
     larmor(capsys, monkeypatch, "ingest", tmp_path / "full", "--licence", LICENCE, "--name", "a")

@@ -116,7 +116,7 @@ def test_every_asset_can_be_the_last(lake):
     assert dg.AssetKey(["audit", "decisions"]) in made
 
 
-def test_a_landed_delivery_becomes_a_partition_and_a_run_once(lake):
+def test_landed_deliveries_become_partitions_and_one_run_once(lake):
     for name in ("a", "b", ".c.partial"):
         (lake.landing / name).mkdir(parents=True)
         (lake.landing / name / "delivery.yaml").touch()
@@ -125,7 +125,8 @@ def test_a_landed_delivery_becomes_a_partition_and_a_run_once(lake):
         resources = {"lake": build(str(lake.settings.root)).resources["lake"]}
         with dg.build_sensor_context(instance=opened, resources=resources, definitions=build()) as context:
             result = landing(context)
-            assert sorted(r.partition_key for r in result.run_requests) == ["a", "b"]
+            (request,) = result.run_requests
+            assert request.run_config["ops"]["work_off"]["config"] == {"deliveries": ["a", "b"]}
             opened.add_dynamic_partitions(DELIVERIES_NAME, ["a", "b"])
             assert isinstance(landing(context), dg.SkipReason)
             assert isinstance(release_specs(context), dg.SkipReason)

@@ -1,0 +1,97 @@
+"""Questions in SQL over the tables of a lake, for people: a cohort, counts, all rows of a subject.
+
+Belongs here: reading metadata of the curated and the audit zone, wherever they lie. Statistics in the Delta log and
+values of partitions decide which files are opened at all (DataFusion, as deltalake brings it). Nothing is written;
+columns of bytes (files, voxels, pictures) are not there, `lake.Volumes` reads those; the restricted zone holds PHI and
+is not asked.
+
+Example:
+    >>> from lake.zones import Lake  # doctest: +SKIP
+    >>> Lake.open().sql("SELECT licence, count(*) AS series FROM series GROUP BY licence")  # doctest: +SKIP
+"""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from deltalake import DeltaTable, QueryBuilder
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from schemas.contract import Table, Zone
+from schemas.tables import TABLES
+
+if TYPE_CHECKING:
+    from lake.zones import Lake
+
+_ASKED = tuple(table for table in TABLES if table.zone in (Zone.CURATED, Zone.AUDIT))
+"""Tables that can be asked; names are unique over both zones."""
+
+_QUESTIONS = ("select", "with", "explain")
+"""First words of statements that read."""
+
+_OF_THE_QUESTION = ("SQL error", "Schema error", "Error during planning", "This feature is not implemented")
+"""Beginnings of messages that speak of the question alone; others may quote a value that a file holds."""
+
+
+class QueryError(ValueError):
+    """A question that is none over the tables of the lake; the message says what there is."""
+
+
+def ask(lake: "Lake", question: str, versions: Mapping[str, int] | None = None) -> pa.Table:
+    """The answer to a question.
+
+    Args:
+        lake: the lake.
+        question: one SELECT over tables by their names, for example `series`; columns are those of
+            `docs/reference/tables.md`, without those of bytes.
+        versions: version of a table by its path, for example those of a release; newest where not named.
+
+    Raises:
+        QueryError: if it is no SELECT, or no SQL over these tables and columns.
+    """
+    text = _without_comments(question)
+    if text.split(maxsplit=1)[:1] and text.split(maxsplit=1)[0].lower() not in _QUESTIONS:
+        raise QueryError("found a statement that may change something, needed one SELECT: a lake is read here")
+    session = QueryBuilder()
+    words = set(re.findall(r"\w+", text.lower()))
+    for table in _ASKED:
+        if table.name in words:
+            _offer(session, lake, table, (versions or {}).get(table.path))
+    try:
+        answer = pa.RecordBatchReader.from_stream(session.execute(text)).read_all()
+    except (DeltaError, pa.ArrowException) as error:
+        raise QueryError(_told(str(error))) from None
+    return answer.cast(pa.schema([pa.field(field.name, _plain(field.type)) for field in answer.schema]))
+
+
+def _offer(session: QueryBuilder, lake: "Lake", table: Table, version: int | None) -> None:
+    """A table under its name, without its columns of bytes; none where there is no such table yet."""
+    location = lake.table(table).location
+    try:
+        delta = DeltaTable(location.uri, version=version, storage_options=location.options)
+    except TableNotFoundError:
+        return
+    there = {field.name for field in delta.schema().fields}
+    columns = [c.name for c in table.columns if c.name in there and not pa.types.is_binary(c.type)]
+    session.register(f"{table.name}__files", delta)
+    listed = ", ".join(f'"{name}"' for name in columns)
+    session.execute(f'CREATE VIEW "{table.name}" AS SELECT {listed} FROM "{table.name}__files"')  # noqa: S608  # contract's
+
+
+def _plain(type_: pa.DataType) -> pa.DataType:
+    """The type that the rest of the lake has for values of a type."""
+    if pa.types.is_list(type_):
+        return pa.list_(_plain(type_.value_type))
+    return pa.string() if type_ in (pa.string_view(), pa.large_string()) else type_
+
+
+def _without_comments(question: str) -> str:
+    return re.sub(r"/\*.*?\*/|--[^\n]*", " ", question, flags=re.DOTALL).strip().rstrip(";")
+
+
+def _told(message: str) -> str:
+    names = ", ".join(table.name for table in _ASKED)
+    if message.startswith(_OF_THE_QUESTION):
+        return f"found a question that cannot be answered ({message.splitlines()[0]}), needed SQL over {names}"
+    return f"found a question that failed while it was answered, needed SQL over {names}; look at types and casts in it"

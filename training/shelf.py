@@ -1,0 +1,74 @@
+"""Models that lie in a zone on S3: a local folder to make or read each in, and the way there and back.
+
+Belongs here: nothing else; where the zone is a local folder, models are made and read in place. Files go up with the
+manifest last and are fetched with the manifest first, so that a model on S3 is complete or absent.
+"""
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lake.zones import Lake
+from schemas.contract import Zone
+from training.checkpoint import MANIFEST, METRICS
+
+_SCRATCH = ("scratch", "models")
+"""Below the lake's root: holds models and what a killed training needs to go on, and no PHI."""
+
+
+def desk(lake: Lake, name: str) -> Path:
+    """The local folder that a model or an evaluation of this name is made in."""
+    location = lake.location(Zone.MODELS)
+    return (location.path if location.local else lake.settings.root.joinpath(*_SCRATCH)) / name
+
+
+def put_up(lake: Lake, folder: Path) -> None:
+    """Put what was made on a desk into the zone, in place of what is there; what makes it complete comes last."""
+    location = lake.location(Zone.MODELS, folder.name)
+    if location.local or folder != desk(lake, folder.name):
+        return
+    last = MANIFEST if (folder / MANIFEST).is_file() else METRICS
+    location.delete(last)
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    for stranger in set(location.walk()) - names:
+        location.delete(stranger)
+    for name in [*sorted(names - {last}), last]:
+        location.upload(name, folder / name)
+
+
+def fetched(lake: Lake, name: str) -> Path:
+    """The local folder of a model of the zone, fetched where it is not there as it is in the zone.
+
+    A model that is not in the zone gives a folder that holds none, which whoever reads it tells.
+    """
+    location, folder = lake.location(Zone.MODELS, name), desk(lake, name)
+    if location.local:
+        return folder
+    with _locked(folder.parent):
+        try:
+            manifest = location.read_bytes(MANIFEST)
+        except FileNotFoundError:
+            return folder
+        if (folder / MANIFEST).is_file() and (folder / MANIFEST).read_bytes() == manifest:
+            return folder
+        building = folder.with_name(f".{name}.building")
+        shutil.rmtree(building, ignore_errors=True)
+        for file in location.walk():
+            (building / file).parent.mkdir(parents=True, exist_ok=True)
+            location.download(file, building / file)
+        # bytes that were replaced meanwhile do not fit this manifest, and the checkpoint's digests tell
+        (building / MANIFEST).write_bytes(manifest)
+        shutil.rmtree(folder, ignore_errors=True)
+        building.rename(folder)
+    return folder
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process at a time: those of one training all ask for the same parent."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

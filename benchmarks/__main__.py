@@ -14,8 +14,9 @@ NAMES = (
     "staging",
     "lake_scale",
     "crowded",
+    "engines",
 )
-LONG = ("kills", "tiers")
+LONG = ("kills", "large_rows", "tiers")
 """Run only when they are named: they take half an hour."""
 
 

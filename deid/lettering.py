@@ -50,7 +50,9 @@ def scaled(stack: Stack) -> Scaled:
     """Frames on a scale on which 0 is the dark and 1 the bright limit of each."""
     bounds = limits(stack).astype(np.float32)
     low, extent = bounds[:, 0, None, None], (bounds[:, 1] - bounds[:, 0])[:, None, None]
-    return np.asarray(((stack - low) / extent).clip(_DARKEST, _BRIGHTEST), np.float32)
+    frames = np.subtract(stack, low, dtype=np.float32)
+    frames *= 1 / extent
+    return frames.clip(_DARKEST, _BRIGHTEST, out=frames)
 
 
 def seen(stack: Stack) -> Likely:

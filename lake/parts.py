@@ -96,6 +96,11 @@ def recorded(parts: Iterable[Part]) -> dict[str, str]:
     return {FILES: canonical_json(digests)} if digests else {}
 
 
+def ranged(schema: pa.Schema) -> list[str]:
+    """Columns whose range goes into the statistics of a file."""
+    return [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_integer(field.type)]
+
+
 def statistics(table: pa.Table) -> str:
     """Delta statistics: rows, and the range of short scalar columns, which is what data skipping needs."""
     import pyarrow.compute as pc
@@ -103,15 +108,12 @@ def statistics(table: pa.Table) -> str:
     low: dict[str, object] = {}
     high: dict[str, object] = {}
     nulls: dict[str, int] = {}
-    for field in table.schema:
-        scalar = pa.types.is_string(field.type) or pa.types.is_integer(field.type)
-        if not scalar or not table.num_rows:
-            continue
-        nulls[field.name] = table[field.name].null_count
-        bounds = pc.min_max(table[field.name]).as_py()
+    for name in ranged(table.schema) if table.num_rows else ():
+        nulls[name] = table[name].null_count
+        bounds = pc.min_max(table[name]).as_py()
         values = (bounds["min"], bounds["max"])
         if None not in values and all(not isinstance(v, str) or len(v) <= _STATISTICS_WIDTH for v in values):
-            low[field.name], high[field.name] = values
+            low[name], high[name] = values
     return json.dumps({"numRecords": table.num_rows, "minValues": low, "maxValues": high, "nullCount": nulls})
 
 

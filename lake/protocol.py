@@ -2,7 +2,7 @@
 
 Belongs here: opening a table with deltalake, and the gate at that door. The shared set is measured, on deltalake 1.6.6
 and delta-spark 4.4.0; outside of it one of the two fails, or breaks the table for the other
-(docs/decisions/0012-two-engines.md).
+(docs/decisions/0011-two-engines.md).
 """
 
 from deltalake import DeltaTable

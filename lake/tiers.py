@@ -13,7 +13,8 @@ from pathlib import Path
 import yaml
 
 from lake.files import DataFile, data_files, log_files
-from lake.releases import Release, names
+from lake.releases import names
+from lake.upkeep import pinned
 from lake.zones import Lake
 from schemas.contract import Table
 from schemas.prices import PriceBook, StorageClass
@@ -111,14 +112,14 @@ def holdings(lake: Lake, book: PriceBook, now: dt.datetime, reads: float | None 
         now: the time that ages and the month of reads count back from.
         reads: reads of each whole table a month; None: what `audit/access` recorded in the last `WINDOW_DAYS`.
     """
-    pinned = _pinned(lake)
+    needed = pinned(lake)
     accesses = lake.table(ACCESS).rows(["time", "action", "subject_of_access", "rows"])
     releases = set(names(lake))
     found = []
     for contract in TABLES:
         if lake.table(contract).exists():
             mine = [row for row in accesses if _reads(row, contract, releases)]
-            found.append(_holding(lake, contract, pinned.get(contract.path, set()), mine, book, now, reads))
+            found.append(_holding(lake, contract, needed.get(contract.path, set()), mine, book, now, reads))
     return found
 
 
@@ -198,15 +199,6 @@ def _holding(
         costs=by_class,
         proposed=min(candidates, key=lambda name: by_class[name].month) if movable else candidates[0],
     )
-
-
-def _pinned(lake: Lake) -> dict[str, set[int]]:
-    """Versions that a release needs, by table."""
-    found: dict[str, set[int]] = {}
-    for name in names(lake):
-        for table, version in Release.open(lake, name).manifest.tables.items():
-            found.setdefault(table, set()).add(version)
-    return found
 
 
 def _reads(row: Mapping[str, object], contract: Table, releases: set[str]) -> bool:

@@ -40,8 +40,8 @@ _READ = frozenset(
 _CHUNK, _OVERLAP = 16 << 20, 512
 _WORD = re.compile(r"[^\W\d_]+")
 
-_PARTITION = re.compile(r"(delivery|model)=[^/]*")
-"""Folder of a partition, which holds part files alone; their content is searched where they are made."""
+_PARTITIONS = ("delivery=", "model=")
+"""Beginnings of names of partitions, which hold part files alone; their content is searched where they are made."""
 _PART = re.compile(r"part-[0-9a-f]{32}\.parquet")
 """Name of a part file, which says nothing of anybody."""
 _LOOKED_AT = 32
@@ -193,22 +193,29 @@ def _files(folder: Path, since: float = 0.0) -> Iterator[Path]:
         since: seconds of the epoch; 0: all files.
     """
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as found:
+            left = [entry for entry in found if not (since and _is_old(entry, since))]
     except (FileNotFoundError, NotADirectoryError):
         return
+    if since and not folder.name.startswith(_PARTITIONS):
+        left = [entry for entry in left if not _PART.fullmatch(entry.name)]
+    entries = sorted(left, key=lambda entry: entry.name)
     if since and folder.name == _LOG:
         entries = _newest(entries, since)
-    partition = _PARTITION.fullmatch(folder.name)  # its name is looked at with those of its files
     for entry in entries:
         with contextlib.suppress(FileNotFoundError):  # others write and tidy up at the same time
             if entry.is_dir(follow_symlinks=False):
-                # part files are never changed, so a partition whose folder is older has none that is newer
-                if not (since and _PARTITION.fullmatch(entry.name) and entry.stat().st_mtime < since):
-                    yield from _files(Path(entry.path), since)
-                continue
-            named = partition or not (since and _PART.fullmatch(entry.name))
-            if named and entry.is_file(follow_symlinks=False) and entry.stat().st_mtime >= since:
+                yield from _files(Path(entry.path), since)
+            elif entry.is_file(follow_symlinks=False) and entry.stat().st_mtime >= since:
                 yield Path(entry.path)
+
+
+def _is_old(entry: os.DirEntry[str], since: float) -> bool:
+    """Whether a partition was written before a time; part files are never changed, so then none of them is newer."""
+    try:
+        return entry.name.startswith(_PARTITIONS) and entry.stat(follow_symlinks=False).st_mtime < since
+    except FileNotFoundError:
+        return True
 
 
 def _newest(entries: list[os.DirEntry[str]], since: float) -> list[os.DirEntry[str]]:

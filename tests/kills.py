@@ -200,6 +200,8 @@ def _table(table: Any) -> dict[str, Any]:
 
 def _loose(lake: Any) -> tuple[list[str], list[str]]:
     """Files of no table, pseudonyms taken out; and files on their way, which a sweep removes once they are dead."""
+    from unittest.mock import patch
+
     from deltalake import DeltaTable
 
     from lake.files import data_files
@@ -211,7 +213,9 @@ def _loose(lake: Any) -> tuple[list[str], list[str]]:
 
     root = lake.settings.root
     temporary = [p.relative_to(root).as_posix() for p in root.rglob("*") if is_temporary(p.name)]
-    with contextlib.suppress(FileNotFoundError, LedgerDamaged):
+    # every process is dead here, so that what they left is as good as an hour old
+    dead = patch("lineage.leftovers._SURELY_DEAD_S", -1.0)
+    with dead, contextlib.suppress(FileNotFoundError, LedgerDamaged):
         sweep_ledger(Log.of(lake), lake.table(LEDGER), size(lake))
     sweep(lake, dt.timedelta(days=-1))
     known = {p for folder in ("landing", "licences", "dagster") for p in (root / folder).rglob("*")}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 _FIRST, _WIDTH = 8, 32
 """Channels at half and at a quarter of the resolution; onnxruntime computes in eights and sixteens."""
-_DILATIONS = (1, 2, 1, 2)
+_DILATIONS = (1, 2, 3)
 _RARE = 0.08
 """About the part of all squares that belong to a word: where an untrained net begins."""
 

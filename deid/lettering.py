@@ -22,7 +22,7 @@ Likely = NDArray[np.float32]
 STRIDE = 4
 """Rows and columns of pixels that one answer is about."""
 _MODEL = Path(__file__).with_name("lettering.onnx")
-_CHUNK = 1 << 18
+_CHUNK = 1 << 17
 """Pixels looked at together; with more the processor's cache is left."""
 _DARKEST, _BRIGHTEST = -0.2, 1.6
 _BLOCK = 16

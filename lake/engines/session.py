@@ -9,11 +9,13 @@ import importlib.util
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from lake.engines.contract import EngineMissing
 from lake.engines.jars import jars
@@ -56,6 +58,12 @@ _BASE = {
 }
 _LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.memory": "4g"}
 """Where driver and executors are on this machine: nobody else reaches them; a volume of 200 MB fits several times."""
+
+_NO_SERVER = "found no Spark Connect server at LARMOR_SPARK_MASTER, needed one; start it, or unset LARMOR_ENGINE"
+_CONNECT_PORT = 15002
+"""Where Spark Connect listens unless it is told otherwise."""
+_REACHED_S = 20.0
+"""Seconds in which a server that is there takes a connection."""
 
 _LOOPBACK = re.compile(r"local(\[.*\]|-cluster\[.*\])?$|spark://(127\.0\.0\.1|localhost)[:,]")
 
@@ -134,16 +142,24 @@ def _connected(settings: Settings) -> "SparkSession":
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
+    _reach(settings.spark_master)
     try:
         found: SparkSession = SparkSession.builder.remote(settings.spark_master).getOrCreate()
         for name, value in settings.spark_conf.items():
             found.conf.set(name, value)
         found.conf.set("spark.sql.session.timeZone", "UTC")
     except PySparkException:
-        raise EngineMissing(
-            "found no Spark Connect server at LARMOR_SPARK_MASTER, needed one; start it, or unset LARMOR_ENGINE"
-        ) from None
+        raise EngineMissing(_NO_SERVER) from None
     return found
+
+
+def _reach(master: str) -> None:
+    """Refuse a Spark Connect server that nobody listens at: the client would try again for ten minutes."""
+    where = urlsplit(master)
+    try:
+        socket.create_connection((where.hostname or "", where.port or _CONNECT_PORT), _REACHED_S).close()
+    except OSError:
+        raise EngineMissing(_NO_SERVER) from None
 
 
 def _ship(found: "SparkSession") -> None:

@@ -12,9 +12,10 @@ from functools import partial
 import pyarrow as pa
 
 from lake.engines.contract import Engine
+from lake.log import File
 from lake.parts import Part
 from lake.protocol import opened
-from lake.rewrite import Stored, Swap, described, read_described, rows_of, stored, swapped, unsealed
+from lake.rewrite import Swap, described, read_described, rows_of, stored, swapped, unsealed
 from lake.table import LakeTable
 
 TARGET = 128 * 2**20
@@ -58,7 +59,7 @@ def rewritten(unit: pa.RecordBatch, table: LakeTable) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([{"files": unit["files"][0].as_py(), "part": json.dumps(asdict(part))}])
 
 
-def intact(table: LakeTable, file: Stored) -> bool:
+def intact(table: LakeTable, file: File) -> bool:
     """Whether voxels lie as readers map them: one row group a row, uncompressed."""
     payload, about = table.contract.payload, table.source.parquet(file.path).metadata
     if about.num_row_groups != about.num_rows:
@@ -71,17 +72,17 @@ def intact(table: LakeTable, file: Stored) -> bool:
     return True
 
 
-def _groups(table: LakeTable, files: list[Stored]) -> Iterator[list[Stored]]:
+def _groups(table: LakeTable, files: list[File]) -> Iterator[list[File]]:
     """Files that become one."""
     if table.contract.payload:
         yield from ([file] for file in files if not intact(table, file))
         return
-    by_partition: dict[str, list[Stored]] = {}
+    by_partition: dict[str, list[File]] = {}
     for file in files:
         if file.bytes < TARGET // 2:
             by_partition.setdefault(str(sorted(file.partition.items())), []).append(file)
     for small in by_partition.values():
-        group: list[Stored] = []
+        group: list[File] = []
         for file in small:
             if group and sum(f.bytes for f in group) + file.bytes > TARGET:
                 yield from ([group] if len(group) > 1 else [])
@@ -90,7 +91,7 @@ def _groups(table: LakeTable, files: list[Stored]) -> Iterator[list[Stored]]:
         yield from ([group] if len(group) > 1 else [])
 
 
-def _files(batch: pa.RecordBatch) -> list[Stored]:
+def _files(batch: pa.RecordBatch) -> list[File]:
     return [read_described(text) for text in json.loads(batch["files"][0].as_py())]
 
 

@@ -22,17 +22,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lake.parts import Part
+from lake.protocol import FEATURES, NAMED, READER, WRITER
 from lake.storage import Location
 
 FOLDER = "_delta_log"
 _LAST_CHECKPOINT = "_last_checkpoint"
-
-_READER, _WRITER, _NAMED = 1, 4, 7
-"""Highest protocol that is written here; a writer of version 7 names its features."""
-
-_FEATURES = frozenset({"appendOnly", "invariants", "changeDataFeed", "checkConstraints"})
-"""Features under which adding and removing whole files is all that a replaced partition needs; rows are checked against
-their contract before they are written."""
 
 _TRIES = 1000
 """Tries of a commit that others overtook; one takes milliseconds, so this outlasts hundreds of writers at once."""
@@ -341,8 +335,8 @@ def _take(found: State, file: File) -> None:
 
 def _require(protocol: Mapping[str, Any]) -> None:
     writer = protocol["minWriterVersion"]
-    known = writer <= _WRITER or (writer == _NAMED and _FEATURES.issuperset(protocol.get("writerFeatures") or []))
-    if protocol["minReaderVersion"] > _READER or not known:
+    known = writer <= WRITER or (writer == NAMED and FEATURES.issuperset(protocol.get("writerFeatures") or []))
+    if protocol["minReaderVersion"] > READER or not known:
         raise Unusual
 
 

@@ -20,6 +20,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import RemoveAction
 
 from lake import index
+from lake.log import File
 from lake.parts import Part, recorded
 from lake.protocol import opened
 from lake.select import Condition
@@ -47,25 +48,10 @@ class Sealed(ValueError):
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A part file of a version.
-
-    Attributes:
-        path: relative to the table.
-        partition: value of each partition column.
-        bytes: its size.
-    """
-
-    path: str
-    partition: Mapping[str, str]
-    bytes: int
-
-
-@dataclass(frozen=True)
 class Swap:
     """Files that others take the place of, in one commit."""
 
-    removed: Sequence[Stored]
+    removed: Sequence[File]
     added: Sequence[Part]
 
 
@@ -82,18 +68,18 @@ def unsealed(table: LakeTable, operation: str) -> None:
         )
 
 
-def stored(table: LakeTable, delta: DeltaTable) -> list[Stored]:
+def stored(table: LakeTable, delta: DeltaTable) -> list[File]:
     """Part files of an opened version, sorted by path."""
     actions = pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all().to_pylist()
     names = table.contract.partition_by
     found = [
-        Stored(unquote(row["path"]), {name: row[f"partition.{name}"] for name in names}, row["size_bytes"])
+        File(unquote(row["path"]), {name: row[f"partition.{name}"] for name in names}, row["size_bytes"])
         for row in actions
     ]
     return sorted(found, key=lambda file: file.path)
 
 
-def rows_of(table: LakeTable, file: Stored, columns: Sequence[str] | None = None) -> pa.Table:
+def rows_of(table: LakeTable, file: File, columns: Sequence[str] | None = None) -> pa.Table:
     """Rows of a part file, partition columns included, in the order of the contract; None: all columns."""
     names = [name for name in table.contract.arrow_schema.names if columns is None or name in columns]
     inside = [name for name in names if name not in table.contract.partition_by]
@@ -131,7 +117,7 @@ def merge(table: LakeTable, rows: pa.Table | Sequence[Mapping[str, object]]) -> 
     wanted, within = set(keys), {values for values, _ in groups}
 
     def swap(delta: DeltaTable) -> Swap:
-        removed: list[Stored] = []
+        removed: list[File] = []
         parts = list(added)
         for file in stored(table, delta):
             if tuple(file.partition.values()) not in within:
@@ -159,7 +145,7 @@ def delete(table: LakeTable, where: Sequence[Condition]) -> int:
         raise ValueError(f"table {table.contract.path}: found no condition, needed one; every row would be deleted")
 
     def swap(delta: DeltaTable) -> Swap:
-        removed: list[Stored] = []
+        removed: list[File] = []
         parts: list[Part] = []
         for file in stored(table, delta):
             rows = rows_of(table, file, [name for name, _, _ in where])
@@ -223,7 +209,7 @@ def _commit(table: LakeTable, delta: DeltaTable, change: Swap, operation: str, d
     return int(delta.version())
 
 
-def _without(table: LakeTable, file: Stored, matched: pa.Array, removed: list[Stored]) -> Iterator[Part]:
+def _without(table: LakeTable, file: File, matched: pa.Array, removed: list[File]) -> Iterator[Part]:
     """The rest of a file without the matched rows, written anew; a file without matched rows stays."""
     number = pc.sum(matched).as_py() or 0
     if not number:
@@ -276,11 +262,11 @@ def _by_partition(rows: pa.Table, names: Sequence[str]) -> list[tuple[tuple[str,
     return found
 
 
-def described(file: Stored) -> str:
+def described(file: File) -> str:
     """A part file as JSON, for a unit of work."""
     return json.dumps({"path": file.path, "partition": dict(file.partition), "bytes": file.bytes})
 
 
-def read_described(text: str) -> Stored:
+def read_described(text: str) -> File:
     """A part file from JSON."""
-    return Stored(**json.loads(text))
+    return File(**json.loads(text))

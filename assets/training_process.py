@@ -23,7 +23,7 @@ REASON = ".reason"
 
 def main(job: Path) -> int:
     """Run the job to its end, or write down why it cannot be done; any other code than 0 is a lost process."""
-    from training.process import die_with_parent
+    from training.running.process import die_with_parent
 
     die_with_parent()
     try:

@@ -13,7 +13,7 @@ from imaging.volume import Volume
 from lake.zones import Lake
 from stages import sources
 from training.errors import TrainingError
-from training.prediction import ENDINGS, Labeller, Predicted, check_target, keep, packed, predict_file
+from training.evaluation.prediction import ENDINGS, Labeller, Predicted, check_target, keep, packed, predict_file
 
 SEGMENTATION = ".dcm"
 """Ending of a label map as a DICOM segmentation."""

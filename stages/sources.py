@@ -1,7 +1,7 @@
 """What a prediction in DICOM is made on: a series in a folder, or a volume of the lake with the files it came from.
 
 Belongs here: from a place to a volume, the plan that it was made by and its files. What a model makes of it is
-`training.prediction`, a segmentation of that `imaging.segmentation_writer`.
+`training.evaluation.prediction`, a segmentation of that `imaging.segmentation_writer`.
 """
 
 import datetime as dt

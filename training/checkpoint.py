@@ -1,7 +1,7 @@
 """A checkpoint as a folder: written at once and whole, read with its digests proved and nothing unpickled.
 
 Belongs here: `models/<name>/` and what its files say. The resumable state of a running training is
-`training.workspace`; its card is `training.card`.
+`training.running.workspace`; its card is `training.card`.
 """
 
 import datetime as dt
@@ -24,7 +24,7 @@ from schemas.release import ReleaseManifest
 from training import card
 from training.errors import CheckpointError
 from training.result import Result
-from training.workspace import sync
+from training.running.workspace import sync
 
 WEIGHTS, CONFIG, MANIFEST, METRICS, EXPOSURE, CARD = (
     "weights.safetensors",

@@ -1,7 +1,7 @@
 """Fine-tuning: a release with labels, and a pre-trained model or none, become a model of one task.
 
 Belongs here: the order of the work. The task's network and loss are `training.segmentation`, its samples are
-`training.labelled`, how steps run is `training.fit`.
+`training.data.labelled`, how steps run is `training.running.fit`.
 """
 
 from pathlib import Path
@@ -9,18 +9,22 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from training import checkpoint, process
-from training.config import FinetuneConfig, ModelConfig
-from training.data import Source, exposure, permitted
+from training import checkpoint
+from training.config.finetune import FinetuneConfig
+from training.config.model import ModelConfig
+from training.data.labelled import LabelledDataset, chosen, classes_of, collate_labelled
+from training.data.order import exposure
+from training.data.source import Source, permitted
 from training.errors import TrainingError
-from training.fit import Report, fit
-from training.labelled import LabelledDataset, chosen, classes_of, collate_labelled
+from training.networks.encoder import parameters
+from training.networks.segmenter import TokenSegmenter
 from training.pretrain import PREPROCESSING
 from training.result import Result
-from training.segmentation import SegmentationTask, TokenSegmenter, network_for
-from training.session import Done, session, summary
-from training.vit import parameters
-from training.workspace import Workspace, identity
+from training.running import process
+from training.running.fit import Report, fit
+from training.running.session import Done, session, summary
+from training.running.workspace import Workspace, identity
+from training.tasks.segmentation import SegmentationTask, network_for
 
 
 def finetune(

@@ -39,7 +39,7 @@ def command(job: Path, ranks: int, module: str = "training.run") -> list[str]:
     torchrun = [sys.executable, "-m", "torch.distributed.run"]
     # one machine: a rendezvous of its own on the loopback interface, and no restarts, the next run resumes
     options = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={ranks}", "--max-restarts=0"]
-    return [sys.executable, "-m", "training.tether", *torchrun, *options, "--module", module, str(job)]
+    return [sys.executable, "-m", "training.running.tether", *torchrun, *options, "--module", module, str(job)]
 
 
 def environment(ranks: int, cores: int) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Pre-training: a release and a configuration become a foundation model, resumed where it was killed.
 
-Belongs here: the order of the work. What is learned is `training.objective`, how steps run is `training.fit`.
+Belongs here: the order of the work. What is learned is `training.objectives.objective`, how steps run is
+`training.running.fit`.
 """
 
 from collections.abc import Mapping
@@ -9,17 +10,19 @@ from typing import Any
 
 import torch
 
-from training import process
 from training.checkpoint import Made
-from training.config import PretrainConfig
-from training.data import Source, WindowDataset, collate, exposure, permitted, usable
-from training.fit import Report, fit
-from training.objective import make
+from training.config.pretrain import PretrainConfig
+from training.data.order import exposure
+from training.data.source import Source, permitted, usable
+from training.data.volume import HIGH, LOW, RANGE
+from training.data.windows import WindowDataset, collate
+from training.networks.encoder import parameters
+from training.objectives.objective import make
 from training.result import Result
-from training.session import Done, session, summary
-from training.vit import parameters
-from training.volume import HIGH, LOW, RANGE
-from training.workspace import Workspace, identity
+from training.running import process
+from training.running.fit import Report, fit
+from training.running.session import Done, session, summary
+from training.running.workspace import Workspace, identity
 
 PREPROCESSING: Mapping[str, Any] = {
     "axes": "RAS+ canonical, voxels at native resolution",

@@ -14,9 +14,9 @@ from pydantic import Field
 
 from schemas.document import Document
 from schemas.naming import Name
-from training import process
 from training.errors import TrainingError
 from training.result import Result
+from training.running import process
 
 
 class Job(Document):
@@ -93,7 +93,7 @@ def _recorded(lake: Any, job: Job, release: Any, out: Path, report: Any) -> Resu
     """Do a job and put it on the record: the opening of a sealed split before, what was made after."""
     from training import record
     from training.checkpoint import read_manifest
-    from training.config import configured
+    from training.config.presets import configured
     from training.shelf import put_up
 
     if job.kind != "evaluate":
@@ -119,7 +119,7 @@ def do(job: Job, release: Any, out: Path, report: Any) -> Result:
         out: folder of what is made.
         report: called with every event.
     """
-    from training.config import configured
+    from training.config.presets import configured
 
     if job.kind == "pretrain":
         from training.pretrain import pretrain
@@ -133,7 +133,7 @@ def do(job: Job, release: Any, out: Path, report: Any) -> Result:
         return finetune(
             configured(job.preset, "finetune", job.config), release, out, report, parent=parent, replace=job.replace
         )
-    from training.evaluate import evaluate
+    from training.evaluation.evaluate import evaluate
 
     if not job.checkpoints:
         raise TrainingError("checkpoints: found none, needed at least one fine-tuned model to evaluate")

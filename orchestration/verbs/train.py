@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Pre-train a model on RELEASE, or fine-tune the pre-trained one for a task; stopped, it goes on where it was."""
     from lake.releases import Release
-    from training.config import load_preset
+    from training.config.presets import load_preset
 
     lake = opened(context)
     Release.open(lake, release)

@@ -22,8 +22,8 @@ from schemas.tables import INSTANCES, VOLUMES
 from stages import sources
 from tests import synthetic
 from tests.imaging.conftest import make_dataset, to_bytes
+from training.data.labelled import Classes
 from training.errors import TrainingError
-from training.labelled import Classes
 
 
 class Bright:

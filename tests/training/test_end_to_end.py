@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from training import checkpoint
-from training.config import configured
+from training.config.presets import configured
 from training.errors import CheckpointError, TrainingError
-from training.evaluate import evaluate
+from training.evaluation.evaluate import evaluate
+from training.evaluation.inference import open_model, predict
 from training.finetune import finetune
-from training.inference import open_model, predict
 from training.pretrain import pretrain
 
 STEPS = {"steps": 4, "warmup_steps": 1, "report_every": 2, "save_every": 2, "batch_size": 2, "crop_mm": (100, 100, 100)}

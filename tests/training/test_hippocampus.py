@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.config import configured
+from training.config.presets import configured
+from training.evaluation.inference import open_model, predict
 from training.finetune import finetune
-from training.inference import open_model, predict
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "hippocampus"
 SCHEME = {0: "background", 1: "anterior", 2: "posterior"}

@@ -93,7 +93,7 @@ def test_a_tethered_command_ends_when_its_parent_is_killed(tmp_path):
     inner = [
         sys.executable,
         "-m",
-        "training.tether",
+        "training.running.tether",
         sys.executable,
         "-c",
         "import time; print('up', flush=True); time.sleep(60)",

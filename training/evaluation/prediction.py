@@ -1,0 +1,234 @@
+"""Prediction on an image: from a volume to label values, from a NIfTI file to one, and the record that it was made.
+
+Belongs here: what a prediction is, and NIfTI files. The model's work on arrays is
+`training.evaluation.inference`; predictions on DICOM and on volumes of the lake are `orchestration.predictions`.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging import nifti
+from imaging.source_grid import on_source_grid
+from imaging.statistics import statistics
+from imaging.volume import Volume
+from lake.storage import Location
+from lake.zones import Lake
+from lineage.access import Access, accessed
+from lineage.events import EventType
+from lineage.ledger import append
+from schemas.checkpoint import CheckpointManifest
+from training import checkpoint
+from training.data.volume import facts_of, unusable
+from training.errors import TrainingError
+from training.evaluation.inference import Model, model_of, predict
+from training.shelf import fetched
+
+ENDINGS = (".nii", ".nii.gz")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a model found of one class.
+
+    Attributes:
+        value: label value.
+        name: what it means.
+        voxels: how many.
+        millilitres: their volume.
+    """
+
+    value: int
+    name: str
+    voxels: int
+    millilitres: float
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was written.
+
+    Attributes:
+        out: the label map.
+        model: name of the model.
+        shape: voxels along the file's axes.
+        classes: what was found, background left out.
+        steps: steps of the input's fourth axis, of which the first was used; 1 for a 3D image.
+        sha256: digest of the label map's file.
+    """
+
+    out: Path
+    model: str
+    shape: tuple[int, ...]
+    classes: list[Found]
+    steps: int
+    sha256: str
+
+
+def predict_file(lake: Lake, model: str, source: Path, out: Path, purpose: str = "research") -> Predicted:
+    """Write the label map of a NIfTI image, and put it on the record.
+
+    Args:
+        lake: the lake, whose models are known by name and whose ledger keeps the record.
+        model: name of a fine-tuned model, or its folder.
+        source: the image, `.nii` or gzipped.
+        out: the label map to write, `.nii` or `.nii.gz`; must not be there yet.
+        purpose: what for, for the record.
+
+    Raises:
+        CheckpointError: if there is no such model, or it is not a fine-tuned one.
+        ImagingError: if the image cannot be read.
+        TrainingError: if the image has nothing to see in it, or the files are not as needed.
+    """
+    if not source.is_file():
+        raise TrainingError("found no such image, needed a NIfTI file (.nii or .nii.gz)")
+    check_target(out, ENDINGS)
+    labeller = Labeller.load(lake, model)
+    data = source.read_bytes()
+    volume = nifti.read(data)
+    placed = on_source_grid(labeller.labels(volume), volume, data)
+    return keep(lake, labeller, packed(nifti.write(placed), out), placed, out, steps=volume.steps, purpose=purpose)
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """A fine-tuned model and what it says of itself.
+
+    Attributes:
+        model: what predicts.
+        manifest: where it comes from.
+        digest: SHA-256 of its manifest file, which names its exact state.
+    """
+
+    model: Model
+    manifest: CheckpointManifest
+    digest: str
+
+    @classmethod
+    def load(cls, lake: Lake, model: str) -> "Labeller":
+        """The model of a name among the lake's, or of a folder.
+
+        Raises:
+            CheckpointError: if there is no such model, or it is not a fine-tuned one.
+        """
+        folder = folder_of(lake, model)
+        loaded = checkpoint.load(folder)
+        digest = hashlib.sha256((folder / checkpoint.MANIFEST).read_bytes()).hexdigest()
+        return cls(model_of(loaded), loaded.manifest, digest)
+
+    @property
+    def scheme(self) -> dict[int, str]:
+        """Meaning of each label value."""
+        return {value: self.model.classes.names[value] for value in self.model.classes.values}
+
+    def labels(self, volume: Volume) -> NDArray[np.generic]:
+        """(x, y, z) label values on a volume's voxels, as small an integer as holds them.
+
+        Raises:
+            TrainingError: if the image has nothing to see in it.
+        """
+        row = _row(volume)
+        if reason := unusable(facts_of("input", row)):
+            raise TrainingError(f"found a {reason} image, needed one with intensities that differ; check the file")
+        labels = predict(self.model, volume.array, row)
+        return labels.astype(np.uint8) if max(self.model.classes.values) <= np.iinfo(np.uint8).max else labels
+
+
+def check_target(out: Path, endings: Sequence[str]) -> None:
+    """Refuse a place that a label map cannot be written to.
+
+    Raises:
+        TrainingError: if it has another ending, or something is there.
+    """
+    if not out.name.endswith(tuple(endings)):
+        raise TrainingError(f"found another ending of the label map, needed {' or '.join(endings)}; name it with --out")
+    if out.exists():
+        raise TrainingError("found a file at the label map's place already, needed none; name another one with --out")
+
+
+def packed(content: bytes, out: Path) -> bytes:
+    """A file's content as its name says: gzipped or not."""
+    return gzip.compress(content, mtime=0) if out.name.endswith(".gz") else content
+
+
+def keep(
+    lake: Lake,
+    labeller: Labeller,
+    content: bytes,
+    placed: Volume,
+    out: Path,
+    *,
+    steps: int,
+    purpose: str,
+    form: str = "nifti",
+) -> Predicted:
+    """Put a prediction on the record, and then where it is wanted.
+
+    Args:
+        lake: whose ledger keeps the record.
+        labeller: what predicted.
+        content: the file.
+        placed: the label map.
+        out: where the file goes.
+        steps: steps of the image's fourth axis.
+        purpose: what for.
+        form: what kind of file it is.
+    """
+    sha256 = hashlib.sha256(content).hexdigest()
+    # the record comes before the file: no label map is ever out without being on the ledger
+    _record(lake, labeller.manifest, sha256, purpose, form)
+    Location(out.parent).write_bytes(out.name, content)
+    return Predicted(out, labeller.manifest.name, placed.shape, _counted(labeller.model, placed), steps, sha256)
+
+
+def folder_of(lake: Lake, model: str) -> Path:
+    """The folder of a model, given as a folder or as a name among the lake's models."""
+    given = Path(model)
+    return given if (given / checkpoint.MANIFEST).is_file() else fetched(lake, model)
+
+
+def _row(volume: Volume) -> dict[str, Any]:
+    """What `curated/volumes` would say of the image."""
+    numbers = statistics(volume)
+    return {
+        "volume": "input",
+        "shape": list(volume.shape),
+        "spacing": list(volume.spacing),
+        "slope": volume.slope,
+        "intercept": volume.intercept,
+        "percentiles": list(numbers.percentiles),
+        "occupancy": numbers.occupancy,
+        "missing_slices": list(volume.missing_slices),
+        "missing_axis": volume.missing_axis,
+    }
+
+
+def _counted(model: Model, placed: Volume) -> list[Found]:
+    voxel = float(abs(np.linalg.det(placed.affine[:3, :3]))) / 1000
+    counts = np.bincount(placed.array.ravel(), minlength=max(model.classes.values) + 1)
+    return [
+        Found(value, model.classes.names[value], int(counts[value]), round(int(counts[value]) * voxel, 3))
+        for value in model.classes.values
+        if value
+    ]
+
+
+def _record(lake: Lake, manifest: CheckpointManifest, sha256: str, purpose: str, form: str) -> None:
+    facts = {
+        "model": manifest.name,
+        "weights_sha256": manifest.weights_sha256,
+        "release": manifest.release,
+        "release_sha256": manifest.release_sha256,
+        "volumes": 1,
+        "format": form,
+        "content_sha256": sha256,
+        "purpose": purpose,
+    }
+    append(lake, EventType.PREDICTED, facts)
+    accessed(lake, Access.PREDICT, manifest.name, 1, purpose)

@@ -1,0 +1,1 @@
+"""Networks behind one interface: encoders, decoders, baselines, and the arithmetic they share."""

@@ -1,0 +1,1 @@
+"""How steps run: processes, Lightning, resuming, what is measured on the way."""

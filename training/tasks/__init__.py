@@ -1,0 +1,1 @@
+"""What fine-tuning learns, one file a task."""

@@ -56,7 +56,7 @@ class Windows:
     def take(self, places: Sequence[int]) -> "Windows":
         """Some of the windows, in the order of `places`."""
 
-        def some(group: tuple) -> tuple:  # type: ignore[type-arg]
+        def some(group: tuple) -> tuple:
             return tuple(group[i] for i in places) if group else ()
 
         return Windows(

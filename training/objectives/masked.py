@@ -51,6 +51,8 @@ class DrawMask:
 class MaskedReconstruction(Objective):
     """The encoder with a light decoder that predicts hidden patches."""
 
+    encoder: PackedViT
+
     def __init__(self, config: PretrainConfig) -> None:
         """Make the objective with random weights."""
         super().__init__()

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lake.storage import Location
 
-KEY_NAME, CHECK_NAME, SUBJECTS = "vault.key", "vault.check", "subjects"
+KEY_NAME, CHECK_NAME, SUBJECTS, WITHDRAWN = "vault.key", "vault.check", "subjects", "withdrawn"
 KEY_BYTES = 32
 SHIFT_DAYS = (-3650, -366)
 """Range of a subject's date shift: always into the past and never inside the same year."""
@@ -30,6 +30,10 @@ CLOCK_SECONDS = 6 * 3600
 STANDARD_ROOT = "1.2.840.10008."
 """UIDs below this root are the standard's own and say nothing about a person (PS3.5 9.2)."""
 _NONCE_BYTES = 12
+
+
+class Withdrawn(LookupError):
+    """The person withdrew: no subject is made of them any more."""
 
 
 class VaultError(ValueError):
@@ -161,10 +165,13 @@ class Vault:
                 id are not merged.
 
         Raises:
+            Withdrawn: if the person withdrew.
             VaultError: if the id is empty, or the subject's file was damaged.
         """
         name = self._name(scope, patient_id)
         if name not in self._known:
+            if self._location.join(WITHDRAWN).exists(name):
+                raise Withdrawn("found a person who withdrew, needed data of others")
             content = _once(self._location.join(SUBJECTS), name, self._seal(_new_subject(), name))
             self._known[name] = self._read(content, name)
         return self._known[name]
@@ -191,11 +198,19 @@ class Vault:
         """A 32-byte key for another purpose, the same for this vault for ever; it tells nothing of the vault's key."""
         return hmac.digest(self._names, b"derived\0" + purpose, "sha256")
 
-    def shred(self, code: str) -> bool:
-        """Delete a subject for good; False if there was none of this code."""
+    def shred(self, code: str, *, refuse_again: bool = False) -> bool:
+        """Delete a subject for good; False if there was none of this code.
+
+        Args:
+            code: the subject's.
+            refuse_again: keep a mark by which the same patient id is known and refused: a keyed digest of the id, which
+                leads to no code and no data.
+        """
         folder = self._location.join(SUBJECTS)
         for name in folder.list():
             if not name.startswith(".") and self._read(folder.read_bytes(name), name).code == code:
+                if refuse_again:
+                    _once(self._location.join(WITHDRAWN), name, b"")
                 folder.delete(name)
                 self._known.pop(name, None)
                 return True

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lake import index
@@ -18,8 +19,8 @@ from lake.volumes import Volumes
 from lake.zones import Lake
 from schemas.contract import Table, Zone
 from schemas.naming import checked_name
-from schemas.release import ReleaseManifest
-from schemas.tables import DIAGNOSES, LABELS, VOLUMES
+from schemas.release import SUPERSEDED, ReleaseManifest
+from schemas.tables import DIAGNOSES, LABELS, REPORTS, SERIES, VOLUMES
 
 MANIFEST, MEMBERS, CARD = "manifest.json", "members.parquet", "card.html"
 SPLITS = ("train", "validation", "test")
@@ -66,6 +67,11 @@ class Release:
             ReleaseError: if there is none, or its list of members is not the frozen one.
         """
         location = lake.location(Zone.CURATED, "releases", checked_name(name))
+        if location.exists(SUPERSEDED):
+            raise ReleaseError(
+                f"release {name}: found it superseded by a withdrawal, needed one in use; freeze a new release "
+                "from its specification under another name"
+            )
         if not location.exists(MANIFEST):
             there = ", ".join(names(lake)) or "none"
             raise ReleaseError(
@@ -163,6 +169,53 @@ class Release:
             for row in of.get(member.subject, [])
             if all(row[name] in (None, getattr(member, name)) for name in narrower)
         ]
+
+    def texts(self, volumes: Sequence[str]) -> dict[str, str]:
+        """What reports say of volumes, at the version of the table that was frozen.
+
+        A report says something of the volumes of its study. Reports under a licence that the release does not name are
+        left out, and so are captions: whoever wants one composes it.
+
+        Args:
+            volumes: ids of volumes that `members` gave; a sealed set stays sealed.
+
+        Returns:
+            Volume to text, several reports in the order of source and id; volumes without one are left out, all of them
+            where the release was frozen without such a table.
+        """
+        kept = ["subject", "study", "source", "report", "licence", "text"]
+        of: dict[tuple[str, str], list[str]] = {}
+        for row in sorted(self._about(REPORTS, kept, "study", volumes), key=lambda r: (r["source"], r["report"])):
+            if row["source"] != "caption" and row["licence"] in self.manifest.licences:
+                of.setdefault((row["subject"], row["study"]), []).append(row["text"])
+        found = {m["volume"]: of.get((m["subject"], m["study"])) for m in self._chosen(volumes).to_pylist()}
+        return {volume: "\n\n".join(texts) for volume, texts in found.items() if texts}
+
+    def described(self, volumes: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The row of `curated/series` of each volume, at the version of the table that was frozen.
+
+        Args:
+            volumes: ids of volumes that `members` gave.
+
+        Returns:
+            Volume to row; volumes without one are left out.
+        """
+        rows = {(row["delivery"], row["series"]): row for row in self._about(SERIES, None, "series", volumes)}
+        found = {m["volume"]: rows.get((m["delivery"], m["series"])) for m in self._chosen(volumes).to_pylist()}
+        return {volume: row for volume, row in found.items() if row}
+
+    def _chosen(self, volumes: Sequence[str]) -> pa.Table:
+        return self._members.filter(pc.is_in(self._members["volume"], pa.array(volumes, pa.string())))
+
+    def _about(
+        self, contract: Table, columns: list[str] | None, key: str, volumes: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Rows of a frozen table that share a key with volumes; none where it was not frozen."""
+        if contract.path not in self.manifest.tables:
+            return []
+        table = self.lake.table(contract).read(columns, version=self.manifest.tables[contract.path])
+        rows: list[dict[str, Any]] = table.filter(pc.is_in(table[key], self._chosen(volumes)[key])).to_pylist()
+        return rows
 
 
 def keep_places(lake: Lake, name: str, versions: Mapping[str, int], members: Sequence[Mapping[str, Any]]) -> None:

@@ -20,7 +20,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import RemoveAction
 
 from lake import index
-from lake.log import File
+from lake.checkpoint import File
 from lake.parts import Part, recorded
 from lake.protocol import opened
 from lake.select import Condition
@@ -140,19 +140,40 @@ def delete(table: LakeTable, where: Sequence[Condition]) -> int:
         Sealed: if the table may not be rewritten.
         Conflict: if others committed first on every try.
     """
-    unsealed(table, "a deletion")
     if not where:
         raise ValueError(f"table {table.contract.path}: found no condition, needed one; every row would be deleted")
+
+    def matched(rows: pa.Table) -> pa.ChunkedArray:
+        mask = pa.chunked_array([pa.array([True] * rows.num_rows, pa.bool_())])
+        for name, operator, value in where:
+            mask = pc.and_(mask, pc.fill_null(_TEST[operator](rows[name], value), False))
+        return mask
+
+    return remove(table, [name for name, _, _ in where], matched)
+
+
+def remove(table: LakeTable, columns: Sequence[str], matched: Callable[[pa.Table], pa.Array | pa.ChunkedArray]) -> int:
+    """Rows that a function finds are deleted; files that hold none of them stay as they are.
+
+    Args:
+        table: the table.
+        columns: what the function needs of a row.
+        matched: from rows with these columns to a boolean for each: whether it goes.
+
+    Returns:
+        The table's version after it; the same where no row was found.
+
+    Raises:
+        Sealed: if the table may not be rewritten.
+        Conflict: if others committed first on every try.
+    """
+    unsealed(table, "a deletion")
 
     def swap(delta: DeltaTable) -> Swap:
         removed: list[File] = []
         parts: list[Part] = []
         for file in stored(table, delta):
-            rows = rows_of(table, file, [name for name, _, _ in where])
-            mask = pa.chunked_array([pa.array([True] * rows.num_rows, pa.bool_())])
-            for name, operator, value in where:
-                mask = pc.and_(mask, pc.fill_null(_TEST[operator](rows[name], value), False))
-            parts += _without(table, file, mask, removed)
+            parts += _without(table, file, matched(rows_of(table, file, columns)), removed)
         return Swap(removed, parts)
 
     return _changed(table, swap, "DELETE")

@@ -4,7 +4,7 @@ Belongs here: counting in every file that is still on disk, also those that only
 because deleting rows from the newest version removes nothing from disk. What follows from it is `lineage.withdrawal`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -76,6 +76,23 @@ class Holding:
 
 
 @dataclass
+class Keys:
+    """What leads to rows that do not carry the scope's own column.
+
+    Attributes:
+        series: series of it.
+        places: paths of its files.
+        people: subjects of it.
+        made_of: deliveries of which a row was made with a part of it; what is left of them must be made again.
+    """
+
+    series: set[Pair] = field(default_factory=set)
+    places: set[Pair] = field(default_factory=set)
+    people: set[Pair] = field(default_factory=set)
+    made_of: set[str] = field(default_factory=set)
+
+
+@dataclass
 class Held:
     """All that tables hold of it.
 
@@ -85,6 +102,7 @@ class Held:
         elsewhere: persons with rows outside it.
         log_commits: commits of Delta logs whose statistics name the subject, by table.
         unreadable_files: part files that were cut off in writing; nobody can tell what they hold.
+        keys: what belongs to it, by the columns that tables have in common.
     """
 
     holdings: list[Holding] = field(default_factory=list)
@@ -92,28 +110,22 @@ class Held:
     elsewhere: set[str] = field(default_factory=set)
     log_commits: dict[str, int] = field(default_factory=dict)
     unreadable_files: int = 0
-
-
-@dataclass
-class _Keys:
-    """What leads to rows that do not carry the scope's own column."""
-
-    series: set[Pair] = field(default_factory=set)
-    places: set[Pair] = field(default_factory=set)
-    people: set[Pair] = field(default_factory=set)
+    keys: Keys = field(default_factory=Keys)
 
 
 _NOT_ASKED = {LEDGER.name, ACCESS.name, LICENCES.name}
 """The ledger names subjects by commitments only; accesses and terms are facts about people who work here and papers."""
 
+_OWN = ("delivery", "subject", "licence", "series", "path")
+_PARTS = {"delivery": "source_deliveries", "licence": "licences"}
+"""Columns with every delivery and licence that a row was made of; its own delivery and licence are one of them."""
+
 
 def held(lake: Lake, scope: Scope) -> Held:
     """What the tables hold of a scope, counted file by file."""
-    answer, keys = Held(), _Keys()
-    asked = [table for table in TABLES if table.name not in _NOT_ASKED]
-    # tables that carry the column come first: they say which series and paths the others are asked for
-    own = [table for table in asked if _has(table, scope.kind)]
-    for table in [*own, *(table for table in asked if table not in own)]:
+    answer = Held()
+    keys = answer.keys
+    for table in asked(scope):
         found: dict[tuple[tuple[str, str], ...], list[tuple[DataFile, int]]] = {}
         for file in data_files(lake.table(table)):
             if file.on_disk:
@@ -128,33 +140,48 @@ def held(lake: Lake, scope: Scope) -> Held:
     return answer
 
 
-def _matched(lake: Lake, table: Table, file: DataFile, scope: Scope, keys: _Keys, answer: Held) -> int:
+def asked(scope: Scope) -> list[Table]:
+    """Tables to look into; those that carry the scope's column come first, they say what the others are asked for."""
+    tables = [table for table in TABLES if table.name not in _NOT_ASKED]
+    return sorted(tables, key=lambda table: not has(table, scope.kind))
+
+
+def columns(table: Table) -> list[str]:
+    """Columns of a table that say whether a row belongs to a scope."""
+    return [name for name in (*_OWN, *_PARTS.values()) if has(table, name)]
+
+
+def inside(row: Mapping[str, Any], scope: Scope, keys: Keys) -> bool:
+    """Whether a row with the columns of `columns` belongs to a scope."""
+    if row.get(scope.kind) is not None:
+        return bool(row[scope.kind] == scope.value) or scope.value in (row.get(_PARTS.get(scope.kind, "")) or ())
+    for name, known in (("series", keys.series), ("path", keys.places), ("subject", keys.people)):
+        if row.get(name) is not None:
+            return (row["delivery"], row[name]) in known
+    return False
+
+
+def _matched(lake: Lake, table: Table, file: DataFile, scope: Scope, keys: Keys, answer: Held) -> int:
     """Rows of a file that belong to the scope; what they lead to is noted on the way."""
-    names = [n for n in ("delivery", "subject", "licence", "series", "path") if _has(table, n)]
     number = 0
     try:
-        for row, count in _rows(lake.table(table).source, file, names):
-            inside = _inside(row, scope, keys)
-            number += count if inside else 0
-            _note(row, inside, keys, answer)
+        for row, count in _rows(lake.table(table).source, file, columns(table)):
+            belongs = inside(row, scope, keys)
+            number += count if belongs else 0
+            _note(row, belongs, scope, answer)
     except (pa.ArrowInvalid, UnreadableFile):
         answer.unreadable_files += 1
     return number
 
 
-def _inside(row: dict[str, Any], scope: Scope, keys: _Keys) -> bool:
-    if scope.kind in row:
-        return bool(row[scope.kind] == scope.value)
-    for name, known in (("series", keys.series), ("path", keys.places), ("subject", keys.people)):
-        if name in row:
-            return (row["delivery"], row[name]) in known
-    return False
-
-
-def _note(row: dict[str, Any], inside: bool, keys: _Keys, answer: Held) -> None:
+def _note(row: Mapping[str, Any], belongs: bool, scope: Scope, answer: Held) -> None:
+    keys = answer.keys
     if subject := row.get("subject"):
-        (answer.subjects if inside else answer.elsewhere).add(subject)
-    if inside:
+        (answer.subjects if belongs else answer.elsewhere).add(subject)
+    if belongs and scope.kind in row and row[scope.kind] != scope.value:
+        keys.made_of.add(row["delivery"])
+        return  # the series it stands under is another's
+    if belongs:
         for name, known in (("series", keys.series), ("path", keys.places), ("subject", keys.people)):
             if row.get(name):
                 known.add((row["delivery"], row[name]))
@@ -165,8 +192,11 @@ def _rows(source: Source, file: DataFile, names: Sequence[str]) -> Iterator[tupl
     stored = [name for name in names if name not in file.partition]
     partition = {name: file.partition[name] for name in names if name in file.partition}
     with source.parquet(file.path) as parquet:
-        counted = parquet.read(columns=stored).group_by(stored).aggregate([([], "count_all")])
-    for row in counted.to_pylist():
+        rows = parquet.read(columns=stored)
+    if any(pa.types.is_list(kind) for kind in rows.schema.types):  # Arrow does not group by lists
+        yield from ((partition | row, 1) for row in rows.to_pylist())
+        return
+    for row in rows.group_by(stored).aggregate([([], "count_all")]).to_pylist():
         count = row.pop("count_all")
         yield partition | row, count
 
@@ -196,5 +226,6 @@ def _named_in_log(lake: Lake, table: Table, subject: str) -> int:
     return sum(subject in text for _, text in commits(lake.table(table)))
 
 
-def _has(table: Table, name: str) -> bool:
+def has(table: Table, name: str) -> bool:
+    """Whether a table has a column of this name."""
     return any(column.name == name for column in table.columns)

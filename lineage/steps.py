@@ -1,4 +1,4 @@
-"""The steps of a withdrawal, in the order in which a person does them.
+"""The steps of a withdrawal, in their order: what is done by the command, and what only a person can do.
 
 Belongs here: which steps a plan needs, and why in this order: stop new use first, delete rows before the files that
 older versions need, shred the secret last, because what is derived from it cannot be found again without it.
@@ -22,10 +22,12 @@ class Step:
     Attributes:
         do: what to do, one sentence.
         why: what it reaches, with counts.
+        by_person: whether no command does it.
     """
 
     do: str
     why: str
+    by_person: bool = False
 
 
 def steps(plan: "Plan") -> list[Step]:
@@ -41,17 +43,18 @@ def _stop(plan: "Plan") -> Iterator[Step]:
         Kind.DELIVERY: "Stop runs of this delivery and leave it out of new release specifications.",
         Kind.LICENCE: "Set valid_until of the licence document, so that every run and release under it is refused.",
     }
-    yield Step(ways[plan.scope.kind], "a run in between would bring back what the next steps delete")
+    why = "a run in between would bring back what the next steps delete"
+    yield Step(ways[plan.scope.kind], why, by_person=True)
     landing = plan.landing
     if landing.files:
         yield Step(
-            "Delete its files from landing, and from wherever they were delivered from.",
+            "Delete its files from landing; where they were delivered from is for a person.",
             f"{_many(landing.files, 'file')}; a later run of the delivery would read them again",
         )
     if landing.unattributed:
         yield Step(
-            "Look at the files of its deliveries that name no person, and delete those that are of this subject.",
-            f"{_many(landing.unattributed, 'file')} that were held back or belong to nobody known",
+            "Delete, of the files that name no person, those that name this subject, and the lines of lists that do.",
+            f"{_many(landing.unattributed, 'file')} held back or of nobody known; a person looks at the rest",
         )
 
 
@@ -77,24 +80,26 @@ def _derived(plan: "Plan") -> Iterator[Step]:
     for release in plan.releases:
         volumes = ", ".join(f"{number} of {split}" for split, number in release.splits.items())
         yield Step(
-            f"Delete the folder of release {release.release} and freeze one without it under a new name.",
-            f"volumes: {volumes}; a frozen release never changes, and cannot be read once its versions are cleaned up",
+            f"Take release {release.release} out of use; a person freezes one without it under a new name.",
+            f"volumes: {volumes}; a frozen release never changes, so it cannot lose a member",
         )
     for model in plan.models:
         saw = "its own training" if model.direct else f"its ancestor {', '.join(model.via)}"
         again = f"from {model.clean_ancestor}" if model.clean_ancestor else "from scratch"
         where = "" if model.in_place else "; these weights no longer stand under that name, look for copies"
         yield Step(
-            f"Take model {model.model} out of use and train it again {again}, on a release without it.",
+            f"Take model {model.model} out of use; a person trains it again {again}, on a release without it.",
             f"{_many(model.volumes, 'volume')}, served {_many(model.samples, 'time')}, seen by {saw}{where}",
         )
     if plan.unrecorded_models:
         yield Step(
             "Find out what models without recorded exposures saw, or take them out of use.",
             f"{_many(len(plan.unrecorded_models), 'model')}: {', '.join(plan.unrecorded_models)}",
+            by_person=True,
         )
     if plan.exports:
-        yield Step("Tell whoever received an export, and ask for its deletion.", _many(plan.exports, "recorded export"))
+        number = _many(plan.exports, "recorded export")
+        yield Step("Tell whoever received an export, and ask for its deletion.", number, by_person=True)
     if plan.evaluations:
         yield Step(
             "Delete the pages of evaluations on it and evaluate again.",
@@ -106,25 +111,27 @@ def _files(plan: "Plan") -> Iterator[Step]:
     older = sum(holding.older_files + holding.files for holding in plan.holdings if not holding.evidence)
     if older:
         yield Step(
-            "Clean up the tables (VACUUM) so that no older version still needs a file with its rows.",
+            "Delete the part files that still hold its rows; versions that a release needs get files without them.",
             f"{_many(older, 'file')} after the rows are deleted; deleting rows removes nothing from disk",
         )
     orphans = sum(holding.orphan_files for holding in plan.holdings)
     if orphans or plan.unreadable_files:
         yield Step(
-            "Delete part files that no commit names.",
+            "Delete part files that no commit names, an hour after they were written.",
             f"{_many(orphans, 'file')} with its rows, {plan.unreadable_files} cut off in writing that nobody can read",
         )
     if plan.log_commits:
         yield Step(
-            "Write a checkpoint of these tables' Delta logs and expire the older commits.",
-            f"commits that name the subject's pseudonym in their file statistics: {sum(plan.log_commits.values())}, of "
+            "Take its pseudonyms out of the file statistics of these tables' Delta logs.",
+            f"commits that name the subject's pseudonym there: {sum(plan.log_commits.values())}, of "
             f"{', '.join(plan.log_commits)}",
         )
     if any(holding.table.startswith("curated/") for holding in plan.holdings):
+        yield Step("Delete gallery pages that show it.", "they show images and are no part of a table")
         yield Step(
-            "Delete gallery pages, and the preview pictures that Dagster keeps with its materializations.",
-            "they show images and are no part of a table",
+            "Delete the preview pictures that Dagster keeps with its materializations (larmor dev: wipe them).",
+            "they show images; Dagster's storage is no part of the lake",
+            by_person=True,
         )
 
 
@@ -139,11 +146,14 @@ def _identity(plan: "Plan") -> Iterator[Step]:
 
 
 def _close(plan: "Plan") -> Iterator[Step]:
-    yield Step("Let backups and snapshots of all zones expire, and note the day.", "this lake does not know of them")
     yield Step(
-        "Plan again, keep the empty plan as evidence, seal the ledger (larmor report) and prove it (larmor verify).",
-        f"it says that no table, release or model here names this {plan.scope.kind} any more; files in landing are "
-        "known through restricted/received only, which is why they go first",
+        "Let backups and snapshots of all zones expire, and note the day.",
+        "this lake does not know of them",
+        by_person=True,
+    )
+    yield Step(
+        "Search every byte that is left, write the certificate, record it on the ledger and seal it.",
+        f"it proves that nothing outside the audit zone names this {plan.scope.kind} any more",
     )
 
 

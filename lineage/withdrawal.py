@@ -1,7 +1,7 @@
 """Withdrawals: what holds a subject, a delivery or a licence, and what a person would have to do about it.
 
-Belongs here: the plan. This version carries nothing out; it changes no table and no file. Rows and files are counted by
-`lineage.holdings`. The vault is another room's: who plans passes a function that counts its secrets.
+Belongs here: the plan; it changes no table and no file. Rows and files are counted by `lineage.holdings`, the steps are
+carried out by `stages.withdrawing`. The vault is another room's: who plans passes a function that counts its secrets.
 """
 
 import json
@@ -237,10 +237,20 @@ def _handed_out(lake: Lake, releases: Iterable[InRelease]) -> tuple[int, int]:
     return exports, evaluations
 
 
+def landing_files(lake: Lake, scope: Scope, found: Held) -> dict[tuple[str, str], int]:
+    """Files in landing that belong to a scope, as delivery and path, with their sizes."""
+    return _delivered(lake, scope, found)[0]
+
+
 def _landing(lake: Lake, scope: Scope, found: Held) -> Landing:
+    files, unattributed = _delivered(lake, scope, found)
+    return Landing(len(files), sum(files.values()), unattributed)
+
+
+def _delivered(lake: Lake, scope: Scope, found: Held) -> tuple[dict[tuple[str, str], int], int]:
+    """Files as delivered, with their sizes, and how many others name no person."""
     if scope.kind is Kind.DELIVERY:
-        files = lake.landed(scope.value).files()
-        return Landing(len(files), sum(file.bytes for file in files), 0)
+        return {(scope.value, file.name): file.bytes for file in lake.landed(scope.value).files()}, 0
     rows = lake.table(RECEIVED).rows(["delivery", "path", "subject", "licence"])
     inside = [row for row in rows if row[scope.kind] == scope.value]
     deliveries = {row["delivery"] for row in inside} | {h.partition.get("delivery") for h in found.holdings}
@@ -252,5 +262,5 @@ def _landing(lake: Lake, scope: Scope, found: Held) -> Landing:
         places += [(str(delivery), MANIFEST_NAME) for delivery in deliveries]
     # one listing a delivery: on S3 each file by itself would be a request
     sizes = {delivery: {f.name: f.bytes for f in lake.landed(delivery).files()} for delivery, _ in places}
-    there = [sizes[delivery][name] for delivery, name in places if name in sizes[delivery]]
-    return Landing(len(there), sum(there), unattributed)
+    there = {(d, name): sizes[d][name] for d, name in places if name in sizes[d]}
+    return there, unattributed

@@ -6,6 +6,7 @@ Belongs here: making the home. Settings are in dagster.yaml at the top and, for 
 import contextlib
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     import dagster as dg
 
 _SETTINGS = "dagster.yaml"
+
+_MAKING = ".making"
+"""Stands while Dagster's databases are made for the first time."""
+
+_DATABASES = ("history", "schedules")
+"""Folders of the home that hold them."""
 
 
 def prepare(settings: Settings) -> Path:
@@ -42,13 +49,30 @@ def _alone(home: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _whole(home: Path) -> Iterator[None]:
+    """Databases are made to the end, or made anew.
+
+    Dagster makes its tables one by one and takes a file that is there for complete, so a home whose first process was
+    killed in between could never be opened again.
+    """
+    mark = home / _MAKING
+    if mark.exists():
+        for name in _DATABASES:
+            shutil.rmtree(home / name, ignore_errors=True)
+    if not any((home / name).exists() for name in _DATABASES):
+        mark.touch()
+    yield
+    mark.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
 def instance(settings: Settings) -> Iterator["dg.DagsterInstance"]:
     """Dagster's instance of this lake, the one that `larmor dev` shows."""
     import dagster as dg
 
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     home = prepare(settings)
-    with _alone(home):
+    with _alone(home), _whole(home):
         made = dg.DagsterInstance.from_config(str(home))
         end_lost_runs(made)
     with made as opened:

@@ -10,6 +10,9 @@ from pydantic import Field
 from schemas.document import Document
 from schemas.naming import Name
 
+RETIRED = "retired.json"
+"""Name of the manifest of a checkpoint that was taken out of use by a withdrawal."""
+
 
 class CheckpointManifest(Document):
     """Where a checkpoint comes from and what covers it."""
@@ -44,5 +47,13 @@ class CheckpointManifest(Document):
     """Processes that trained it."""
     code_version: str
     """Version of Larmor that trained it."""
+    code_sha256: str | None = None
+    """SHA-256 over the code that trained it; None: written before it was told."""
+    hardware: str | None = None
+    """Processes and the device of each, in words."""
+    device_hours: float = Field(default=0.0, ge=0)
+    """Hours of all devices together, of this training alone."""
+    cost_usd: float | None = None
+    """What these hours cost at the price of the configuration; None: no price was told."""
     created: str
     """When it was finished, UTC, RFC 3339."""

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     VALUE_UNDECLARED = "value_undeclared"
     TABLE_UNREADABLE = "table_unreadable"
     REPORT_UNREADABLE = "report_unreadable"
+    WITHDRAWN = "withdrawn"
 
     @property
     def remedy(self) -> str:
@@ -59,4 +60,5 @@ _REMEDIES = {
     Reason.VALUE_UNDECLARED: "correct the value, or declare its level or range in delivery.yaml",
     Reason.TABLE_UNREADABLE: "deliver the table as UTF-8 CSV with the columns that delivery.yaml declares",
     Reason.REPORT_UNREADABLE: "deliver the report as UTF-8 text",
+    Reason.WITHDRAWN: "delete the file where it came from; the person withdrew, and nothing of them is taken in again",
 }

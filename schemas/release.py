@@ -16,6 +16,10 @@ suppress cells below 11, and a largest risk of 1 in 11 (0.09) is what the Europe
 clinical data (policy 0070)."""
 
 
+SUPERSEDED = "superseded.json"
+"""Name of what stands in the place of the manifest of a release that a withdrawal took out of use."""
+
+
 class SmallCells(StrEnum):
     """What a release does with subjects that fewer than k others resemble."""
 

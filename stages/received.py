@@ -3,6 +3,7 @@
 Belongs here: what becomes of a file on arrival, and who it belongs to. What a file is, is `stages.sniff`.
 """
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -15,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from deid.vault import Subject, Vault
+from deid.vault import Subject, Vault, Withdrawn
 from lake.storage import Location
 from lake.written import Written
 from lake.zones import Lake
@@ -179,7 +180,12 @@ def _judged(
     subjects = _Subjects(vault, manifest, rows, listed)
     written = Written()
     for row in rows:
-        subject = subjects.of(row)
+        try:
+            subject = subjects.of(row)
+        except Withdrawn:
+            subject = None
+            # counted, and held back; what the headers say of the person is not kept
+            row |= dict.fromkeys(("study_uid", "series_uid", "sop_uid")) | {"outcome": str(Reason.WITHDRAWN)}
         row |= {"licence": manifest.licence, "subject": subject.code if subject else None, "moment": manifest.moment}
         if subject:
             # a NIfTI image is its own study and series: its path stands in for the UIDs it does not have
@@ -192,7 +198,10 @@ def _judged(
             row["outcome"] = "quarantined"
     written.hand(RECEIVED, rows)
     written.hand(COPIES, _copies(rows, known, Digests.of(lake)))
-    seen = {(subjects.named(str(r["subject"])).code, r["kind"], r["value"]) for r in found.rows(IDENTIFIERS)}
+    seen = set()
+    for row in found.rows(IDENTIFIERS):
+        with contextlib.suppress(Withdrawn):
+            seen.add((subjects.named(str(row["subject"])).code, row["kind"], row["value"]))
     written.hand(IDENTIFIERS, [{"subject": s, "kind": k, "value": v} for s, k, v in sorted(seen)])
     return written, near
 

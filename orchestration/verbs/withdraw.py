@@ -8,30 +8,40 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestration.verbs._amounts import many, size
-from orchestration.verbs._shared import answer, as_json, opened, table
+from orchestration.verbs._shared import answer, as_json, opened, say, table
 
 if TYPE_CHECKING:
     from lake.zones import Lake
+    from lineage.holdings import Scope
     from lineage.withdrawal import Plan
 
-_ONLY_PLANNED = "This is a plan. This version of Larmor carries nothing out; nothing was changed or deleted."
+_ONLY_PLANNED = "This is a plan. Nothing was changed or deleted."
 
 
 @click.command("withdraw", epilog="Example: larmor withdraw --subject SABCDEFGHIJKL")
 @click.option("--subject", help="Pseudonym of a person, as in the tables; never a patient's id or name.")
 @click.option("--delivery", help="Name of a delivery.")
 @click.option("--licence", help="Id of a licence.")
+@click.option("--confirm", metavar="DIGITS", help="What the plan printed: carry it out.")
 @as_json
 @click.pass_context
 def command(
-    context: click.Context, subject: str | None, delivery: str | None, licence: str | None, json_: bool
+    context: click.Context,
+    subject: str | None,
+    delivery: str | None,
+    licence: str | None,
+    confirm: str | None,
+    json_: bool,
 ) -> None:
-    """Plan the withdrawal of a subject, a delivery or a licence: what holds it, and the steps.
+    """Plan the withdrawal of a subject, a delivery or a licence, and carry it out once it is confirmed.
 
-    It only plans: this version deletes and changes nothing. A person carries the steps out, in their order.
+    Without --confirm it only plans: what holds it, the steps, and the digits that confirm this very plan. With them it
+    deletes for good, proves that nothing is left, and writes a certificate. The same command goes on where it was
+    interrupted. No run or training may be going on meanwhile.
     """
     from lineage.holdings import Kind, Scope
     from lineage.withdrawal import plan
+    from lineage.withdrawals import begun, confirmation
 
     given = {Kind.SUBJECT: subject, Kind.DELIVERY: delivery, Kind.LICENCE: licence}
     chosen = [Scope(kind, value) for kind, value in given.items() if value]
@@ -40,13 +50,29 @@ def command(
             f"found {len(chosen)} of --subject, --delivery and --licence, needed exactly one", context
         )
     lake = opened(context)
+    if confirm or begun(lake, chosen[0]):
+        _carried_out(lake, chosen[0], confirm, json_)
+        return
     made = plan(lake, chosen[0], lambda subjects: _secrets(lake, subjects))
-    result = {"carried_out": False, **asdict(made)}
+    result = {"carried_out": False, "confirm": confirmation(made), **asdict(made)}
     if made.empty:
         text = _nothing(made)
         answer(json_, result, text, "check the spelling; after a withdrawal, keep this answer as evidence")
         return
-    answer(json_, result, "\n\n".join(_parts(made)), "carry out the steps in their order, then plan again")
+    next_step = f"read it, end runs and trainings, then: larmor withdraw --{made.scope.kind} ... --confirm "
+    answer(json_, result, "\n\n".join(_parts(made)), next_step + confirmation(made))
+
+
+def _carried_out(lake: "Lake", scope: "Scope", confirm: str | None, json_: bool) -> None:
+    from lineage.withdrawals import complete, page_of
+    from stages.withdrawing import carry_out
+
+    done = carry_out(lake, scope, confirm, say)
+    whole, page = complete(done), page_of(lake, done)
+    result = {"carried_out": True, "complete": whole, "certificate": page, **asdict(done)}
+    text = f"Withdrawn. Certificate: {page}" if whole else f"Not complete. What is left: {page}"
+    next_step = "larmor verify" if whole else "remove what the page names, then plan again"
+    answer(json_, result, text, next_step)
 
 
 def _nothing(plan: "Plan") -> str:
@@ -94,8 +120,11 @@ def _parts(plan: "Plan") -> Iterator[str]:
             f"  models without recorded exposures: {len(plan.unrecorded_models)}",
         ]
     )
-    lines = [f"{number:>3}. {step.do}\n     {step.why}" for number, step in enumerate(plan.steps, 1)]
-    yield "Steps, in this order\n" + "\n".join(lines)
+    lines = [
+        f"{number:>3}. {step.do}{'  [a person]' if step.by_person else ''}\n     {step.why}"
+        for number, step in enumerate(plan.steps, 1)
+    ]
+    yield "Steps, in this order; [a person] marks what no command does\n" + "\n".join(lines)
 
 
 def _tables(plan: "Plan") -> str:

@@ -1,5 +1,7 @@
 """The asset `models/evaluations`: what the catalogue says of it, and which job it starts."""
 
+from pathlib import Path
+
 import dagster as dg
 from pydantic import Field
 
@@ -12,6 +14,8 @@ from assets.training import overrides, trained
 class Evaluation(dg.Config):
     """What to evaluate."""
 
+    checkpoints: list[str] = Field(default_factory=list)
+    """Models to evaluate, names or folders; empty: those of `preset` and `task` fine-tuned on the release."""
     preset: str = "tiny"
     """Preset that the models were trained with."""
     task: str = "segmentation"
@@ -34,16 +38,17 @@ class Evaluation(dg.Config):
     pool="gpu",
 )
 def evaluations(context: dg.AssetExecutionContext, lake: LakeResource, config: Evaluation) -> dg.MaterializeResult:
-    """Dice of the fine-tuned models against the same network from scratch, with intervals, plots and a page."""
+    """What models are worth on people whom they have not seen, against baselines, with intervals, plots and a page."""
     release = context.partition_key
-    models = [
+    models = config.checkpoints or [
         finetuned_name(release, config.preset, config.task, scratch=scratch)
         for scratch in ((False, True) if config.scratch else (False,))
     ]
+    named = Path(models[0]).name if config.checkpoints else f"{release}-{config.preset}"
     job = {
         "kind": "evaluate",
         "release": release,
-        "name": f"{release}-{config.preset}-evaluation",
+        "name": f"{named}-evaluation",
         "preset": config.preset,
         "checkpoints": models,
         "config": overrides(config.overrides) | {"split": config.split},

@@ -49,7 +49,7 @@ def no_residue(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg
     from stages.surroundings import scan_around
 
     opened, delivery = lake.open(), context.partition_key
-    residue = scan(opened, delivery) + scan_around(opened, delivery, home(context))
+    residue = scan(opened, delivery) + scan_around(opened, delivery, home(context), into_others=False)
     keep(opened, delivery, residue)
     return dg.AssetCheckResult(passed=not residue.findings, metadata=residue.facts())
 

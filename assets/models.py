@@ -7,10 +7,13 @@ from pydantic import Field
 
 from assets.partitions import RELEASES
 from assets.resources import LakeResource
-from assets.training import overrides, trained
+from assets.training import overrides, trained, unalarmed
 
 _RETRY = dg.RetryPolicy(max_retries=1, delay=5)
 """A lost process resumes from its last saved step; a second loss has a reason that a person must see."""
+
+
+_LEARNS = "learns"
 
 
 class Pretraining(dg.Config):
@@ -58,9 +61,10 @@ def finetuned_name(release: str, preset: str, task: str, *, scratch: bool) -> st
     owners=["team:data-science"],
     pool="gpu",
     retry_policy=_RETRY,
+    check_specs=[dg.AssetCheckSpec(_LEARNS, asset=["models", "pretrained"], description="No alarm, such as collapse.")],
 )
 def pretrained(context: dg.AssetExecutionContext, lake: LakeResource, config: Pretraining) -> dg.MaterializeResult:
-    """A 3D vision transformer pre-trained by masked reconstruction on a release's training subjects."""
+    """A foundation model, pre-trained without labels on a release's training subjects."""
     job = {
         "kind": "pretrain",
         "release": context.partition_key,
@@ -68,7 +72,8 @@ def pretrained(context: dg.AssetExecutionContext, lake: LakeResource, config: Pr
         "preset": config.preset,
         "config": overrides(config.overrides),
     }
-    return dg.MaterializeResult(metadata=trained(context, lake, job, config.ranks))
+    told = trained(context, lake, job, config.ranks)
+    return dg.MaterializeResult(metadata=told, check_results=[unalarmed(told, _LEARNS)])
 
 
 @dg.asset(

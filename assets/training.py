@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
+from assets.metadata import pictures
 from assets.resources import LakeResource
 from assets.training_process import REASON
 
@@ -35,14 +36,16 @@ def trained(
     Raises:
         dagster.Failure: if the job cannot be done, with the reason; it is not to be retried.
     """
-    from training.launch import command, environment
+    from training.launch import GRACE_S, command, environment
 
     _readied(context, lake, str(job["release"]))
     root = lake.open().settings.root
     with tempfile.TemporaryDirectory(prefix="larmor-job-") as folder:
         path = Path(folder) / "job.yaml"
         path.write_text(yaml.safe_dump({"root": str(root), **job}), encoding="utf-8")
-        client = dg.PipesSubprocessClient(env=environment(ranks, len(os.sched_getaffinity(0))))
+        client = dg.PipesSubprocessClient(
+            env=environment(ranks, len(os.sched_getaffinity(0))), termination_timeout_seconds=GRACE_S
+        )
         arguments = command(path, ranks, module="assets.training_process")
         try:
             run = client.run(command=arguments, context=context)
@@ -53,7 +56,27 @@ def trained(
             # what is wrong with a job is wrong at the second try too; only a lost process is tried again
             raise dg.Failure(told.read_text(encoding="utf-8"), allow_retries=False)
     metadata: Mapping[str, Any] = run.get_materialize_result().metadata or {}
-    return metadata
+    return {**metadata, **_drawn(metadata)}
+
+
+def _drawn(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The curves that a training left beside its model, as a picture; an evaluation leaves none."""
+    from training.running.curves import PICTURE
+
+    file = Path(metadata["folder"].value) / PICTURE
+    return {"curves": pictures([("curves", file.read_bytes())])} if file.is_file() else {}
+
+
+def unalarmed(metadata: Mapping[str, Any], check: str) -> dg.AssetCheckResult:
+    """The outcome of the check that a training raised no alarm, which warns and holds nothing back."""
+    reasons = str(metadata["alarms"].value) if "alarms" in metadata else ""
+    remedy = "look at the curves; lower learning_rate, or raise batch_size, and train under another name"
+    return dg.AssetCheckResult(
+        check_name=check,
+        passed=not reasons,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"alarms": reasons, "remedy": remedy} if reasons else {},
+    )
 
 
 def _readied(context: dg.AssetExecutionContext, lake: LakeResource, release: str) -> None:

@@ -13,7 +13,7 @@ from dagster_pipes import open_dagster_pipes
 
 _ROOMS = ("schemas", "lake", "lineage", "training")
 
-_TOLD = ("loss", "mean_dice", "samples_per_s", "tokens_per_s", "data_wait", "padding")
+_TOLD = ("loss", "mean_dice", "samples_per_s", "tokens_per_s", "data_wait", "padding", "mfu", "effective_rank")
 """Numbers of an event that a line of progress shows."""
 
 
@@ -46,15 +46,18 @@ def _run(job: Path) -> None:
         result = run(job, lambda event: pipes.log.info(line(event)))
         numbers = flat(result.metrics)
         place = {"folder": {"raw_value": str(result.folder), "type": "path"}}
-        pipes.report_asset_materialization(metadata={**place, "resumed_from": result.resumed_from, **numbers})
+        alarms = {"alarms": "; ".join(reasons)} if (reasons := result.metrics.get("alarms")) else {}
+        pipes.report_asset_materialization(metadata={**place, "resumed_from": result.resumed_from, **numbers, **alarms})
 
 
 def line(event: Mapping[str, Any]) -> str:
     """An event as a line of progress."""
-    numbers = [f"{name} {event[name]:.4g}" for name in _TOLD if isinstance(event.get(name), int | float)]
+    shown = {**event, **event.get("probe", {})}
+    numbers = [f"{name} {shown[name]:.4g}" for name in _TOLD if isinstance(shown.get(name), int | float)]
+    reason = f" ({event['reason']})" if "reason" in event else ""
     place = f" {event['step']} of {event['steps']}" if "steps" in event and "step" in event else ""
     model = f" {event['checkpoint']}" if "checkpoint" in event else ""
-    return f"{event['event']}{model}{place}{': ' if numbers else ''}{', '.join(numbers)}"
+    return f"{event['event']}{model}{place}{reason}{': ' if numbers else ''}{', '.join(numbers)}"
 
 
 def flat(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, int | float | str]:

@@ -15,9 +15,11 @@ NAMES = (
     "lake_scale",
     "crowded",
     "engines",
+    "tokens",
+    "running",
 )
-LONG = ("kills", "large_rows", "tiers")
-"""Run only when they are named: they take half an hour."""
+LONG = ("kills", "large_rows", "tiers", "hippocampus", "restoration")
+"""Run only when they are named: they take half an hour, `hippocampus` one and a half."""
 
 
 def main(names: list[str]) -> None:

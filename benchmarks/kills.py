@@ -16,9 +16,9 @@ from tests.kills import Kill, Nursery, Whole, faults, landed, moments, undisturb
 MOMENTS = "200"
 """Kills; `LARMOR_BENCH_KILLS` sets another number."""
 
-_OF_WORKERS, _WITH_DAGSTER, _TWICE, _FRESH = 16, 2, 6, 7
+_OF_WORKERS, _WITH_DAGSTER, _TWICE, _FRESH, _BATCHES = 16, 2, 6, 7, 10
 """One trial in so many: of workers (slow, each start imports everything), of the whole command and not the stations
-alone, of the run after it too, of a new vault."""
+alone, of the run after it too, of a new vault, of the step process of a run of waiting deliveries."""
 
 
 @dataclass
@@ -28,17 +28,18 @@ class _Lakes:
     nursery: Nursery
     place: Path
     seed: int
-    made: dict[tuple[int, bool], tuple[Whole, Iterator[Kill]]] = field(default_factory=dict)
+    made: dict[tuple[int, bool, bool], tuple[Whole, Iterator[Kill]]] = field(default_factory=dict)
 
-    def of(self, workers: int, bare: bool) -> tuple[Whole, Iterator[Kill]]:
-        if (workers, bare) not in self.made:
+    def of(self, workers: int, bare: bool, batch: bool) -> tuple[Whole, Iterator[Kill]]:
+        way = workers, bare, batch
+        if way not in self.made:
             source, first = self.place / "source", self.place / "first"
             if not first.exists():
                 undisturbed(self.nursery, landed(source), first)
-            root = self.place / f"whole-{workers}-{bare}"
-            whole = undisturbed(self.nursery, source, root, workers, vault=first, bare=bare)
-            self.made[workers, bare] = whole, moments(self.seed, whole)
-        return self.made[workers, bare]
+            root = self.place / f"whole-{workers}-{bare}-{batch}"
+            whole = undisturbed(self.nursery, source, root, workers, vault=first, bare=bare, batch=batch)
+            self.made[way] = whole, moments(self.seed, whole)
+        return self.made[way]
 
 
 def run() -> str:
@@ -56,14 +57,14 @@ def _killed(lakes: _Lakes, number: int) -> tuple[Counter[str], list[str]]:
     while counted["moments"] < number:
         workers = 2 if trial % _OF_WORKERS == _OF_WORKERS - 1 else 1
         bare = trial % _WITH_DAGSTER == 1 and workers == 1
-        whole, ways = lakes.of(workers, bare)
+        batch = trial % _BATCHES == 4 and workers == 1
+        whole, ways = lakes.of(workers, bare, batch)
         kills = [next(ways) for _ in range(2 if trial % _TWICE == 2 and workers == 1 else 1)]
         fresh = trial % _FRESH == 1
         wrong = faults(lakes.nursery, whole, lakes.place / "trial", kills, fresh)
         shutil.rmtree(lakes.place / "trial")
-        counted.update(
-            ["moments"] * len(kills), lakes=1, **{"lakes with a new vault": fresh, "lakes without Dagster": bare}
-        )
+        counted.update(["moments"] * len(kills), lakes=1)
+        counted.update({"new vaults": fresh, "without Dagster": bare, "runs of waiting deliveries": batch})
         counted.update("of a worker" if k.worker else "at a step" if k.step else "at a time" for k in kills)
         counted["lakes that differ"] += bool(wrong)
         found += [f"trial {trial} {kills}: {line}" for line in wrong]

@@ -11,8 +11,8 @@ from functools import partial
 
 import pyarrow as pa
 
+from lake.checkpoint import File
 from lake.engines.contract import Engine
-from lake.log import File
 from lake.parts import Part
 from lake.protocol import opened
 from lake.rewrite import Swap, described, read_described, rows_of, stored, swapped, unsealed

@@ -25,6 +25,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from lake import log
+from lake.checkpoint import Unusual
 from lake.errors import TableMissing
 from lake.places import SCHEMA, Place, place, places
 from lake.sources import LocalFiles, Source, UnreadableFile
@@ -210,7 +211,7 @@ def _plain(rows: pa.Table) -> pa.Table:
 def _live(source: Source, contract: Table, version: int, newest: int) -> dict[str, str]:
     """Files of a version, each with the values of its partition as JSON."""
     if version == newest and isinstance(source, LocalFiles):
-        with contextlib.suppress(log.Unusual):
+        with contextlib.suppress(Unusual):
             now = log.state(source.location)
             if now.version == version:
                 names = contract.partition_by
@@ -231,7 +232,7 @@ def _live(source: Source, contract: Table, version: int, newest: int) -> dict[st
 
 def _newest(source: Source) -> int:
     if isinstance(source, LocalFiles):
-        with contextlib.suppress(log.Unusual):
+        with contextlib.suppress(Unusual):
             return log.newest(source.location)
     numbers = [name.partition(".")[0] for name in source.names(_LOG) if name.endswith((".json", ".parquet"))]
     return max((int(number) for number in numbers if number.isdigit()), default=-1)

@@ -8,16 +8,19 @@ small ones never gather and a large one is seldom written.
 
 import contextlib
 import hashlib
+import heapq
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lake.log import File
-from lake.sources import Source, UnreadableFile
+from lake.checkpoint import File, mark
+from lake.sources import LocalFiles, Source, UnreadableFile
 from lake.table import LakeTable
 
 FOLDER = "_index/keys"
@@ -25,6 +28,9 @@ FOLDER = "_index/keys"
 
 _GROWTH = 4
 """A list is merged with those that are up to so many times as long: each entry is then written a few times at most."""
+
+_KEPT_LISTS = 64
+"""Lists in memory: those of the columns that the stations of a delivery ask for, some 200 bytes a file."""
 
 _SCHEMA = pa.schema([pa.field("hash", pa.uint64()), pa.field("file", pa.int32())])
 
@@ -44,6 +50,23 @@ class _List:
     files: tuple[str, ...]
     hashes: NDArray[np.uint64]
     places: NDArray[np.int32]
+
+    def of(self, value: str | None) -> NDArray[np.int32]:
+        """Numbers of the files that hold a value."""
+        wanted = np.uint64(_hash(value))
+        first, last = np.searchsorted(self.hashes, wanted, "left"), np.searchsorted(self.hashes, wanted, "right")
+        return self.places[first:last]
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The files it knows of."""
+        return frozenset(self.files)
+
+    @cached_property
+    def order(self) -> NDArray[np.uint64]:
+        """(n,) place of each file's partition in an order by chance, which is the same in every run."""
+        digests = (hashlib.sha256(file.rpartition("/")[0].encode()).digest() for file in self.files)
+        return np.array([int.from_bytes(digest[:8], "big") for digest in digests], np.uint64)
 
 
 @dataclass(frozen=True)
@@ -76,20 +99,30 @@ class Holders:
         Args:
             value: what is looked for; None: no value, as an empty one.
         """
-        wanted, found = np.uint64(_hash(value)), set()
-        for one in self._lists:
-            first, last = np.searchsorted(one.hashes, wanted, "left"), np.searchsorted(one.hashes, wanted, "right")
-            found |= {one.files[place] for place in one.places[first:last]}
+        found = {one.files[place] for one in self._lists for place in one.of(value).tolist()}
         return [self._live[path] for path in sorted(found)]
+
+    def some(self, value: str | None, number: int) -> list[File]:
+        """At most so many of the part files that hold a value, at a cost that does not grow with the lake.
+
+        The choice goes by a hash of the partition, so that it neither prefers old nor new files, and is the same again.
+        """
+        found = dict[str, int]()
+        for one in self._lists:
+            places = one.of(value)
+            order = one.order[places]
+            least = np.argpartition(order, number - 1)[:number] if len(order) > number else np.arange(len(order))
+            found |= {one.files[places[at]]: int(order[at]) for at in least.tolist()}
+        return [self._live[path] for path in heapq.nsmallest(number, found, key=lambda path: (found[path], path))]
 
 
 def _renewed(source: Source, column: str, live: Mapping[str, File]) -> list[_List]:
     """Lists that know of all files that there are and no other; what had to be made is kept."""
     folder = f"{FOLDER}/{column}"
     kept = [one for one in (_load(source, folder, name) for name in source.names(folder)) if one is not None]
-    known = {file for one in kept for file in one.files}
-    added = sorted(live.keys() - known)
-    outdated = [one for one in kept if not live.keys() >= set(one.files)]
+    there = set(live)
+    added = sorted(there.difference(*(one.known for one in kept)))
+    outdated = [one for one in kept if not one.known <= there]
     if not added and not outdated:
         return kept
     fresh = _read(source, column, added)
@@ -162,9 +195,21 @@ def _keep(source: Source, folder: str, one: _List) -> None:
 def _load(source: Source, folder: str, name: str) -> _List | None:
     """A kept list; None where it is gone, or not as it was written."""
     try:
-        data, _ = source.read(f"{folder}/{name}")
+        if isinstance(source, LocalFiles):
+            path = source.location.join(folder).path / name
+            return _local(path, *mark(path))
+        return _parsed(name, source.read(f"{folder}/{name}")[0])
     except (OSError, UnreadableFile):
         return None
+
+
+@lru_cache(_KEPT_LISTS)
+def _local(path: Path, *_: int) -> _List | None:
+    """A list in a folder, read once as long as the file is the same."""
+    return _parsed(path.name, path.read_bytes())
+
+
+def _parsed(name: str, data: bytes) -> _List | None:
     body = memoryview(data)[32:]
     if hashlib.sha256(body).digest() != data[:32]:
         return None

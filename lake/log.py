@@ -2,27 +2,22 @@
 
 Belongs here: the two things that every station does many times, which files a partition has and adding a commit, at a
 cost that does not grow with the lake. A library that opens the table reads every file that the lake ever held; this
-reads two columns of the newest checkpoint and the few commits after it, and a commit is one file that is created or is
-not. Creating tables, checkpoints, older versions, other stores and logs with features of other engines are left to
-deltalake (`lake.table`), which `Unusual` says.
+has a few columns of the newest checkpoint in memory (`lake.checkpoint`) and reads the few commits after it, and a
+commit is one file that is created or is not. Creating tables, checkpoints, older versions, other stores and logs with
+features of other engines are left to deltalake (`lake.table`), which `Unusual` says.
 
-Sources: Delta transaction protocol, "Delta Log Entries", "Checkpoints", "Actions", "Protocol Evolution"
-(github.com/delta-io/delta, PROTOCOL.md).
+Source: Delta transaction protocol, "Delta Log Entries", "Actions" (github.com/delta-io/delta, PROTOCOL.md).
 """
 
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
+from lake.checkpoint import EMPTY, Change, Changed, File, Unusual, change, checkpoint
 from lake.parts import Part
-from lake.protocol import FEATURES, NAMED, READER, WRITER
 from lake.storage import Location
 
 FOLDER = "_delta_log"
@@ -38,41 +33,22 @@ _SAFE = "/=:@!$&'()*+,;-._~"
 """Characters that a path may hold as they are (RFC 3986, section 3.3)."""
 
 
-class Unusual(RuntimeError):
-    """A log that only a whole Delta library reads or may write to."""
-
-
 @dataclass(frozen=True)
-class File:
-    """A part file of the newest version.
-
-    Attributes:
-        path: relative to the table.
-        partition: value of each partition column.
-        bytes: its size.
-    """
-
-    path: str
-    partition: Mapping[str, str]
-    bytes: int
-
-
-@dataclass
 class State:
     """The newest version of a table.
 
     Attributes:
-        version: its number.
+        version: its number; -1: there is none.
         files: part files by path, those of the partition that was asked for, in the order of their commits.
         total: part files of the whole table.
         columns: names of the table's columns.
         checkpoint: version of the last checkpoint; -1: there is none.
     """
 
-    version: int = -1
-    files: dict[str, File] = field(default_factory=dict)
-    total: int = 0
-    columns: frozenset[str] = frozenset()
+    version: int
+    files: Mapping[str, File]
+    total: int
+    columns: frozenset[str]
     checkpoint: int = -1
 
 
@@ -126,16 +102,24 @@ def state(location: Location, partition: Mapping[str, str] | None = None) -> Sta
         Unusual: if the log has features of other engines, or no beginning, or lies on a store.
     """
     _require_local(location)
-    wanted = dict(partition or {})
-    log = location.join(FOLDER)
-    checkpoint = _last_checkpoint(log)
-    found = _at_checkpoint(log, checkpoint, wanted) if checkpoint >= 0 else State()
-    for version, actions in _after(log, checkpoint):
-        _apply(found, actions, wanted)
-        found.version = version
-    if found.version < 0 and any(map(_is_commit, log.list())):
+    log, wanted = location.join(FOLDER), partition or {}
+    first = version = _last_checkpoint(log)
+    at = checkpoint(log.path / _checkpoint(first)) if first >= 0 else EMPTY
+    before: Mapping[str, File] = at.inside(wanted) if wanted else at
+    total, columns, gone, after = len(at), at.columns, set[str](), dict[str, File]()
+    for version, told in _after(log, first):  # noqa: B007  # the last one is the newest
+        columns = columns if told.columns is None else told.columns
+        total += len(told.added) - len(told.removed)
+        # the order is that of the last commit that names a file
+        for path in (*told.removed, *(file.path for file in told.added)):
+            after.pop(path, None)
+            if path in before:
+                gone.add(path)
+        inside = (f for f in told.added if all(f.partition.get(name) == value for name, value in wanted.items()))
+        after.update((file.path, file) for file in inside)
+    if version < 0 and any(map(_is_commit, log.list())):
         raise Unusual
-    return found
+    return State(version, Changed(before, gone, after), total, columns, first)
 
 
 def append(
@@ -267,80 +251,11 @@ def _checkpoint(version: int) -> str:
     return f"{version:020}.checkpoint.parquet"
 
 
-def _at_checkpoint(log: Location, version: int, wanted: Mapping[str, str]) -> State:
-    found = State(version, checkpoint=version)
-    with pq.ParquetFile(pa.BufferReader(log.read_bytes(_checkpoint(version)))) as parquet:
-        names = [
-            "add.path",
-            "add.partitionValues",
-            "add.size",
-            "metaData.schemaString",
-            "metaData.configuration",
-            "protocol",
-        ]
-        rows = parquet.read(columns=names, use_threads=False).combine_chunks()
-    for protocol in rows["protocol"].drop_null().to_pylist():
-        _require(protocol)
-    for metadata in rows["metaData"].drop_null().to_pylist():
-        found.columns = _columns(metadata)
-    adds = rows["add"].drop_null()
-    found.total = len(adds)
-    for row in adds.filter(_inside(adds, wanted)).to_pylist():
-        _take(found, File(unquote(row["path"]), dict(row["partitionValues"]), row["size"]))
-    return found
-
-
-def _inside(adds: pa.ChunkedArray, wanted: Mapping[str, str]) -> pa.ChunkedArray:
-    """Which add actions are of a partition."""
-    values = pc.struct_field(adds, "partitionValues")
-    mask = pa.chunked_array([pa.array([True] * len(adds), pa.bool_())]) if len(adds) else pa.chunked_array([[]])
-    for column, value in wanted.items():
-        mask = pc.and_(mask, pc.equal(pc.map_lookup(values, column, "first"), value))
-    return mask.cast(pa.bool_())
-
-
-def _after(log: Location, version: int) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """Version and actions of each commit after a version."""
+def _after(log: Location, version: int) -> Iterator[tuple[int, Change]]:
+    """Each commit after a version."""
     while True:
         version += 1
         try:
-            data = log.read_bytes(name(version))
+            yield version, change(log.path / name(version))
         except FileNotFoundError:
             return
-        yield version, [json.loads(line) for line in data.splitlines() if line]
-
-
-def _apply(found: State, actions: Sequence[Mapping[str, Any]], wanted: Mapping[str, str]) -> None:
-    for action in actions:
-        if protocol := action.get("protocol"):
-            _require(protocol)
-        if metadata := action.get("metaData"):
-            found.columns = _columns(metadata)
-        if removed := action.get("remove"):
-            found.total -= 1
-            found.files.pop(unquote(removed["path"]), None)
-        if added_ := action.get("add"):
-            if added_.get("deletionVector"):
-                raise Unusual
-            found.total += 1
-            file = File(unquote(added_["path"]), added_["partitionValues"], added_["size"])
-            if all(file.partition.get(column) == value for column, value in wanted.items()):
-                _take(found, file)
-
-
-def _take(found: State, file: File) -> None:
-    found.files.pop(file.path, None)  # the order is that of the last commit that names it
-    found.files[file.path] = file
-
-
-def _require(protocol: Mapping[str, Any]) -> None:
-    writer = protocol["minWriterVersion"]
-    known = writer <= WRITER or (writer == NAMED and FEATURES.issuperset(protocol.get("writerFeatures") or []))
-    if protocol["minReaderVersion"] > READER or not known:
-        raise Unusual
-
-
-def _columns(metadata: Mapping[str, Any]) -> frozenset[str]:
-    if dict(metadata.get("configuration") or {}).get("delta.appendOnly") == "true":
-        raise Unusual
-    return frozenset(column["name"] for column in json.loads(metadata["schemaString"])["fields"])

@@ -59,7 +59,7 @@ def opened(location: Location, path: str, version: int | None = None) -> DeltaTa
         version: as of this version; None: newest.
 
     Raises:
-        TableMissing: if there is none.
+        TableMissing: if there is none, or not this version of it yet.
         TableUnshared: if it has properties outside the shared set.
     """
     try:
@@ -72,6 +72,8 @@ def opened(location: Location, path: str, version: int | None = None) -> DeltaTa
         # some features keep deltalake from opening a table at all; it then names the feature
         if names := [name for name in PROPERTIES if name in str(error)]:
             raise _unshared(path, names) from None
+        if version is not None and version > (newest := opened(location, path).version()):
+            raise TableMissing(f"found no version {version} of table {path}, needed one of 0 to {newest}") from None
         raise
     require_shared(table, path)
     return table

@@ -20,6 +20,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from lake import aws, index, log
+from lake.checkpoint import File, Unusual
 from lake.errors import TableMissing, TableOutdated
 from lake.parts import Part, ranged, recorded, statistics
 from lake.parts import write as write_part
@@ -139,7 +140,7 @@ class LakeTable:
         """Newest version; -1 where there is no table yet."""
         try:
             return log.newest(self.location)
-        except log.Unusual:
+        except Unusual:
             return self._delta().version() if self.exists() else -1
 
     def names(self, partition: Mapping[str, str] | None = None, version: int | None = None) -> list[str]:
@@ -152,7 +153,7 @@ class LakeTable:
         """
         return [path for path, _ in self._adds(self._state(partition, version))]
 
-    def live(self, partition: Mapping[str, str] | None = None) -> dict[str, log.File]:
+    def live(self, partition: Mapping[str, str] | None = None) -> Mapping[str, File]:
         """Part files of the newest version, of a partition or of the whole table; none where there is no table yet."""
         return self._state(partition, None).files if self.exists() else {}
 
@@ -229,7 +230,7 @@ class LakeTable:
         if version is None:
             try:
                 found = log.state(self.location, partition)
-            except log.Unusual:
+            except Unusual:
                 pass
             else:
                 return found if found.version >= 0 else self._opened(partition, version)
@@ -241,9 +242,7 @@ class LakeTable:
         actions = pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all()
         columns = {name: f"partition.{name}" for name in self.contract.partition_by}
         rows = actions.select(["path", "size_bytes", *columns.values()]).to_pylist()
-        files = [
-            log.File(unquote(row["path"]), {n: row[c] for n, c in columns.items()}, row["size_bytes"]) for row in rows
-        ]
+        files = [File(unquote(row["path"]), {n: row[c] for n, c in columns.items()}, row["size_bytes"]) for row in rows]
         wanted = (partition or {}).items()
         inside = {file.path: file for file in files if all(file.partition[k] == v for k, v in wanted)}
         return log.State(delta.version(), inside, len(files), frozenset(f.name for f in delta.schema().fields))
@@ -303,7 +302,7 @@ class LakeTable:
                 done = log.append(self.location, parts, said, expected)
             else:
                 done = log.replace(self.location, partition, parts, said)
-        except log.Unusual:
+        except Unusual:
             return None
         except FileExistsError:
             raise Conflict(f"table {self.contract.name!r}: another writer committed first; read again") from None

@@ -14,6 +14,7 @@ from lake.files import LOG, data_files
 from lake.found import Found
 from lake.releases import MANIFEST, MEMBERS
 from lake.storage import Location
+from lake.tiering.archived import places
 from lake.zones import Lake
 from schemas.contract import Table, Zone
 from schemas.tables import RECEIVED, TABLES
@@ -80,11 +81,16 @@ def logs(lake: Lake) -> Iterator[Watched]:
 def part_files(lake: Lake, contract: Table) -> list[Watched]:
     """Part files of a table that a commit names and that are there or should be.
 
+    Those in an archive cannot be read before they are restored; the mover held them to their digest when it put them
+    there, and does so again when they come back.
+
     Raises:
         UnreadableLog: if its log cannot be read.
     """
+    table = lake.table(contract)
     try:
-        files = data_files(lake.table(contract))
+        archive = {path for path, place in places(table.source).items() if place.hours}
+        files = [file for file in data_files(table) if file.path not in archive]
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         raise UnreadableLog(f"table {contract.path}: found a log that cannot be read, needed an intact one") from None
     return [

@@ -39,6 +39,7 @@ class EventType(StrEnum):
     TIER_MOVED = "tier_moved"
     WITHDRAWN = "withdrawn"
     REVIEWED = "reviewed"
+    MAINTAINED = "maintained"
     SCRUBBED = "scrubbed"
     BACKED_UP = "backed_up"
     RESTORED = "restored"
@@ -217,6 +218,7 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"first", "last", "meaning", "exceptions"}),
         frozenset({"content_sha256", "report_sha256"}),
     ),
+    EventType.MAINTAINED: (frozenset({"table", "action", "files", "version"}), frozenset({"bytes"})),
     EventType.SCRUBBED: (frozenset({"files", "bytes", "findings"}), frozenset({"counts", "tables"})),
     EventType.BACKED_UP: (frozenset({"files", "bytes", "manifest_sha256"}), frozenset({"tables", "counts"})),
     EventType.RESTORED: (frozenset({"files", "bytes", "manifest_sha256"}), frozenset({"tables", "counts"})),

@@ -1,6 +1,7 @@
 """What an installation and a lake lack, if anything.
 
-Belongs here: examinations, each with a remedy. Printing is `orchestration.verbs.doctor`.
+Belongs here: examinations, each with a remedy. Printing is `orchestration.verbs.doctor`, buckets are
+`orchestration.buckets`.
 """
 
 import re
@@ -8,11 +9,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from lake.settings import EngineName, Settings
+from orchestration import buckets
+from orchestration.finding import Finding
 from schemas.tables import TABLES
 
 _FREE_GIB = 5
@@ -22,28 +24,13 @@ _JAVA = 17
 _ROOMS = ("schemas", "lake", "lineage", "imaging", "deid", "stages", "training", "assets", "orchestration")
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing examined.
-
-    Attributes:
-        what: what was looked at.
-        ok: whether it is well.
-        found: what is there.
-        remedy: what to do where it is not well.
-        needed: whether Larmor cannot work without it as it is configured.
-    """
-
-    what: str
-    ok: bool
-    found: str
-    remedy: str = ""
-    needed: bool = True
-
-
 def examine(settings: Settings) -> list[Finding]:
-    """Examine the installation, then the lake."""
-    return [_python(), _rooms(), _java(settings), *_packages(), _disk(settings), *_rules(settings), *_lake(settings)]
+    """Examine the installation, then the buckets that the lake lies in, then the lake."""
+    found = [_python(), _rooms(), _java(settings), *_packages(), _disk(settings), *_rules(settings)]
+    stores = list(buckets.examine(settings))
+    if all(store.ok or not store.needed for store in stores):
+        return [*found, *stores, *_lake(settings)]
+    return [*found, *stores, Finding("lake", False, "not looked at", "put the bucket right, then ask again")]
 
 
 def _python() -> Finding:

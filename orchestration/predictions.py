@@ -1,4 +1,4 @@
-"""Predictions on what a person names: a NIfTI file, a DICOM series, or a volume of the lake; as NIfTI or DICOM.
+"""Predictions on what a person names: a NIfTI file, a DICOM series, or a volume of the lake; as NIfTI, DICOM or JSON.
 
 Belongs here: putting together what `training` predicts, `stages` finds and `imaging` writes, for none of them knows the
 others' trade.
@@ -13,7 +13,17 @@ from imaging.volume import Volume
 from lake.zones import Lake
 from stages import sources
 from training.errors import TrainingError
-from training.evaluation.prediction import ENDINGS, Labeller, Predicted, check_target, keep, packed, predict_file
+from training.evaluation.prediction import (
+    ENDINGS,
+    FACTS,
+    Predicted,
+    Predictor,
+    check_target,
+    keep,
+    keep_facts,
+    packed,
+    predict_file,
+)
 
 SEGMENTATION = ".dcm"
 """Ending of a label map as a DICOM segmentation."""
@@ -22,13 +32,14 @@ SEGMENTATION = ".dcm"
 def predict(
     lake: Lake, model: str, source: str, out: Path, *, number: int | None = None, purpose: str = "research"
 ) -> Predicted:
-    """Write the label map of an image, and put it on the record.
+    """Write what a model says of an image, and put it on the record.
 
     Args:
         lake: the lake, whose models and volumes are known by name.
         model: name of a fine-tuned model, or its folder.
         source: a NIfTI file, a DICOM file or folder of one series, or the id of a volume of the lake.
-        out: the label map: `.nii`, `.nii.gz`, or `.dcm` for a segmentation that refers to its source.
+        out: the file: `.nii`, `.nii.gz`, `.dcm` for a segmentation that refers to its source, or `.json` of a model
+            that says something of whole volumes.
         number: which volume of a series that gives several, from 1.
         purpose: what for, for the record; for a volume of the lake, its licence must allow it.
 
@@ -41,14 +52,18 @@ def predict(
     place = Path(source)
     if source.endswith(ENDINGS) and place.suffix != SEGMENTATION and not out.name.endswith(SEGMENTATION):
         return predict_file(lake, model, place, out, purpose)
-    check_target(out, (*ENDINGS, SEGMENTATION))
+    check_target(out, (*ENDINGS, FACTS, SEGMENTATION))
     found = _found(lake, source, number, purpose)
     if found.plan is None and out.name.endswith(SEGMENTATION):
         raise TrainingError("found an image that did not come as DICOM, needed one to refer to; write .nii.gz instead")
-    labeller = Labeller.load(lake, model)
-    placed = Volume(labeller.labels(found.volume), found.volume.affine)
-    content, form = _content(labeller, found, placed, out)
-    return keep(lake, labeller, content, placed, out, steps=found.volume.steps, purpose=purpose, form=form)
+    predictor = Predictor.load(lake, model)
+    predictor.check(out, segmentation=SEGMENTATION)
+    said = predictor.says(found.volume)
+    if said.voxels is None:
+        return keep_facts(lake, predictor, said.facts, found.volume, out, purpose=purpose)
+    placed = Volume(said.voxels, found.volume.affine)
+    content, form = _content(predictor, found, placed, out)
+    return keep(lake, predictor, content, placed, out, steps=found.volume.steps, purpose=purpose, form=form)
 
 
 def _found(lake: Lake, source: str, number: int | None, purpose: str) -> sources.Source:
@@ -65,9 +80,9 @@ def _found(lake: Lake, source: str, number: int | None, purpose: str) -> sources
         ) from None
 
 
-def _content(labeller: Labeller, found: sources.Source, placed: Volume, out: Path) -> tuple[bytes, str]:
+def _content(predictor: Predictor, found: sources.Source, placed: Volume, out: Path) -> tuple[bytes, str]:
     if not out.name.endswith(SEGMENTATION):
         return packed(nifti.write(placed), out), "nifti"
     assert found.plan is not None, "segmentations are refused where there is nothing to refer to"
-    origin = Origin(labeller.manifest.name, labeller.digest, made=dt.datetime.now(dt.UTC))
-    return write(placed.array, found.plan, found.files, labeller.scheme, origin), "dicom-seg"
+    origin = Origin(predictor.manifest.name, predictor.digest, made=dt.datetime.now(dt.UTC))
+    return write(placed.array, found.plan, found.files, predictor.scheme, origin), "dicom-seg"

@@ -4,7 +4,6 @@ Belongs here: comparing series. What a measure of a volume means is `imaging.qua
 manufacturer, model and field strength alone, sites by licence; no station, serial number or person is looked at.
 """
 
-import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lake.checkpoint import File
 from lake.keys import Holders
-from lake.log import File
 from lake.zones import Lake
 from schemas.tables import SERIES, VOLUMES
 
@@ -111,15 +110,14 @@ def with_quality(lake: Lake, delivery: str, rows: Sequence[Row]) -> list[dict[st
 def _others(lake: Lake, delivery: str, rows: Sequence[Row]) -> list[Row]:
     """Series of other deliveries that those of this one may be compared with: of so many of each model and maker.
 
-    The choice is by a hash of the delivery's name, so that it neither prefers old nor new ones, and is the same again.
+    Which ones is left to chance, and the same again; `lake.keys`.
     """
     table = lake.table(SERIES)
     near: dict[str, File] = {}
     for column in ("model", "manufacturer"):
         known = Holders.open(table, column)
         for value in {row[column] for row in rows}:
-            there = [file for file in known.of(value) if file.partition["delivery"] != delivery]
-            there.sort(key=lambda file: hashlib.sha256(file.partition["delivery"].encode()).digest())
+            there = [file for file in known.some(value, DELIVERIES + 1) if file.partition["delivery"] != delivery]
             near |= {file.path: file for file in there[:DELIVERIES]}
     names = [*_GROUP, *(m.name for m in MEASURES)]
     return [row for path in sorted(near) for row in table.source.parquet(path).read(names).to_pylist()]

@@ -22,7 +22,7 @@ from lineage.seals import seal
 from schemas.contract import Zone
 from schemas.licence import Licence
 from schemas.release import ReleaseManifest, ReleaseRisk, ReleaseSpec, SmallCells, Splits
-from schemas.tables import DIAGNOSES, LABELS, SERIES, VOLUMES
+from schemas.tables import DIAGNOSES, LABELS, REPORTS, SERIES, VOLUMES
 from stages.datacard import card
 from stages.risk import assessed, banded, exposed, residual
 from stages.standing import counting_volumes
@@ -53,8 +53,8 @@ def freeze(lake: Lake, spec: ReleaseSpec, report: Report = silent) -> Release:
     """Freeze a release; one that is frozen already is returned as it stands.
 
     Raises:
-        CohortError: if the cohort is empty, its predicate is no SQL over the tables, or the name is taken by a release
-            of another specification.
+        CohortError: if a table that it needs is not there yet, the cohort is empty, its predicate is no SQL over the
+            tables, or the name is taken by a release of another specification.
         Refusal: if a licence in the cohort does not allow the purpose.
     """
     location = lake.location(Zone.CURATED, "releases", spec.name)
@@ -66,11 +66,7 @@ def freeze(lake: Lake, spec: ReleaseSpec, report: Report = silent) -> Release:
                 "a release never changes"
             )
         return frozen
-    versions = {table.path: lake.table(table).version() for table in (VOLUMES, SERIES)}
-    if spec.label_task:
-        versions[LABELS.path] = lake.table(LABELS).version()
-    if lake.table(DIAGNOSES).exists():
-        versions[DIAGNOSES.path] = lake.table(DIAGNOSES).version()
+    versions = _versions(lake, spec)
     rows = cohort(lake, spec, versions, report)
     rows, risk = _guarded(lake, spec, rows)
     report(f"{len(rows)} volumes of {len({r['subject'] for r in rows})} subjects in the cohort")
@@ -90,6 +86,18 @@ def freeze(lake: Lake, spec: ReleaseSpec, report: Report = silent) -> Release:
     append(lake, EventType.RELEASED, facts | {"volumes": len(members), "licences": manifest.licences})
     seal(lake)
     return release
+
+
+def _versions(lake: Lake, spec: ReleaseSpec) -> dict[str, int]:
+    """Versions that a release is pinned to, of every table that it reads."""
+    needed = [VOLUMES, SERIES, *([LABELS] if spec.label_task else [])]
+    versions = {table.path: lake.table(table).version() for table in (*needed, DIAGNOSES, REPORTS)}
+    if missing := [table.path for table in needed if versions[table.path] < 0]:
+        raise CohortError(
+            f"release {spec.name}: found no table {', '.join(missing)} in this lake, needed it; materialize these "
+            "assets for its deliveries first (larmor run DELIVERY)"
+        )
+    return {path: version for path, version in versions.items() if version >= 0}
 
 
 def _guarded(lake: Lake, spec: ReleaseSpec, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], ReleaseRisk]:

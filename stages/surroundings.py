@@ -6,12 +6,12 @@ them. How bytes are searched is `deid.residual`; the data themselves are `stages
 
 import contextlib
 import getpass
-import os
 import platform
 import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,8 +20,10 @@ import pyarrow.parquet as pq
 
 from deid.residual import Finding, Scanner
 from lake.found import Found
+from lake.newer import LOG, newer, numbered
 from lake.storage import Location
 from lake.zones import Lake
+from lineage.commits import Log, tip
 from lineage.events import EventType
 from schemas.contract import Zone
 from schemas.delivery import MANIFEST_NAME
@@ -30,7 +32,6 @@ from schemas.reasons import Reason
 from schemas.tables import IDENTIFIERS, LICENCES, RECEIVED, TABLES
 from stages.residual import Residue
 
-_LOG = "_delta_log"
 _CHECKPOINT = ".parquet"
 _READ = frozenset(
     {".json", ".crc", ".db", ".db-wal", ".db-shm", ".db-journal", ".out", ".err", ".log", ".txt", ".yaml", ".yml",
@@ -40,32 +41,37 @@ _READ = frozenset(
 _CHUNK, _OVERLAP = 16 << 20, 512
 _WORD = re.compile(r"[^\W\d_]+")
 
-_PARTITIONS = ("delivery=", "model=")
-"""Beginnings of names of partitions, which hold part files alone; their content is searched where they are made."""
-_PART = re.compile(r"part-[0-9a-f]{32}\.parquet")
-"""Name of a part file, which says nothing of anybody."""
-_LOOKED_AT = 32
-"""Files of a log looked at together; a clock that is set back a little must not end the search."""
-
 Seen = set[tuple[str, int, int]]
 """Path, size and time of change of files that were read before."""
 
 
-def scan_around(lake: Lake, delivery: str, home: str | None = None, seen: Seen | None = None) -> Residue:
+def scan_around(
+    lake: Lake, delivery: str, home: str | None = None, seen: Seen | None = None, *, into_others: bool = True
+) -> Residue:
     """Scan everything outside the restricted zone and landing that was written since a delivery landed.
+
+    Of the ledger the commits are read; a file that no commit names there is a finding of `larmor verify`.
 
     Args:
         lake: the lake.
         delivery: whose identifiers are looked for.
         home: folder of Dagster's storage and logs; None: the lake's own, where it has one.
         seen: files that were read before and did not change; those that are read now are added.
+        into_others: whether partitions of other deliveries are looked into as well, where part files alone belong; it
+            is the one thing whose cost grows with the lake, so of the scans of a delivery only the last one does it.
     """
     values = _values(lake, [delivery])
     scanner = Scanner.of_storage(values, own_words(lake))
     since = _landed(lake, delivery)
     found = _Found(seen if seen is not None else set())
+    only = None if into_others else f"delivery={quote(delivery, safe='')}"
+    ledger = Log.of(lake)
+    but = ledger.ledger.path if ledger.ledger.local else None
     for top, folder in _folders(lake, Path(home) if home else lake.settings.root / "dagster").items():
-        for file in _files(folder, since):
+        files = newer(folder, since, only, but)
+        if top == Zone.AUDIT and ledger.has(0):
+            files = chain(files, numbered(ledger.commits.path, tip(ledger).version, since))
+        for file in files:
             with contextlib.suppress(FileNotFoundError):  # others write and tidy up at the same time
                 found.look(scanner, top, file.relative_to(folder), file)
     for top, zone in _far(lake).items():
@@ -81,7 +87,7 @@ def scan_folder(lake: Lake, deliveries: Iterable[str], folder: Path) -> Residue:
     values = _values(lake, deliveries)
     scanner = Scanner.of_storage(values, own_words(lake))
     found = _Found(set())
-    for file in _files(folder):
+    for file in newer(folder):
         found.look(scanner, "export", file.relative_to(folder), file)
     return found.residue(len(values))
 
@@ -185,51 +191,8 @@ def _folders(lake: Lake, home: Path) -> dict[str, Path]:
     return {**zones, **others, "dagster": home}
 
 
-def _files(folder: Path, since: float = 0.0) -> Iterator[Path]:
-    """Files below that were written since a time; what a lake of any size has of older ones is passed over.
-
-    Args:
-        folder: where to look.
-        since: seconds of the epoch; 0: all files.
-    """
-    try:
-        with os.scandir(folder) as found:
-            left = [entry for entry in found if not (since and _is_old(entry, since))]
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    if since and not folder.name.startswith(_PARTITIONS):
-        left = [entry for entry in left if not _PART.fullmatch(entry.name)]
-    entries = sorted(left, key=lambda entry: entry.name)
-    if since and folder.name == _LOG:
-        entries = _newest(entries, since)
-    for entry in entries:
-        with contextlib.suppress(FileNotFoundError):  # others write and tidy up at the same time
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files(Path(entry.path), since)
-            elif entry.is_file(follow_symlinks=False) and entry.stat().st_mtime >= since:
-                yield Path(entry.path)
-
-
-def _is_old(entry: os.DirEntry[str], since: float) -> bool:
-    """Whether a partition was written before a time; part files are never changed, so then none of them is newer."""
-    try:
-        return entry.name.startswith(_PARTITIONS) and entry.stat(follow_symlinks=False).st_mtime < since
-    except FileNotFoundError:
-        return True
-
-
-def _newest(entries: list[os.DirEntry[str]], since: float) -> list[os.DirEntry[str]]:
-    """Of a table's log the files written since a time, and a few before; they are numbered in the order of writing."""
-    numbered = [entry for entry in entries if entry.name[:1].isdigit()]
-    for place in range(len(numbered), 0, -_LOOKED_AT):
-        few = numbered[max(0, place - _LOOKED_AT) : place]
-        if all(entry.stat().st_mtime < since for entry in few):
-            return [entry for entry in entries if not entry.name[:1].isdigit()] + numbered[place:]
-    return entries
-
-
 def _readable(name: Path) -> bool:
-    return name.suffix in _READ or (name.suffix == _CHECKPOINT and _LOG in name.parts)
+    return name.suffix in _READ or (name.suffix == _CHECKPOINT and LOG in name.parts)
 
 
 def _content(file: Path) -> Iterator[bytes]:
@@ -256,7 +219,7 @@ def _words(data: bytes, ending: str) -> Iterator[bytes]:
 
 
 def _kind(top: str, name: Path) -> str:
-    return f"{top} table logs" if _LOG in name.parts else f"{top} files"
+    return f"{top} table logs" if LOG in name.parts else f"{top} files"
 
 
 def _user() -> str:

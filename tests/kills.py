@@ -89,9 +89,20 @@ class Nursery:
         self._process.wait(60)
         self._process.stdout.close()
 
-    def run(self, root: Path, kill: Kill | None = None, workers: int = 1, *, bare: bool = False) -> Ended:
-        """`larmor run` of the delivery up to its volumes, in a process group of its own; bare: without Dagster."""
-        asked = {"do": "run", "root": str(root), "kill": vars(kill) if kill else None, "bare": bare}
+    def run(
+        self, root: Path, kill: Kill | None = None, workers: int = 1, *, bare: bool = False, batch: bool = False
+    ) -> Ended:
+        """`larmor run` of the delivery up to its volumes, in a process group of its own.
+
+        Args:
+            root: of the lake.
+            kill: when it dies; None: it does not.
+            workers: processes of its engine.
+            bare: the stations alone, without Dagster.
+            batch: instead, the step process of a run of waiting deliveries, all assets, as the daemon has it started.
+        """
+        do = "batch" if batch else "run"
+        asked = {"do": do, "root": str(root), "kill": vars(kill) if kill else None, "bare": bare}
         return self._ask(asked, {"LARMOR_WORKERS": str(workers)})
 
     def together(self, root: Path, *, bare: bool = False) -> list[dict[str, Any]]:
@@ -242,6 +253,7 @@ class Whole:
         root: its root.
         workers: processes of its engine.
         bare: whether it ran without Dagster.
+        batch: whether it was a run of waiting deliveries.
         steps: steps that the run took.
         span_s: seconds that it took.
         judged: what `judge` says of it.
@@ -250,20 +262,28 @@ class Whole:
     root: Path
     workers: int
     bare: bool
+    batch: bool
     steps: int
     span_s: float
     judged: dict[str, Any]
 
 
 def undisturbed(
-    nursery: Nursery, source: Path, root: Path, workers: int = 1, vault: Path | None = None, *, bare: bool = False
+    nursery: Nursery,
+    source: Path,
+    root: Path,
+    workers: int = 1,
+    vault: Path | None = None,
+    *,
+    bare: bool = False,
+    batch: bool = False,
 ) -> Whole:
     """Run the delivery of `source` in a lake of its own, from its beginning to its end."""
     copied(source, root, vault=vault)
     start = time.monotonic()
-    ended = nursery.run(root, workers=workers, bare=bare)
+    ended = nursery.run(root, workers=workers, bare=bare, batch=batch)
     assert ended.code == 0, ended.told
-    return Whole(root, workers, bare, ended.steps, time.monotonic() - start, nursery.judged(root))
+    return Whole(root, workers, bare, batch, ended.steps, time.monotonic() - start, nursery.judged(root))
 
 
 def moments(seed: int, whole: Whole) -> Iterator[Kill]:
@@ -291,12 +311,12 @@ def faults(nursery: Nursery, whole: Whole, root: Path, kills: Sequence[Kill], fr
     copied(whole.root, root, vault=None if fresh else whole.root)
     found = []
     for kill in kills:
-        ended = nursery.run(root, kill, whole.workers, bare=whole.bare)
+        ended = nursery.run(root, kill, whole.workers, bare=whole.bare, batch=whole.batch)
         if not ended.killed and ended.code and not kill.error:
             found.append(f"a run that was to be killed failed: {ended.told[-600:]}")
         if kill.error and ended.code and (ended.code != 1 or FULL not in ended.told or "Traceback" in ended.told):
             found.append(f"a full disk was told otherwise: {ended.told[-1500:]}")
-    ended = nursery.run(root, workers=whole.workers, bare=whole.bare)
+    ended = nursery.run(root, workers=whole.workers, bare=whole.bare, batch=whole.batch)
     if ended.code:
         return [*found, f"the run after it failed: {ended.told[-1500:]}"]
     return found + differences(whole.judged, nursery.judged(root), rows=not fresh, files=whole.workers == 1)

@@ -5,26 +5,27 @@ Belongs here: `models/<name>/` and what its files say. The resumable state of a 
 """
 
 import datetime as dt
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from schemas.checkpoint import CheckpointManifest
+from schemas.checkpoint import RETIRED, CheckpointManifest
 from schemas.release import ReleaseManifest
 from training import card
 from training.errors import CheckpointError
 from training.result import Result
-from training.running.workspace import sync
+from training.running.digests import code_digest, digest_of
+from training.running.files import sync
 
 WEIGHTS, CONFIG, MANIFEST, METRICS, EXPOSURE, CARD = (
     "weights.safetensors",
@@ -63,6 +64,21 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class Used:
+    """What a training took.
+
+    Attributes:
+        hardware: processes and the device of each, in words; empty: not known.
+        device_hours: hours of all devices together.
+        cost: US dollars; None: no price was told.
+    """
+
+    hardware: str = ""
+    device_hours: float = 0.0
+    cost: float | None = None
+
+
+@dataclass(frozen=True)
 class Made:
     """What a training made, to be written.
 
@@ -78,6 +94,8 @@ class Made:
         parent: what it started from.
         steps: optimizer steps.
         world_size: processes.
+        used: what it took.
+        files: name to content of what else is to lie in the folder.
     """
 
     kind: str
@@ -91,6 +109,8 @@ class Made:
     parent: Checkpoint | None
     steps: int
     world_size: int
+    used: Used = Used()
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def write(out: Path, made: Made) -> CheckpointManifest:
@@ -99,9 +119,25 @@ def write(out: Path, made: Made) -> CheckpointManifest:
     Args:
         out: the folder, named as the model.
         made: what to write.
+
+    Raises:
+        CheckpointError: if there is no room for it; the old one, and what the training can be resumed from, stay.
     """
     building = out.parent / ".runs" / out.name / "building"
     shutil.rmtree(building, ignore_errors=True)
+    try:
+        manifest = _build(building, out.name, made)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(building, ignore_errors=True)
+        raise CheckpointError(
+            f"found no way to write the model to {building} ({error}), needed room and permission to write; free some "
+            "space and run the same job again, it goes on from the last saved step"
+        ) from error
+    _swap(building, out)
+    return manifest
+
+
+def _build(building: Path, name: str, made: Made) -> CheckpointManifest:
     building.mkdir(parents=True)
     save_file(
         {name: tensor.detach().cpu().contiguous().clone() for name, tensor in made.weights.items()}, building / WEIGHTS
@@ -109,13 +145,14 @@ def write(out: Path, made: Made) -> CheckpointManifest:
     (building / CONFIG).write_text(yaml.safe_dump(dict(made.config), sort_keys=False), encoding="utf-8")
     _write_json(building / METRICS, made.metrics)
     _write_json(building / EXPOSURE, _exposure(made))
-    manifest = _manifest(out.name, building, made)
+    for other, content in made.files.items():
+        (building / other).write_bytes(content)
+    manifest = _manifest(name, building, made)
     (building / CARD).write_text(card.render(manifest, made.config, made.metrics, made.volumes), encoding="utf-8")
     (building / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
     for file in building.iterdir():
         sync(file)
     sync(building)
-    _swap(building, out)
     return manifest
 
 
@@ -166,6 +203,10 @@ def _manifest(name: str, folder: Path, made: Made) -> CheckpointManifest:
             "steps": made.steps,
             "world_size": made.world_size,
             "code_version": version("larmor"),
+            "code_sha256": code_digest(),
+            "hardware": made.used.hardware or None,
+            "device_hours": made.used.device_hours,
+            "cost_usd": made.used.cost,
             "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         }
     )
@@ -205,6 +246,11 @@ def read_manifest(folder: Path) -> CheckpointManifest:
         CheckpointError: if it is missing or not a manifest.
     """
     path = folder / MANIFEST
+    if (folder / RETIRED).is_file() and not path.is_file():
+        raise CheckpointError(
+            f"{folder.name}: found a model that a withdrawal took out of use, needed one that never saw what was "
+            "withdrawn; train it again on a release without it"
+        )
     if not path.is_file():
         there = sorted(p.parent.name for p in folder.parent.glob(f"*/{MANIFEST}"))
         raise CheckpointError(
@@ -240,12 +286,6 @@ def finished(out: Path, identity: str, *, replace: bool) -> Result | None:
         f"found a finished model of another configuration, release or parent at {out}, needed a new name, or "
         "replace: true to train it anew in its place"
     )
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,30 +1,28 @@
 """Fine-tuning: a release with labels, and a pre-trained model or none, become a model of one task.
 
-Belongs here: the order of the work. The task's network and loss are `training.segmentation`, its samples are
-`training.data.labelled`, how steps run is `training.running.fit`.
+Belongs here: the order of the work. What is learned is a task of `training.tasks`, what of a pre-trained encoder learns
+on is `training.tasks.adapt`, how steps run is `training.running.fit`.
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
 
 from training import checkpoint
 from training.config.finetune import FinetuneConfig
 from training.config.model import ModelConfig
-from training.data.labelled import LabelledDataset, chosen, classes_of, collate_labelled
-from training.data.order import exposure
 from training.data.source import Source, permitted
 from training.errors import TrainingError
 from training.networks.encoder import parameters
-from training.networks.segmenter import TokenSegmenter
 from training.pretrain import PREPROCESSING
 from training.result import Result
 from training.running import process
 from training.running.fit import Report, fit
 from training.running.session import Done, session, summary
 from training.running.workspace import Workspace, identity
-from training.tasks.segmentation import SegmentationTask, network_for
+from training.tasks.adapt import adapt, merged
+from training.tasks.task import Task, make_task
 
 
 def finetune(
@@ -58,11 +56,12 @@ def finetune(
     if start:
         model = ModelConfig.parse(start.config["config"]["model"], f"model of {start.manifest.name}")
         config = config.model_copy(update={"model": model})
+    task = make_task(config)
     weights = start.manifest.weights_sha256 if start else None
-    digest = identity("finetune", config.digest, release.sha256, weights)
+    digest = identity("finetune", task.config.digest, release.sha256, weights)
 
     def work(workspace: Workspace, resume: Path | None) -> Done:
-        return _work(config, release, report, digest, start, workspace, resume)
+        return _work(task, release, report, digest, start, workspace, resume)
 
     return session(digest, out, report, work, replace=replace, timeout_s=config.timeout_s)
 
@@ -80,7 +79,7 @@ def _parent(config: FinetuneConfig, parent: Path | None) -> checkpoint.Checkpoin
 
 
 def _work(
-    config: FinetuneConfig,
+    task: Task[Any],
     release: Source,
     report: Report,
     digest: str,
@@ -88,31 +87,32 @@ def _work(
     workspace: Workspace,
     resume: Path | None,
 ) -> Done:
-    members = chosen(release, config)
-    classes = classes_of(release.labels(), members)
-    dataset = LabelledDataset(release, members, classes, config)
+    config = task.config
+    served = task.serve(release)
     torch.manual_seed(config.seed)
-    network = network_for(config, len(classes.values))
-    groups = _start_from(network, start, config) if start else {}
-    fitted = fit(SegmentationTask(network), dataset, collate_labelled, config, workspace, report, resume, groups)
+    network = task.network(served.about)
+    groups = adapt(network, start.weights, config) if start else {}
+    learned = parameters(network)
+    learner = task.learner(network, served.about)
+    fitted = fit(learner, served.dataset, served.collate, config, workspace, report, resume, groups)
     made = checkpoint.Made(
         kind="finetuned",
         task=config.task,
-        weights=network.state_dict(),
+        weights=merged(network).state_dict(),
         config={
             "kind": "finetuned",
             "identity": digest,
             "config": config.model_dump(mode="json"),
             "preprocessing": dict(PREPROCESSING),
-            "classes": dict(classes.names),
+            **served.about,
         },
         metrics={
-            "parameters": parameters(network),
-            "subjects": len({member.subject for member in members}),
+            "parameters": learned,
+            "subjects": len(served.subjects),
             **summary(workspace, config.batch_size),
-            "skipped": dataset.skipped,
+            "skipped": dict(served.skipped),
         },
-        volumes=exposure([f.volume for f in dataset.facts], config.seed, config.batch_size, config.steps),
+        volumes=served.exposure,
         release=release.manifest,
         release_sha256=release.sha256,
         parent=start,
@@ -120,12 +120,3 @@ def _work(
         world_size=process.world_size(),
     )
     return Done(made, fitted.resumed_from)
-
-
-def _start_from(network: nn.Module, start: checkpoint.Checkpoint, config: FinetuneConfig) -> dict[str, float]:
-    """Load a parent's encoder and give the share of the learning rate that it takes."""
-    assert isinstance(network, TokenSegmenter), "the configuration refuses a parent for other networks"
-    network.encoder.load_state_dict(dict(start.weights))
-    if config.encoder_scale == 0:
-        network.encoder.requires_grad_(requires_grad=False)
-    return {"network.encoder.": config.encoder_scale}

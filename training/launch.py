@@ -20,9 +20,10 @@ import yaml
 
 from training.errors import TrainingError
 from training.result import Result
+from training.running.interruption import SAVE_WITHIN_S, Stopped
 
-GRACE_S = 10.0
-"""How long processes may take to end when they are asked to, before they are made to."""
+GRACE_S = SAVE_WITHIN_S + 15.0
+"""Seconds that processes may take to save and end when they are asked to, before they are made to."""
 
 TAIL = 4000
 """Characters of standard error that a failure shows."""
@@ -39,6 +40,8 @@ def command(job: Path, ranks: int, module: str = "training.run") -> list[str]:
     torchrun = [sys.executable, "-m", "torch.distributed.run"]
     # one machine: a rendezvous of its own on the loopback interface, and no restarts, the next run resumes
     options = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={ranks}", "--max-restarts=0"]
+    # torchrun hands a signal on to the processes, and makes them end when they took too long to save
+    options.append(f"--shutdown-timeout={SAVE_WITHIN_S}")
     return [sys.executable, "-m", "training.running.tether", *torchrun, *options, "--module", module, str(job)]
 
 
@@ -83,6 +86,7 @@ def launch_local(
 
     Raises:
         TrainingError: if the training failed, was cancelled, took too long, or left no finished model.
+        Stopped: if it was told to stop, and saved what it had done.
     """
     from training.run import read
 
@@ -103,7 +107,7 @@ def _watch(
     cancelled: Callable[[], bool],
 ) -> tuple[Path | None, int]:
     variables = {**os.environ, **environment(ranks, len(os.sched_getaffinity(0)))}
-    folder, resumed, failure = None, 0, ""
+    folder, resumed, failure, stopped = None, 0, "", None
     with (scratch / "stderr").open("w+b") as errors:
         running = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             arguments, env=variables, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
@@ -117,11 +121,17 @@ def _watch(
                     resumed = int(event["step"])
                 elif event["event"] == "failed":
                     failure = str(event["error"])
+                elif event["event"] == "stopped":
+                    stopped = int(event["step"])
             code = running.wait(GRACE_S)
         finally:
             end(running)
         if failure:
             raise TrainingError(failure)
+        if stopped is not None:
+            raise Stopped(
+                f"the training was told to stop and saved step {stopped}; run the same job again to resume it"
+            )
         if code or folder is None:
             errors.seek(0)
             tail = errors.read().decode(errors="replace")[-TAIL:]

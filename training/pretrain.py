@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save
 
 from training.checkpoint import Made
 from training.config.pretrain import PretrainConfig
-from training.data.order import exposure
-from training.data.source import Source, permitted, usable
+from training.data.pretraining import Needs, serve
+from training.data.source import Source, permitted
 from training.data.volume import HIGH, LOW, RANGE
-from training.data.windows import WindowDataset, collate
 from training.networks.encoder import parameters
 from training.objectives.objective import make
 from training.result import Result
@@ -62,18 +62,24 @@ def pretrain(config: PretrainConfig, release: Source, out: Path, report: Report,
 def _work(
     config: PretrainConfig, release: Source, report: Report, digest: str, workspace: Workspace, resume: Path | None
 ) -> Done:
-    arrays = release.volumes()
-    facts, skipped = usable(arrays, sorted({member.volume for member in release.members("train")}))
     torch.manual_seed(config.seed)
     objective = make(config)
-    dataset = WindowDataset(
-        arrays, facts, config.model, config.crop_mm, config.seed, config.batch_size, objective.prepare
+    served = serve(config, release, Needs(objective.views, objective.prepare, objective.captioned))
+    fitted = fit(
+        objective,
+        served.dataset,
+        served.gather,
+        config,
+        workspace,
+        report,
+        resume,
+        exposure=served.exposure,
+        steps=served.steps,
     )
-    fitted = fit(objective, dataset, collate, config, workspace, report, resume)
     made = Made(
         kind="pretrained",
-        task=config.objective,
-        weights=objective.encoder.state_dict(),
+        task="+".join(config.objectives),
+        weights=objective.kept.state_dict(),
         config={
             "kind": "pretrained",
             "identity": digest,
@@ -82,10 +88,12 @@ def _work(
         },
         metrics={
             "parameters": parameters(objective.encoder),
+            "curves": _curves(workspace),
             **summary(workspace, config.batch_size),
-            "skipped": skipped,
+            "skipped": dict(served.skipped),
         },
-        volumes=exposure([f.volume for f in facts], config.seed, config.batch_size, config.steps),
+        files={f"{name}.safetensors": save(dict(module.state_dict())) for name, module in objective.beside.items()},
+        volumes=served.exposure(config.steps),
         release=release.manifest,
         release_sha256=release.sha256,
         parent=None,
@@ -93,3 +101,12 @@ def _work(
         world_size=process.world_size(),
     )
     return Done(made, fitted.resumed_from)
+
+
+def _curves(workspace: Workspace) -> dict[str, list[list[float]]]:
+    """(step, value) of each objective's part of the loss, and of what it monitors."""
+    curves: dict[str, list[list[float]]] = {}
+    for event in workspace.steps():
+        for name, value in event["monitors"].items():
+            curves.setdefault(name, []).append([event["step"], value])
+    return curves

@@ -17,6 +17,7 @@ from schemas.naming import Name
 from training.errors import TrainingError
 from training.result import Result
 from training.running import process
+from training.running.interruption import EXIT_CODE, Stopped
 
 
 class Job(Document):
@@ -39,7 +40,7 @@ class Job(Document):
     parent: str | None = None
     """Pre-trained model to fine-tune: a name beside `out`, or a folder."""
     checkpoints: list[str] = Field(default_factory=list)
-    """Fine-tuned models to evaluate: names beside `out`, or folders. The first is compared with the others."""
+    """Models to evaluate: names beside `out`, or folders. The first is compared with the others."""
     replace: bool = False
     """Put the model in the place of another one of its name."""
 
@@ -71,7 +72,7 @@ def run(job: Mapping[str, Any] | Path, report: Any) -> Result:
     from lake.releases import Release
     from lake.staging.stage import staging
     from lake.zones import Lake
-    from training.shelf import desk, fetched
+    from training.shelf import desk, fetched, reserved
 
     wanted = read(job)
     opened = Lake.open(wanted.root)
@@ -86,7 +87,8 @@ def run(job: Mapping[str, Any] | Path, report: Any) -> Result:
             return do(wanted, release, out, report)
         if near:
             report({"event": "staged", "files": near.files, "bytes": near.bytes, "copied": near.copied})
-        return _recorded(opened, wanted, release, out, report)
+        with reserved(opened, out):
+            return _recorded(opened, wanted, release, out, report)
 
 
 def _recorded(lake: Any, job: Job, release: Any, out: Path, report: Any) -> Result:
@@ -103,14 +105,32 @@ def _recorded(lake: Any, job: Job, release: Any, out: Path, report: Any) -> Resu
         return result
     split = configured(job.preset, "evaluate", job.config).split
     record.opening(lake, release, split)
-    result = do(job, release, out, report)
+    result = do(job, release, out, report, _trainer(lake, release, out, report))
     put_up(lake, out)
-    models = [read_manifest(found(name, out)) for name in job.checkpoints]
-    record.evaluated(lake, release, result, models, split)
+    given = [found(name, out) for name in job.checkpoints]
+    beside = [out.parent / name for name in result.metrics["trained_to_compare"]]
+    record.evaluated(lake, release, result, [read_manifest(folder) for folder in (*given, *beside)], split)
     return result
 
 
-def do(job: Job, release: Any, out: Path, report: Any) -> Result:
+def _trainer(lake: Any, release: Any, out: Path, report: Any) -> Any:
+    """What trains the models that an evaluation compares with: beside it, each on the record."""
+    from training import record
+    from training.finetune import finetune
+    from training.shelf import put_up, reserved
+
+    def train(name: str, config: Any, parent: Path | None) -> Path:
+        folder = out.parent / name
+        with reserved(lake, folder):
+            result = finetune(config, release, folder, report, parent=parent)
+            put_up(lake, folder)
+        record.trained(lake, release, result)
+        return folder
+
+    return train
+
+
+def do(job: Job, release: Any, out: Path, report: Any, train: Any = None) -> Result:
     """Do a job on an opened release.
 
     Args:
@@ -118,6 +138,7 @@ def do(job: Job, release: Any, out: Path, report: Any) -> Result:
         release: its release.
         out: folder of what is made.
         report: called with every event.
+        train: trains what an evaluation compares with (`training.evaluation.baselines`).
     """
     from training.config.presets import configured
 
@@ -134,11 +155,14 @@ def do(job: Job, release: Any, out: Path, report: Any) -> Result:
             configured(job.preset, "finetune", job.config), release, out, report, parent=parent, replace=job.replace
         )
     from training.evaluation.evaluate import evaluate
+    from training.evaluation.people import of_lake
 
     if not job.checkpoints:
-        raise TrainingError("checkpoints: found none, needed at least one fine-tuned model to evaluate")
+        raise TrainingError("checkpoints: found none, needed at least one model to evaluate")
+    wanted = configured(job.preset, "evaluate", job.config)
+    recipe = configured(job.preset, "finetune", wanted.budget) if wanted.few_shot else None
     folders = [found(name, out) for name in job.checkpoints]
-    return evaluate(configured(job.preset, "evaluate", job.config), release, folders, out, report)
+    return evaluate(wanted, release, folders, out, report, elsewhere=of_lake(release.lake), train=train, recipe=recipe)
 
 
 def found(name: str, out: Path) -> Path:
@@ -155,6 +179,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     try:
         run(Path(arguments[0]), tell)
+    except Stopped as error:  # "stopped" was told when it was
+        sys.stderr.write(f"{error}\n")
+        return EXIT_CODE
     except ValueError as error:  # documents, releases and trainings that cannot be as asked: the message is the remedy
         if process.rank() == 0:
             tell({"event": "failed", "error": str(error)})

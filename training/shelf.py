@@ -7,12 +7,13 @@ manifest last and are fetched with the manifest first, so that a model on S3 is 
 import fcntl
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from lake.zones import Lake
 from schemas.contract import Zone
 from training.checkpoint import MANIFEST, METRICS
+from training.running import lease
 
 _SCRATCH = ("scratch", "models")
 """Below the lake's root: holds models and what a killed training needs to go on, and no PHI."""
@@ -63,6 +64,21 @@ def fetched(lake: Lake, name: str) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         building.rename(folder)
     return folder
+
+
+@contextmanager
+def reserved(lake: Lake, folder: Path) -> Iterator[None]:
+    """Keep other machines from making a model of the same name while it is made on this desk.
+
+    Where the zone is a local folder, the training's own workspace does.
+
+    Raises:
+        BusyError: if another living process makes it.
+    """
+    location = lake.location(Zone.MODELS, ".runs")
+    away = not location.local and folder == desk(lake, folder.name)
+    with lease.held(location, f"{folder.name}.lease") if away else nullcontext():
+        yield
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from lake.files import data_files
 from lake.releases import Release, names
 from lake.table import LakeTable
+from lake.tiering import lease
 from lake.tiering.archived import FOLDER, Place, keep, places
 from lake.tiering.stores import MoveFailed, NotYet, Store, store_of
 from lake.zones import Lake
@@ -129,11 +130,12 @@ def move(lake: Lake, contract: Table, moves: Sequence[Move], book: PriceBook, re
         Busy: if another process is at it.
     """
     table = lake.table(contract)
-    with _alone(table):
+    with _alone(table) as renew:
         result = _left(lake, table, book, record)
         refuse(contract, moves, needed(lake, contract) if moves else set(), book)
         store = store_of(table, lake.settings.tiers, book)
         for some in _batches(moves):
+            renew()
             result += _carried_out(table, Batch(uuid.uuid4().hex, tuple(some)), store, book, record)
     return result
 
@@ -268,19 +270,27 @@ def _batches(moves: Sequence[Move]) -> Iterator[list[Move]]:
 
 
 @contextlib.contextmanager
-def _alone(table: LakeTable) -> Iterator[None]:
-    """One mover a table: a lock that a dead process gives up by itself; on S3 the run queue of Dagster keeps order."""
-    if not table.location.local or not table.location.path.is_dir():
-        yield
-        return
+def _alone(table: LakeTable) -> Iterator[Callable[[], None]]:
+    """One mover a table, by a lock that a dead process gives up by itself; on S3 by a lease, which must be renewed."""
     beside = table.location.join(FOLDER)
+    busy = Busy(f"table {table.contract.path}: found another process moving its files; wait for it")
+    if not table.location.local:
+        try:
+            with lease.held(beside) as renew:
+                yield renew
+        except lease.Taken:
+            raise busy from None
+        return
+    if not table.location.path.is_dir():
+        yield lambda: None
+        return
     beside.make()
     descriptor = os.open(beside.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy(f"table {table.contract.path}: found another process moving its files; wait for it") from None
-        yield
+            raise busy from None
+        yield lambda: None
     finally:
         os.close(descriptor)

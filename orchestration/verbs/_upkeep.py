@@ -1,6 +1,6 @@
 """`larmor doctor history`, `optimize` and `vacuum`: upkeep of tables.
 
-Belongs here: asking and printing. What is done is `lake.compaction`'s and `lake.upkeep`'s.
+Belongs here: asking and printing. What is done and recorded is `stages.upkeep`.
 """
 
 from typing import TYPE_CHECKING
@@ -36,15 +36,13 @@ def history(context: click.Context, name: str, last: int, json_: bool) -> None:
 @click.pass_context
 def optimize(context: click.Context, names: tuple[str, ...], json_: bool) -> None:
     """Put small files together and restore the layout of voxels; without TABLE in every table. Rows stay the same."""
-    from lake.compaction import optimize
-    from lake.engine import engine
+    from stages.upkeep import optimized
 
     lake = opened(context)
     rows = []
     for each in _chosen(lake, names):
-        before = len(each.names())
-        optimize(each, engine(lake.settings))
-        rows.append({"table": each.contract.path, "before": before, "now": len(each.names())})
+        before, now = optimized(lake, each)
+        rows.append({"table": each.contract.path, "before": before, "now": now})
     answer(json_, rows, table(rows, ["table", "before", "now"]), "larmor doctor vacuum removes what was replaced")
 
 
@@ -61,11 +59,11 @@ def vacuum(context: click.Context, names: tuple[str, ...], hours: int, dry_run: 
 
     Older versions can then no longer be read, except those that a release is pinned to.
     """
-    from lake.upkeep import vacuum_lake_table
+    from stages.upkeep import vacuumed
 
     lake = opened(context)
     rows = [
-        {"table": each.contract.path, "files": len(vacuum_lake_table(lake, each, hours, dry_run=dry_run))}
+        {"table": each.contract.path, "files": len(vacuumed(lake, each, hours, dry_run=dry_run))}
         for each in _chosen(lake, names)
     ]
     text = table(rows, ["table", "files"])

@@ -1,17 +1,31 @@
 """`larmor evaluate`."""
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import click
 
+from lake.zones import Lake
 from orchestration.verbs._shared import answer, as_json, opened, say, table
 from orchestration.verbs.train import overrides
 
 
-@click.command("evaluate", epilog="Example: larmor evaluate demo --preset tiny")
-@click.argument("release")
+@click.command("evaluate", epilog="Example: larmor evaluate demo-tiny-segmentation --split test")
+@click.argument("names", nargs=-1, required=True, metavar="CHECKPOINT... | RELEASE")
+@click.option("--release", help="Release to evaluate on. Default: the one that the first checkpoint was trained on.")
 @click.option("--preset", default="tiny", show_default=True, help="Preset that the models were trained with.")
-@click.option("--task", default="segmentation", show_default=True, help="Task of the models.")
-@click.option("--scratch/--no-scratch", default=True, show_default=True, help="Compare with the model from scratch.")
+@click.option("--task", default="segmentation", show_default=True, help="Of a RELEASE: task of its models.")
+@click.option(
+    "--scratch/--no-scratch", default=True, show_default=True, help="Of a RELEASE: its model from scratch too."
+)
 @click.option("--split", default="test", show_default=True, help="validation, or test: opening it is recorded.")
+@click.option(
+    "--baseline", "baselines", multiple=True, type=click.Choice(["scratch", "dynunet", "slices2d"]),
+    help="Train it on the same budget, to compare with; repeat.",
+)  # fmt: skip
+@click.option("--few-shot", multiple=True, type=int, help="Fine-tune on so many labelled subjects, 0 for all; repeat.")
 @click.option(
     "--set", "values", multiple=True, metavar="NAME=VALUE", help="Value that differs from the preset; repeat."
 )
@@ -19,22 +33,73 @@ from orchestration.verbs.train import overrides
 @click.pass_context
 def command(
     context: click.Context,
-    release: str,
+    names: tuple[str, ...],
+    release: str | None,
     preset: str,
     task: str,
     scratch: bool,
     split: str,
+    baselines: tuple[str, ...],
+    few_shot: tuple[int, ...],
     values: tuple[str, ...],
     json_: bool,
 ) -> None:
-    """Evaluate the fine-tuned models of RELEASE, with intervals, plots and a page."""
+    """Evaluate models, pre-trained or fine-tuned, with intervals, plots and a page.
+
+    CHECKPOINTs are names of models or their folders; the first is compared with the others. A RELEASE stands for the
+    models of --preset and --task that were fine-tuned on it.
+    """
     from lake.releases import Release
     from orchestration.headless import run_release
 
     lake = opened(context)
-    Release.open(lake, release)
-    say(f"Evaluating on {release}")
-    config = {"preset": preset, "task": task, "scratch": scratch, "split": split, "overrides": overrides(values)}
-    made = run_release(lake.settings, release, "evaluations", {"models__evaluations": config}, only=True)
-    rows = [{"what": name, "value": value} for name, value in made[-1].metadata.items()]
-    answer(json_, dict(made[-1].metadata), table(rows, ["what", "value"]), "larmor report")
+    checkpoints, on = _asked(lake, names, release)
+    Release.open(lake, on)
+    say(f"Evaluating {', '.join(checkpoints) or 'models'} on {on}")
+    more = {"baselines": list(baselines), "few_shot": list(few_shot)}
+    config = {"preset": preset, "task": task, "scratch": scratch, "split": split, "checkpoints": checkpoints}
+    told = overrides(values) | {name: json.dumps(value) for name, value in more.items() if value}
+    made = run_release(
+        lake.settings, on, "evaluations", {"models__evaluations": config | {"overrides": told}}, only=True
+    )
+    metadata = dict(made[-1].metadata)
+    answer(json_, metadata, _text(Path(str(metadata["folder"]))), "larmor report")
+
+
+def _asked(lake: Lake, names: tuple[str, ...], release: str | None) -> tuple[list[str], str]:
+    """Checkpoints to evaluate and the release to evaluate on; no checkpoint: those of the release."""
+    from lake import releases
+    from training.checkpoint import MANIFEST, read_manifest
+    from training.shelf import fetched
+
+    first = Path(names[0]) if "/" in names[0] else fetched(lake, names[0])
+    if not (first / MANIFEST).is_file() and len(names) == 1 and names[0] in releases.names(lake):
+        return [], names[0]
+    found = [str(Path(name).absolute()) if "/" in name else name for name in names]
+    return found, release or read_manifest(first).release
+
+
+def _text(folder: Path) -> str:
+    """The main measure of each model, and where the page is."""
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    main = metrics["main"]
+    rows = [_row(name, numbers, metrics) for name, numbers in metrics["checkpoints"].items()] if main else []
+    rows += [
+        {"model": row["model"], "labels": row["labels"] or "all", **_told(row["value"])} for row in metrics["few_shot"]
+    ]
+    columns = ["model", *(["labels"] if metrics["few_shot"] else []), "value", "low", "high"]
+    what = " of ".join(reversed(main)) or "mean_dice"
+    page = f"{metrics['subjects']} subjects, {metrics['volumes']} volumes; page: {folder / 'evaluation.html'}"
+    return f"{what} on {metrics['split']}\n{table(rows, columns)}\n{page}"
+
+
+def _row(name: str, numbers: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
+    told: Any = numbers
+    for part in metrics["main"]:
+        told = told[part]
+    return {"model": name, **_told(told)}
+
+
+def _told(estimate: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = estimate["interval"] or (None, None)
+    return {"value": estimate["mean"], "low": low, "high": high}

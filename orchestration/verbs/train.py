@@ -5,21 +5,21 @@ import click
 from orchestration.verbs._shared import answer, as_json, opened, say, table
 
 
-@click.command("train", epilog="Example: larmor train demo --preset tiny --set steps=200")
+@click.command("train", epilog="Example: larmor train demo --preset tiny steps=200 model.depth=8")
 @click.argument("release")
+@click.argument("assignments", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--preset", default="tiny", show_default=True, help="tiny, small, base or large.")
-@click.option("--task", type=click.Choice(["segmentation"]), help="Fine-tune for a task; default: pre-train.")
+@click.option("--task", metavar="TASK", help="Fine-tune for a task, such as segmentation; default: pre-train.")
 @click.option("--labels", default=4, show_default=True, help="Labelled subjects to fine-tune on; 0: all.")
 @click.option("--scratch/--no-scratch", default=True, show_default=True, help="Fine-tune from scratch too, to compare.")
 @click.option("--ranks", default=2, show_default=True, help="Processes of a pre-training.")
-@click.option(
-    "--set", "values", multiple=True, metavar="NAME=VALUE", help="Value that differs from the preset; repeat."
-)
+@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="The same as NAME=VALUE without it; repeat.")
 @as_json
 @click.pass_context
 def command(
     context: click.Context,
     release: str,
+    assignments: tuple[str, ...],
     preset: str,
     task: str | None,
     labels: int,
@@ -28,14 +28,22 @@ def command(
     values: tuple[str, ...],
     json_: bool,
 ) -> None:
-    """Pre-train a model on RELEASE, or fine-tune the pre-trained one for a task; stopped, it goes on where it was."""
+    """Pre-train a model on RELEASE, or fine-tune the pre-trained one for a task; stopped, it goes on where it was.
+
+    NAME=VALUE are fields that differ from the preset; dotted names reach into sections.
+    """
+    from assets.training import overrides as parsed
     from lake.releases import Release
-    from training.config.presets import load_preset
+    from training.config.presets import configured
 
     lake = opened(context)
     Release.open(lake, release)
-    load_preset(preset)
-    common = {"preset": preset, "overrides": overrides(values)}
+    given = overrides((*assignments, *values))
+    # what is wrong with it is told now, not by a process that has to start first
+    configured(preset, "finetune", {"scratch": True, **parsed(given)}) if task else configured(
+        preset, "pretrain", parsed(given)
+    )
+    common = {"preset": preset, "overrides": given}
     if task:
         asset, config = "finetuned", common | {"task": task, "labels": labels, "scratch": scratch}
     else:
@@ -53,5 +61,5 @@ def overrides(values: tuple[str, ...]) -> dict[str, str]:
     """NAME=VALUE texts as a mapping."""
     pairs = [value.partition("=") for value in values]
     if any(not name or not mark for name, mark, _ in pairs):
-        raise click.BadParameter("found no NAME=VALUE, needed for example --set steps=200", param_hint="--set")
+        raise click.BadParameter("found no NAME=VALUE, needed for example steps=200", param_hint="NAME=VALUE")
     return {name: text for name, _, text in pairs}

@@ -73,3 +73,23 @@ def test_a_list_is_made_again(lake, harm, monkeypatch):
             folder.delete(name)
     assert where(lake, "S1") == ["a"]
     assert where(lake, "S2") == []
+
+
+def test_some_of_many_holders_are_the_same_ones_whenever_they_came(lake):
+    names = [f"d{number:02}" for number in range(30)]
+    for name in names:
+        put(lake, name, ["S"])
+        where(lake, "S")
+
+    def some(number):
+        found = Holders.open(lake.table(REPORTS), "subject").some("S", number)
+        return [file.partition["delivery"] for file in found]
+
+    first = some(5)
+    assert len(set(first)) == 5
+    assert first not in (names[:5], names[-5:])
+    assert some(30) == some(99)
+    assert sorted(some(99)) == names
+    put(lake, names[3], ["S"])
+    assert some(5) == first
+    assert Holders.open(lake.table(REPORTS), "subject").some("nobody", 5) == []

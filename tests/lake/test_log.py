@@ -2,11 +2,17 @@
 
 import json
 import multiprocessing
+import shutil
+from urllib.parse import unquote
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lake import log
+from lake.checkpoint import Unusual
 from lake.table import Conflict, LakeTable
 from lake.zones import Lake
 from schemas.contract import Column, Table, Zone
@@ -17,9 +23,9 @@ NUMBERS = Table(
     Zone.CURATED,
     "Numbers",
     (
-        Column("delivery", log.pa.string(), "Delivery"),
-        Column("stage", log.pa.string(), "Stage"),
-        Column("number", log.pa.int64(), "A number"),
+        Column("delivery", pa.string(), "Delivery"),
+        Column("stage", pa.string(), "Stage"),
+        Column("number", pa.int64(), "A number"),
     ),
     key=("delivery", "number"),
     partition_by=("delivery", "stage"),
@@ -37,7 +43,7 @@ def seen_by_library(table):
     from deltalake import QueryBuilder
 
     session = QueryBuilder().register("t", DeltaTable(table.location.uri))
-    rows = log.pa.RecordBatchReader.from_stream(session.execute("select delivery, stage, number from t")).read_all()
+    rows = pa.RecordBatchReader.from_stream(session.execute("select delivery, stage, number from t")).read_all()
     return sorted(tuple(row.values()) for row in rows.to_pylist())
 
 
@@ -102,7 +108,7 @@ def test_checkpoints_are_made_so_that_few_commits_are_read(table):
 def test_a_log_with_features_of_other_engines_is_left_to_a_library(table, action):
     put(table, "d", [1])
     table.location.join(log.FOLDER).create(log.name(table.version() + 1), json.dumps(action).encode())
-    with pytest.raises(log.Unusual):
+    with pytest.raises(Unusual):
         log.state(table.location)
 
 
@@ -113,9 +119,41 @@ def test_a_log_that_lost_its_beginning_is_left_to_a_library(table):
     folder = table.location.join(log.FOLDER)
     for name in ("_last_checkpoint", log.name(0), log.name(1)):
         folder.delete(name)
-    with pytest.raises(log.Unusual):
+    with pytest.raises(Unusual):
         log.newest(table.location)
     assert [row[2] for row in seen(table)] == [2]
+
+
+def test_a_table_that_was_made_again_is_read_again(table):
+    put(table, "d", [1])
+    DeltaTable(table.location.uri).create_checkpoint()
+    assert [row[2] for row in seen(table)] == [1]
+    shutil.rmtree(table.location.path)
+    put(table, "d", [2])
+    DeltaTable(table.location.uri).create_checkpoint()
+    assert [row[2] for row in seen(table)] == [2]
+
+
+@given(
+    steps=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.booleans()), max_size=12),
+    asked=st.sampled_from(["a", "b", None]),
+)
+@settings(max_examples=25, deadline=None)
+def test_files_are_those_of_a_library_after_any_replacements_and_checkpoints(tmp_path_factory, steps, asked):
+    table = Lake.open(tmp_path_factory.mktemp("lake")).table(NUMBERS)
+    put(table, "a", [0])
+    for delivery, parts, checkpoint in steps:
+        partition = {"delivery": delivery, "stage": "s"}
+        table.replace(partition, [table.write([{"number": n}], partition) for n in range(parts)])
+        if checkpoint:
+            DeltaTable(table.location.uri).create_checkpoint()
+    partition = {"delivery": asked} if asked else None
+    found = log.state(table.location, partition)
+    whole = log.state(table.location).files
+    library = {unquote(path) for path in DeltaTable(table.location.uri).file_uris()}
+    assert {str(table.location.path / path) for path in whole} == library
+    assert len(whole) == len(library) == found.total
+    assert set(found.files) == {path for path, file in whole.items() if asked in (None, file.partition["delivery"])}
 
 
 def _write(root, delivery):

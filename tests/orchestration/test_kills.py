@@ -36,6 +36,13 @@ def test_the_whole_command_killed_at_random_moments_and_given_again(nursery, who
 
 
 @pytest.mark.slow
+def test_the_step_process_of_a_run_of_waiting_deliveries_killed_and_started_again(nursery, whole, tmp_path):
+    """All assets: what the daemon has started, and starts again when its process is lost."""
+    batch = undisturbed(nursery, whole.root, tmp_path / "batch", vault=whole.root, batch=True)
+    assert faults(nursery, batch, tmp_path / "lake", list(itertools.islice(moments(11, batch), 3))) == []
+
+
+@pytest.mark.slow
 def test_what_is_judged_is_judged(nursery, bare, tmp_path):
     """A row that is there twice, a file that nobody knows, a lost row and an edited ledger are told."""
     root = tmp_path / "lake"

@@ -24,6 +24,7 @@ from tests import synthetic
 from tests.imaging.conftest import make_dataset, to_bytes
 from training.data.labelled import Classes
 from training.errors import TrainingError
+from training.tasks.task import Prediction
 
 
 class Bright:
@@ -35,18 +36,26 @@ class Bright:
         created="2026-01-01T00:00:00Z",
     )  # fmt: skip
     digest = "d" * 64
-    model = SimpleNamespace(classes=Classes({0: "background", 1: "white matter"}))
+    model = SimpleNamespace(
+        classes=Classes({0: "background", 1: "white matter"}),
+        task=SimpleNamespace(answer="labels"),
+        config=SimpleNamespace(task="segmentation"),
+    )
     scheme = model.classes.names
+    check = predictions.Predictor.check
 
     @staticmethod
     def labels(volume):
         first = volume.array if volume.array.ndim == 3 else volume.array[..., 0]
         return (first > np.median(first)).astype(np.uint8)
 
+    def says(self, volume):
+        return Prediction(self.labels(volume))
+
 
 @pytest.fixture(autouse=True)
 def bright(monkeypatch):
-    monkeypatch.setattr(predictions.Labeller, "load", lambda *_: Bright())
+    monkeypatch.setattr(predictions.Predictor, "load", lambda *_: Bright())
 
 
 def files(echoes=1):

@@ -3,7 +3,9 @@
 import json
 
 from lake.zones import Lake
+from lineage.ledger import entries
 from schemas.tables import LEDGER, QUARANTINE
+from stages.upkeep import optimized, vacuumed
 from tests.orchestration.test_cli import larmor
 
 HERE = {"delivery": "d-1", "stage": "s"}
@@ -28,6 +30,19 @@ def test_a_table_is_put_together_and_its_history_tells(capsys, monkeypatch, tmp_
     assert "OPTIMIZE" in out.splitlines()[1]
     code, out, _ = larmor(capsys, monkeypatch, "--root", tmp_path, "doctor", "vacuum", "--dry-run")
     assert (code, out.splitlines()[-1].split()) == (0, ["restricted/quarantine", "0"])
+
+
+def test_upkeep_is_told_on_the_ledger_and_only_what_was_done(tmp_path, monkeypatch):
+    table, lake = filled(tmp_path), Lake.open(tmp_path)
+    assert optimized(lake, table) == (3, 1)
+    assert optimized(lake, table) == (1, 1)
+    assert vacuumed(lake, table) == []
+    monkeypatch.setattr("lake.upkeep.LEAST_HOURS", 0)
+    assert len(vacuumed(lake, table, hours=0, dry_run=True)) == 3
+    assert len(vacuumed(lake, table, hours=0)) == 3
+    told = [json.loads(row["event"])["facts"] for row in entries(lake) if row["type"] == "maintained"]
+    about = {"table": "restricted/quarantine", "version": 4}
+    assert told == [about | {"action": "optimize", "files": 1}, about | {"action": "vacuum", "files": 3}]
 
 
 def test_what_must_stay_stays(capsys, monkeypatch, tmp_path):

@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lake.releases import MEMBERS, SPLITS, Release, ReleaseError, names
+from lake.zones import Lake
 from schemas.contract import Zone
 from schemas.release import ReleaseSpec, Splits
-from schemas.tables import VOLUMES
+from schemas.tables import LABELS, SERIES, VOLUMES
 from stages.release import CohortError, freeze, split_subjects
 
 
@@ -85,3 +86,14 @@ def test_a_cohort_that_cannot_be_is_said(treated, spec, said):
 def test_a_release_that_is_not_there_names_those_that_are(treated):
     with pytest.raises(ReleaseError, match="larmor releases freeze"):
         Release.open(treated.lake, "nobody")
+
+
+@pytest.mark.parametrize(
+    ("there", "task", "named"), [((), None, SERIES), ((VOLUMES,), None, SERIES), ((VOLUMES, SERIES), "tissue", LABELS)]
+)
+def test_a_release_before_its_tables_are_there_says_what_makes_them(tmp_path, there, task, named):
+    lake = Lake.open(tmp_path)
+    for table in there:
+        lake.table(table).append([])
+    with pytest.raises(CohortError, match=rf"no table .*{named.path}.*larmor run"):
+        freeze(lake, ReleaseSpec(name="early", label_task=task))

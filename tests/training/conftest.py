@@ -1,5 +1,6 @@
 """A small release of synthetic heads, in memory and as a lake on disk."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 
@@ -58,8 +59,8 @@ def volume_row(subject, volume, stored, spacing, contrast):
         "bvecs": None, "times": None,
         "percentiles": [float(p) for p in np.percentile(above, [0, 1, 5, 25, 50, 75, 95, 99, 100])],
         "mean": float(above.mean()), "std": float(above.std()), "occupancy": np.packbits(occupied.ravel()).tobytes(),
-        "missing_slices": [], "missing_axis": 2, "pixel_digest": "0", "preview": None, "licence": "synthetic",
-        "policy": "0",
+        "missing_slices": [], "missing_axis": 2, "pixel_digest": hashlib.sha256(stored.tobytes()).hexdigest(),
+        "preview": None, "licence": "synthetic", "policy": "0",
     }  # fmt: skip
 
 
@@ -112,6 +113,7 @@ class FakeRelease:
     images: FakeArrays
     maps: FakeArrays
     sha256: str = "1" * 64
+    series: dict = field(default_factory=dict)
 
     def members(self, split, *, sealed_ok=False):
         assert split != "test" or sealed_ok
@@ -122,6 +124,12 @@ class FakeRelease:
 
     def labels(self):
         return self.maps
+
+    def texts(self, volumes):
+        return {}
+
+    def described(self, volumes):
+        return {volume: self.series[volume] for volume in volumes if volume in self.series}
 
 
 def manifest(**changes):
@@ -146,7 +154,8 @@ def build(train=6, validation=3, contrasts=("T1", "T2"), shape=(48, 48, 12), spa
             images.facts[volume], images.arrays[volume] = row, stored
             maps.facts[f"l-{volume}"], maps.arrays[f"l-{volume}"] = label_row(row, f"l-{volume}", labels), labels
             split = "train" if number < train else "validation"
-            members.append(FakeMember("synthetic", subject, row["study"], row["series"], volume, split, f"l-{volume}"))
+            keys = (subject, row["study"], row["series"], volume, split, f"l-{volume}")
+            members.append(FakeMember("synthetic", *keys, pixel_digest=row["pixel_digest"]))
     return FakeRelease(manifest(), members, images, maps)
 
 
@@ -164,7 +173,6 @@ def build_release():
 
 def write_lake(root, release):
     """The release on disk, as `lake.releases.Release.open` finds it."""
-    import hashlib
     import io
     from dataclasses import asdict
 

@@ -96,7 +96,7 @@ def test_an_evaluation_compares_checkpoints_on_the_same_unseen_subjects(models, 
     assert low <= metrics["checkpoints"]["tuned"]["mean_dice"]["mean"] <= high
     assert result.metrics["differences"]["scratch"]["subjects"] == 3
     page = (root / "evaluation/evaluation.html").read_text()
-    assert page.count("data:image/png;base64,") == 3
+    assert page.count("data:image/png;base64,") == 6
     assert 'src="http' not in page
 
 

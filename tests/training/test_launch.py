@@ -13,6 +13,7 @@ import pytest
 from training import launch
 from training.errors import TrainingError
 from training.launch import command, environment, launch_local
+from training.running.interruption import SAVE_WITHIN_S, Stopped
 
 JOB = {"kind": "pretrain", "release": "synthetic", "name": "base"}
 
@@ -21,6 +22,8 @@ def test_the_command_names_ranks_job_and_loopback_and_shares_out_the_cores(tmp_p
     arguments = command(tmp_path / "job.yaml", 4)
     assert "--nproc-per-node=4" in arguments
     assert "--standalone" in arguments
+    assert f"--shutdown-timeout={SAVE_WITHIN_S}" in arguments
+    assert launch.GRACE_S > SAVE_WITHIN_S, "torchrun makes its processes end before it is made to"
     assert arguments[-1] == str(tmp_path / "job.yaml")
     assert environment(4, 16)["OMP_NUM_THREADS"] == "4"
     assert environment(4, 2)["OMP_NUM_THREADS"] == "1"
@@ -50,6 +53,12 @@ def test_exit_code_zero_without_a_finished_model_is_a_failure(monkeypatch):
 def test_the_reason_that_a_training_gives_is_the_error(monkeypatch):
     instead(monkeypatch, 'print(\'{"event": "failed", "error": "found no release, needed one"}\'); exit(1)')
     with pytest.raises(TrainingError, match=r"^found no release, needed one$"):
+        launch_local(JOB, 1, lambda _: None)
+
+
+def test_a_training_that_was_told_to_stop_and_saved_is_no_failure_and_not_done(monkeypatch):
+    instead(monkeypatch, 'print(\'{"event": "stopped", "step": 7}\'); exit(1)')
+    with pytest.raises(Stopped, match="saved step 7; run the same job again"):
         launch_local(JOB, 1, lambda _: None)
 
 

@@ -7,6 +7,7 @@ import pytest
 from schemas.document import DocumentError
 from training.errors import CheckpointError, TrainingError
 from training.run import main, run
+from training.running.interruption import EXIT_CODE, Stopped
 
 
 def test_a_misspelt_job_is_refused_by_field():
@@ -21,6 +22,17 @@ def test_an_unknown_release_is_told_with_what_there_is(lake_root, tmp_path, caps
     event = json.loads(capsys.readouterr().out)
     assert event["event"] == "failed"
     assert "found no release nothing, needed one of: synthetic" in event["error"]
+
+
+def test_a_training_that_was_told_to_stop_has_an_exit_code_of_its_own(lake_root, tmp_path, monkeypatch, capsys):
+    def stop(*_):
+        raise Stopped("saved step 3")
+
+    monkeypatch.setattr("training.run.do", stop)
+    job = tmp_path / "job.yaml"
+    job.write_text(f"kind: pretrain\nroot: {lake_root}\nrelease: synthetic\nname: m\n")
+    assert main([str(job)]) == EXIT_CODE == 75
+    assert "failed" not in capsys.readouterr().out
 
 
 def test_an_evaluation_of_nothing_and_of_a_model_that_is_not_there_are_refused(lake_root):

@@ -5,7 +5,8 @@ import pytest
 from lake.aws import StoreError
 from lake.zones import Lake
 from schemas.contract import Zone
-from training.shelf import desk, fetched, put_up
+from training.errors import BusyError
+from training.shelf import desk, fetched, put_up, reserved
 
 pytestmark = pytest.mark.s3
 
@@ -58,6 +59,17 @@ def test_a_model_that_was_put_up_in_part_is_absent(far, tmp_path, faults):
 def test_an_evaluation_is_complete_with_its_metrics(far):
     put_up(far, made(far, "e", {"evaluation.html": b"page", "metrics.json": b"{}"}))
     assert far.location(Zone.MODELS, "e").walk() == ["evaluation.html", "metrics.json"]
+
+
+def test_two_machines_do_not_make_one_model(far, tmp_path):
+    other = Lake.open(tmp_path / "other", models="s3://lake/models")
+    with reserved(far, desk(far, "m")):
+        with pytest.raises(BusyError, match="in use by process"), reserved(other, desk(other, "m")):
+            pass
+        with reserved(other, desk(other, "another")):
+            pass
+    with reserved(other, desk(other, "m")):
+        pass
 
 
 def test_a_job_puts_up_what_it_made_before_it_is_recorded(far, tmp_path, lake_root, monkeypatch):

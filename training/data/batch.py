@@ -16,14 +16,20 @@ from training.data.tokens import Packed
 class Windows:
     """Windows of a step.
 
-    A sample gives one window or several (views); windows of a sample stand together.
+    A sample gives one window or several (views). Windows of a sample stand together, or, where series of a study attend
+    to one another, one view of all of its series.
 
     Attributes:
         images: for each window (x, y, z) normalized intensities.
         tokens: the windows' tokens, packed.
         labels: for each window (x, y, z) class indices; empty where they are to be found.
         kinds: for each window the kind of view it is, as an objective asked for it; empty where all are alike.
-        samples: for each window the sample it belongs to, ascending from 0; empty where each is its own.
+        samples: for each window the sample it belongs to, counted from 0 to that of the last window; empty where each
+            is its own.
+        studies: for each window the study whose windows' tokens attend to one another, standing together; empty where
+            tokens attend to their own window only.
+        conditions: (N, C) how each window was acquired, columns as `training.data.conditions.COLUMNS`, NaN where it is
+            not known; None where nothing is.
         targets: what a task is to find, name to (N, ...) with a row a window.
         captions: for each window the text that goes with it, empty where there is none.
     """
@@ -33,6 +39,8 @@ class Windows:
     labels: tuple[Tensor, ...] = ()
     kinds: tuple[str, ...] = ()
     samples: tuple[int, ...] = ()
+    studies: tuple[int, ...] = ()
+    conditions: Tensor | None = None
     targets: Mapping[str, Tensor] = field(default_factory=dict)
     captions: tuple[str, ...] = ()
 
@@ -50,6 +58,7 @@ class Windows:
             images=images,
             tokens=self.tokens.to(device, non_blocking=non_blocking),
             labels=labels,
+            conditions=None if self.conditions is None else self.conditions.to(device, non_blocking=non_blocking),
             targets={name: value.to(device, non_blocking=non_blocking) for name, value in self.targets.items()},
         )
 
@@ -65,6 +74,8 @@ class Windows:
             labels=some(self.labels),
             kinds=some(self.kinds),
             samples=some(self.samples),
+            studies=some(self.studies),
+            conditions=None if self.conditions is None else self.conditions[list(places)],
             targets={name: value[list(places)] for name, value in self.targets.items()},
             captions=some(self.captions),
         )

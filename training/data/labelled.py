@@ -1,11 +1,12 @@
-"""Labelled windows for fine-tuning: few subjects, crops around what is labelled, varied intensities.
+"""Labelled windows for fine-tuning: few subjects, crops around what is labelled, bent and with varied intensities.
 
-Belongs here: which labels are used, what their values mean, and the data set. Unlabelled windows are `training.data`.
+Belongs here: which labels are used, what their values mean, and the data set. How windows are bent is
+`training.data.deform`; those beside which there is no label are `training.data.unlabelled`.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,21 @@ from torch.utils.data import Dataset
 
 from training.config.finetune import FinetuneConfig
 from training.data.batch import Windows
+from training.data.deform import bent
 from training.data.order import AUGMENT, CROP, random, served
 from training.data.source import Arrays, Member, Source, usable
-from training.data.tokens import Key, Tokens, pack
-from training.data.volume import RANGE, Facts, image_of, normalize, patch_of, tokens_of, window
+from training.data.tokens import Key, Tokens, pack, tokenize
+from training.data.volume import RANGE, Facts, Window, measured, normalize, occupied, patch_of, window
 from training.errors import TrainingError
 
-SUBJECTS = 10
-"""Stream of random numbers that chooses labelled subjects; apart from those of `training.data`."""
+SUBJECTS, DEFORM = 10, 11
+"""Streams of random numbers that choose labelled subjects and bend windows; apart from those of `training.data`."""
+
+ABSENT = np.float32(-1)
+"""Intensity of what was not measured, that of the darkest tissue, as `training.data.volume.image_of` has it."""
+
+MARGIN = 0.15
+"""What is read beyond a window on each side before it is bent, against its extent: less comes from repeated borders."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,81 @@ def chosen(release: Source, config: FinetuneConfig) -> list[Member]:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """A window as it was read, bent if it is to be.
+
+    Attributes:
+        facts: the volume.
+        values: (x, y, z) normalized intensities, the lowest one where nothing was measured.
+        measured: (x, y, z) voxels that were measured.
+        inside: (x, y, z) voxels that lie in the volume and were measured.
+        tissue: (x, y, z) voxels above the background.
+        labels: (x, y, z) label values or class indices; of no voxel where nothing is known.
+    """
+
+    facts: Facts
+    values: NDArray[np.float32]
+    measured: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
+    tissue: NDArray[np.bool_]
+    labels: NDArray[Any]
+
+    def sample(self, key: Key, config: FinetuneConfig, draw: np.random.Generator | None) -> "LabelledSample":
+        """Its image and tokens, with varied intensities where random numbers are given."""
+        values = self.values if draw is None else varied(self.values, draw)
+        image = np.where(self.measured, values, ABSENT).astype(np.float32)
+        patch = patch_of(self.facts, config.model.patch_mm, config.model.patch_menu)
+        tokens = tokenize(image, self.inside, self.tissue, self.facts.spacing, patch)
+        return LabelledSample(key, image, tokens, self.labels.astype(np.int64))
+
+
+def scene(
+    arrays: Arrays,
+    labels: NDArray[Any] | None,
+    facts: Facts,
+    place: Window,
+    strength: float,
+    draw: np.random.Generator,
+) -> Scene:
+    """Read a window of a volume and its labels, and bend it.
+
+    Args:
+        arrays: where the voxels are.
+        labels: (X, Y, Z) label values of the whole volume; None where nothing is known.
+        facts: the volume.
+        place: the window.
+        strength: of the bending; 0: none.
+        draw: random numbers of the bending.
+    """
+    wide = widened(place, facts) if strength else place
+    values, tissue = normalize(arrays.crop(facts.volume, *wide.reading(facts)), facts)
+    found = measured(facts, wide) & np.isfinite(values)
+    values, tissue = np.where(found, values, ABSENT), tissue & occupied(facts, wide)
+    known = np.zeros((0, 0, 0), np.int64) if labels is None else labels[box(wide)]
+    if not strength:
+        return Scene(facts, values, found, found, tissue, known)
+    start = [a - b for a, b in zip(place.start, wide.start, strict=True)]
+    bend = bent(place.shape, start, facts.spacing, strength, draw)
+    inside, tissue = bend.nearest(found, beyond=False), bend.nearest(tissue, beyond=False)
+    known = bend.nearest(known) if known.size else known
+    return Scene(facts, bend.intensities(values), bend.nearest(found), inside, tissue, known)
+
+
+def box(place: Window) -> tuple[slice, ...]:
+    """The window as slices of its volume."""
+    return tuple(slice(start, start + size) for start, size in zip(place.start, place.shape, strict=True))
+
+
+def widened(place: Window, facts: Facts) -> Window:
+    """A window with a margin on each side, as far as the volume goes."""
+    margin = [round(MARGIN * n) for n in place.shape]
+    first = [max(0, s - m) for s, m in zip(place.start, margin, strict=True)]
+    last = [min(n, s + e + m) for s, e, m, n in zip(place.start, place.shape, margin, facts.shape, strict=True)]
+    x, y, z = (b - a for a, b in zip(first, last, strict=True))
+    return Window((first[0], first[1], first[2]), (x, y, z), place.step)
+
+
+@dataclass(frozen=True)
 class LabelledSample:
     """One sample of fine-tuning."""
 
@@ -136,10 +219,14 @@ class LabelledDataset(Dataset[LabelledSample]):
     def __getitem__(self, key: Key) -> LabelledSample:
         """The sample at a place of the training."""
         config = self._config
-        facts = self.facts[served(len(self.facts), config.seed, key.step * config.batch_size + key.slot)]
+        return self.at(key, key.step * config.batch_size + key.slot)
+
+    def at(self, key: Key, position: int) -> LabelledSample:
+        """The sample of a key at a place of the order in which volumes are served."""
+        config = self._config
+        facts = self.facts[served(len(self.facts), config.seed, position)]
         draw = random(config.seed, CROP, key.step, key.slot)
-        name = self._names[facts.volume]
-        labels = self._labels.array(name)
+        labels = self._labels.array(self._names[facts.volume])
         if labels.shape != facts.shape:
             raise TrainingError(
                 f"found a label map of shape {labels.shape} for a volume of shape {facts.shape}, needed the same; "
@@ -147,14 +234,10 @@ class LabelledDataset(Dataset[LabelledSample]):
             )
         step = int(draw.integers(facts.steps)) if facts.steps else 0
         place = window(facts, config.crop_mm, self._centre(labels, facts, draw), step)
-        values, tissue = normalize(self._arrays.crop(facts.volume, *place.reading(facts)), facts)
-        if config.augment:
-            values = varied(values, random(config.seed, AUGMENT, key.step, key.slot))
-        patch = patch_of(facts, config.model.patch_mm, config.model.patch_menu)
-        tokens = tokens_of(values, tissue, facts, place, patch)
-        box = tuple(slice(s, s + n) for s, n in zip(place.start, place.shape, strict=True))
-        image = image_of(values, facts, place)
-        return LabelledSample(key, image, tokens, self._classes.index(labels[box]))
+        bending = random(config.seed, DEFORM, key.step, key.slot)
+        seen = scene(self._arrays, labels, facts, place, config.deform, bending)
+        seen = replace(seen, labels=self._classes.index(seen.labels))
+        return seen.sample(key, config, random(config.seed, AUGMENT, key.step, key.slot) if config.augment else None)
 
     def _centre(self, labels: NDArray[Any], facts: Facts, draw: np.random.Generator) -> NDArray[np.int64]:
         """A voxel of a class that is drawn, each present class alike, or any voxel."""

@@ -66,6 +66,12 @@ class Source(Protocol):
     def labels(self) -> Arrays:
         """The label maps' voxels."""
 
+    def texts(self, volumes: Sequence[str]) -> Mapping[str, str]:
+        """What reports say of volumes; those without one are left out."""
+
+    def described(self, volumes: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Rows of `curated/series` of volumes; those without one are left out."""
+
 
 def usable(arrays: Arrays, volumes: Sequence[str]) -> tuple[list[Facts], dict[str, str]]:
     """Facts of the volumes that can be learned from, and why each other one is skipped.

@@ -7,15 +7,16 @@ canonical), positions are millimetres along them from the window's centre.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the name everybody reads
 
 Shape = tuple[int, int, int]
-Scalar = TypeVar("Scalar", bound=np.generic)
+Positions = NDArray[np.float32]
 
 TISSUE_SHARE = 0.02
 """A token with a smaller share of its voxels above the background holds noise, not tissue, and is dropped."""
@@ -65,6 +66,68 @@ def choose_patch(spacing: Sequence[float], patch_mm: float, menu: Sequence[int])
     return x, y, z
 
 
+def grid_of(shape: Sequence[int], patch: Shape) -> Shape:
+    """Tokens along each axis of a window of `shape` voxels, the last ones maybe cut by its border."""
+    x, y, z = (-(-n // p) for n, p in zip(shape, patch, strict=True))
+    return x, y, z
+
+
+def along(values: NDArray[Any], patch: int) -> NDArray[np.int64]:
+    """(g,) sums of the values that each token holds along one axis.
+
+    Args:
+        values: (n,) a value a voxel.
+        patch: voxels of a token along the axis.
+    """
+    return np.add.reduceat(values, np.arange(0, len(values), patch), dtype=np.int64)
+
+
+def inside(shape: Sequence[int], patch: Shape) -> NDArray[np.int64]:
+    """(gx, gy, gz) voxels that each token of a window has inside it."""
+    return outer(*(along(np.ones(n, np.int64), p) for n, p in zip(shape, patch, strict=True)))
+
+
+def outer(x: NDArray[Any], y: NDArray[Any], z: NDArray[Any]) -> NDArray[Any]:
+    """(x, y, z) products of three vectors."""
+    product: NDArray[Any] = x[:, None, None] * y[:, None] * z
+    return product
+
+
+def counted(mask: NDArray[np.bool_], patch: Shape) -> NDArray[np.int64]:
+    """(gx, gy, gz) voxels of each token that are set in an (x, y, z) mask."""
+    grid = grid_of(mask.shape, patch)
+    padding = [(0, g * p - n) for g, p, n in zip(grid, patch, mask.shape, strict=True)]
+    mask = np.pad(mask, padding) if np.any(padding) else np.ascontiguousarray(mask)
+    (a, b, c), (x, y, z) = grid, patch
+    # axis by axis in the smallest type that holds the sum: twenty times faster than the sum over three axes
+    planes = mask.view(np.uint8).reshape(a, x, -1).sum(1, dtype=np.uint8 if x < 256 else np.uint32)
+    rows = planes.reshape(a, b, y, c * z).sum(2, dtype=np.uint32)
+    return rows.reshape(a, b, c, z).sum(3, dtype=np.int64)
+
+
+def existing(within: NDArray[np.int64], measured: NDArray[np.int64], tissue: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Which tokens of a window exist.
+
+    Args:
+        within: (gx, gy, gz) voxels of each token inside the window.
+        measured: those of them that were measured.
+        tissue: those of them that were measured and are tissue.
+
+    Returns:
+        (n, 3) places of the tokens with at least half of their voxels measured, and with tissue; where no token has
+        tissue, of all measured ones, so that a window with a measured voxel is never empty.
+    """
+    present = (measured > 0) & (2 * measured >= within)
+    kept = present & (tissue >= TISSUE_SHARE * within)
+    return np.argwhere(next((found for found in (kept, present) if found.any()), measured > 0))
+
+
+def centres(index: NDArray[np.int64], shape: Sequence[int], patch: Shape, spacing: Sequence[float]) -> Positions:
+    """(n, 3) centres of tokens in mm from the window's centre."""
+    voxels = (index + 0.5) * np.asarray(patch) - 0.5 * np.asarray(shape)
+    return (voxels * np.asarray(spacing[:3])).astype(np.float32)
+
+
 def tokenize(
     values: NDArray[np.float32],
     valid: NDArray[np.bool_],
@@ -82,32 +145,43 @@ def tokenize(
         patch: voxels of a patch.
 
     Returns:
-        Tokens with at least half of their voxels measured or all that the window's border leaves of them, and with
-        tissue; where no token has tissue, all measured ones, so that a window is never empty.
+        The tokens that `existing` says.
     """
     shape = values.shape
-    grid = tuple(-(-n // p) for n, p in zip(shape, patch, strict=True))
-    padding = [(0, g * p - n) for g, p, n in zip(grid, patch, shape, strict=True)]
-    inside = _patches(np.pad(np.ones(shape, np.bool_), padding), grid, patch)
-    measured = _patches(np.pad(valid, padding), grid, patch)
-    with_tissue = _patches(np.pad(tissue & valid, padding), grid, patch)
-    count = measured.sum((1, 2, 3))
-    present = (count > 0) & (count >= 0.5 * inside.sum((1, 2, 3)))
-    kept = present & (with_tissue.sum((1, 2, 3)) >= TISSUE_SHARE * inside.sum((1, 2, 3)))
-    kept = np.flatnonzero(kept if kept.any() else present)
-    cut = _patches(np.pad(np.where(valid, values, 0), padding), grid, patch)[kept]
-    measured = measured[kept]
-    mean = (cut * measured).sum((1, 2, 3)) / np.maximum(count[kept], 1)
-    cut = np.where(measured, cut, mean[:, None, None, None]).astype(np.float32)
-    index = np.stack(np.unravel_index(kept, grid), 1).astype(np.int64)
-    centres = (index + 0.5) * np.asarray(patch) - 0.5 * np.asarray(shape)
-    positions = (centres * np.asarray(spacing[:3])).astype(np.float32)
-    return Tokens(cut, measured, positions, index, (int(grid[0]), int(grid[1]), int(grid[2])))
+    index = existing(inside(shape, patch), counted(valid, patch), counted(tissue & valid, patch))
+    place = torch.from_numpy(np.insert(index, 0, 0, 1))
+    cut, measured = patches(torch.from_numpy(values)[None], torch.from_numpy(valid)[None], place, patch)
+    return Tokens(cut.numpy(), measured.numpy(), centres(index, shape, patch, spacing), index, grid_of(shape, patch))
 
 
-def _patches(array: NDArray[Scalar], grid: Sequence[int], patch: Shape) -> NDArray[Scalar]:
-    (a, b, c), (x, y, z) = grid, patch
-    return array.reshape(a, x, b, y, c, z).transpose(0, 2, 4, 1, 3, 5).reshape(a * b * c, x, y, z)
+def patches(values: Tensor, valid: Tensor, place: Tensor, patch: Shape) -> tuple[Tensor, Tensor]:
+    """Cut tokens out of windows of one shape.
+
+    Args:
+        values: (N, x, y, z) intensities; what is not valid may hold anything.
+        valid: (N, x, y, z) voxels that were measured.
+        place: (n, 4) window and place in its token grid.
+        patch: voxels of a token.
+
+    Returns:
+        (n, px, py, pz) intensities, with the mean of a token's measured voxels in the others; (n, px, py, pz) voxels
+        that were measured.
+    """
+    grid = grid_of(values.shape[1:], patch)
+    padding = [
+        n for size, g, p in zip(values.shape[:0:-1], grid[::-1], patch[::-1], strict=True) for n in (0, g * p - size)
+    ]
+
+    def cut(windows: Tensor) -> Tensor:
+        padded = F.pad(windows, padding) if any(padding) else windows
+        (a, b, c), (x, y, z) = grid, patch
+        blocks = padded.reshape(-1, a, x, b, y, c, z).permute(0, 1, 3, 5, 2, 4, 6)
+        return blocks[tuple(place.unbind(1))]
+
+    measured = cut(valid)
+    found = torch.where(measured, cut(values), 0)
+    mean = found.sum((1, 2, 3), keepdim=True) / measured.sum((1, 2, 3), keepdim=True).clamp_min(1)
+    return torch.where(measured, found, mean), measured
 
 
 @dataclass(frozen=True)
@@ -185,11 +259,26 @@ class Packed:
         )
 
 
-def pack(
-    windows: Sequence[Tokens],
-    keys: Sequence[Key] = (),
-    extras: Sequence[Mapping[str, NDArray[np.generic]]] = (),
-) -> Packed:
+class Placed(Protocol):
+    """Tokens whose places are known; `Tokens` and `training.data.plan.Plan` are such."""
+
+    @property
+    def index(self) -> NDArray[np.int64]:
+        """(n, 3) place in the token grid."""
+
+    @property
+    def positions(self) -> NDArray[np.float32]:
+        """(n, 3) centres in mm."""
+
+    @property
+    def grid(self) -> Shape:
+        """Tokens along each axis."""
+
+
+Extras = Sequence[Mapping[str, NDArray[np.generic]]]
+
+
+def pack(windows: Sequence[Tokens], keys: Sequence[Key] = (), extras: Extras = ()) -> Packed:
     """Concatenate windows.
 
     Args:
@@ -200,13 +289,22 @@ def pack(
     Raises:
         ValueError: if there is no window, or one without tokens.
     """
-    lengths = tuple(len(window.patches) for window in windows)
+    return replace(
+        pack_plans(windows, keys, extras),
+        patches=tuple(torch.from_numpy(window.patches) for window in windows),
+        valid=tuple(torch.from_numpy(window.valid) for window in windows),
+    )
+
+
+def pack_plans(windows: Sequence[Placed], keys: Sequence[Key] = (), extras: Extras = ()) -> Packed:
+    """As `pack`, of tokens whose patches are still to be cut."""
+    lengths = tuple(len(window.index) for window in windows)
     if not lengths or min(lengths) == 0:
         raise ValueError("found a window without tokens, needed at least one; leave out volumes without voxels")
     names = extras[0].keys() if extras else ()
     return Packed(
-        patches=tuple(torch.from_numpy(window.patches) for window in windows),
-        valid=tuple(torch.from_numpy(window.valid) for window in windows),
+        patches=(),
+        valid=(),
         positions=torch.from_numpy(np.concatenate([window.positions for window in windows])),
         index=torch.from_numpy(np.concatenate([window.index for window in windows])),
         grids=tuple(window.grid for window in windows),

@@ -41,6 +41,8 @@ class Facts:
         occupancy: (ceil(x / 8), ceil(y / 8), ceil(z / 8)) blocks that hold tissue.
         missing: indices along `missing_axis` without a measurement.
         missing_axis: axis of the missing slices.
+        body_part: what is shown, as its row says; unknown where it does not.
+        part: magnitude, phase, real, imaginary or unknown.
     """
 
     volume: str
@@ -55,6 +57,17 @@ class Facts:
     occupancy: NDArray[np.bool_]
     missing: tuple[int, ...]
     missing_axis: int
+    body_part: str = "unknown"
+    part: str = "unknown"
+
+    @property
+    def scaling(self) -> tuple[float, float, float, float]:
+        """Slope, intercept, low and gain: ((stored * slope + intercept) - low) * gain - 1 is normalized."""
+        return self.slope, self.intercept, self.low, 2 / (self.high - self.low)
+
+    def normalized(self, value: float) -> float:
+        """The normalized intensity of a value, not cut off."""
+        return (value - self.low) * 2 / (self.high - self.low) - 1
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,8 @@ def facts_of(volume: str, row: Mapping[str, Any]) -> Facts:
         occupancy=occupancy,
         missing=tuple(row["missing_slices"] or ()),
         missing_axis=int(row["missing_axis"]),
+        body_part=row.get("body_part") or "unknown",
+        part=row.get("part") or "unknown",
     )
 
 
@@ -134,10 +149,19 @@ def normalize(stored: NDArray[Any], facts: Facts) -> tuple[NDArray[np.float32], 
         (x, y, z) intensities, -1 at the first and 1 at the 99th percentile of the tissue, cut off at `RANGE`; NaN stays
         NaN. (x, y, z) tissue.
     """
-    values = stored.reshape(stored.shape[:3]).astype(np.float32) * np.float32(facts.slope) + np.float32(facts.intercept)
-    tissue = values >= facts.background
-    scaled = (values - np.float32(facts.low)) * np.float32(2 / (facts.high - facts.low)) - 1
-    return np.clip(scaled, *RANGE, dtype=np.float32), tissue
+    slope, intercept, low, gain = map(np.float32, facts.scaling)
+    values = stored.reshape(stored.shape[:3]).astype(np.float32) * slope + intercept
+    return np.clip((values - low) * gain - 1, *RANGE, dtype=np.float32), values >= facts.background
+
+
+def above(stored: NDArray[Any], facts: Facts) -> NDArray[np.bool_]:
+    """Which stored values are above the background; integers are compared as they are, without a float of them."""
+    if stored.dtype.kind not in "iu" or facts.slope <= 0:
+        return stored.astype(np.float32) * np.float32(facts.slope) + np.float32(facts.intercept) >= facts.background
+    # the least value of the tissue is one that was stored, so the rounding only takes off that of the arithmetic
+    least = round((facts.background - facts.intercept) / facts.slope)
+    limits = np.iinfo(stored.dtype)
+    return np.asarray(stored >= min(max(least, limits.min), limits.max))
 
 
 def measured(facts: Facts, place: Window) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
-"""Evaluation: fine-tuned checkpoints on the same unseen volumes, with intervals, as numbers and as one page.
+"""Evaluation: checkpoints on the same unseen volumes, with intervals, as numbers and as one page.
 
-Belongs here: scores and their intervals. Pictures are `training.evaluation.pictures`, words and layout of the page are
-`templates/evaluation.html.j2`. Metrics come from MONAI.
+Belongs here: the order of the work. First it is proved that nothing of the split was trained on; then checkpoints are
+scored as they are and under disturbances; then numbers and page are written. How each is done is the rest of this room.
 """
 
 import json
@@ -10,36 +10,43 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from training import checkpoint
+from training.checkpoint import Checkpoint
 from training.config.evaluate import EvaluateConfig
-from training.data.labelled import Classes, classes_of, labelled
-from training.data.order import random
-from training.data.source import Member, Source, usable
+from training.config.finetune import FinetuneConfig
+from training.data.source import Source
 from training.errors import TrainingError
-from training.evaluation.inference import Model, model_of, predict
+from training.evaluation import baselines, finetuned, page, pretrained, seeds
+from training.evaluation.disjoint import Proof, prove
+from training.evaluation.examiner import Examiner
+from training.evaluation.intervals import Name, Scored, difference, estimate
+from training.evaluation.people import Elsewhere, Person, nowhere, people, usable_people
+from training.evaluation.robustness import Disturbance, disturbances
+from training.evaluation.strata import strata
 from training.result import Result
+from training.running.files import write_atomically
 from training.running.fit import Report
-from training.running.workspace import write_atomically
 
 PAGE, METRICS = "evaluation.html", "metrics.json"
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Dice of one checkpoint.
+class Asked:
+    """What an evaluation is made of.
 
     Attributes:
-        name: of the checkpoint.
-        dice: (volumes, classes without background), NaN where a class is neither there nor predicted.
-        worst: index of the volume with the lowest mean, and the prediction for it.
+        config: what to evaluate and how.
+        release: where volumes and labels are.
+        members: usable volumes of the split.
+        elsewhere: gives the other releases that models were trained on.
+        report: called with every event.
     """
 
-    name: str
-    dice: NDArray[np.float64]
-    worst: tuple[int, NDArray[np.uint16]]
+    config: EvaluateConfig
+    release: Source
+    members: Sequence[Person]
+    elsewhere: Elsewhere
+    report: Report
 
 
 def evaluate(
@@ -48,207 +55,241 @@ def evaluate(
     checkpoints: Sequence[Path],
     out: Path,
     report: Report,
+    *,
+    elsewhere: Elsewhere = nowhere,
+    train: baselines.Train | None = None,
+    recipe: FinetuneConfig | None = None,
 ) -> Result:
-    """Score fine-tuned checkpoints on one split; the first is compared with each other one.
+    """Score checkpoints on one split; the first is compared with each other one.
 
     Args:
         config: what to evaluate on and how.
         release: where the volumes and labels are.
-        checkpoints: folders of fine-tuned models with the same classes.
+        checkpoints: folders of models: all pre-trained, or all fine-tuned for the same task.
         out: folder for `evaluation.html` and `metrics.json`.
         report: called with every event.
+        elsewhere: gives the other releases that models were trained on.
+        train: trains baselines and few-shot models; needed where the configuration asks for them.
+        recipe: budget of few-shot models; needed where the configuration asks for them.
 
     Raises:
-        TrainingError: if there is no labelled volume, a checkpoint was trained on one of them, or the checkpoints have
-            different classes.
+        TrainingError: if the split holds nothing to score, it is not proved that the checkpoints have not seen it, or
+            they cannot be compared.
     """
-    loaded = [checkpoint.load(folder) for folder in checkpoints]
-    members = labelled(release.members(config.split, sealed_ok=config.split == "test"))
-    seen = {c.manifest.name: sorted(c.seen() & {m.volume for m in members}) for c in loaded}
-    _refuse_seen(seen, config)
-    models = [model_of(c) for c in loaded]
-    classes = _common(models, classes_of(release.labels(), members))
-    arrays = release.volumes()
-    kept, skipped = usable(arrays, [member.volume for member in members])
-    members = [member for member in members if member.volume in {facts.volume for facts in kept}]
-    scores = []
-    for model, found in zip(models, loaded, strict=True):
-        scores.append(_score(model, found.manifest.name, release, members, classes, config.overlap))
-        mean = float(np.nanmean(scores[-1].dice)) if not np.isnan(scores[-1].dice).all() else None
-        report({"event": "scored", "checkpoint": found.manifest.name, "mean_dice": mean})
-    subjects = [member.subject for member in members]
-    metrics = {
-        "release": release.manifest.name,
-        "release_sha256": release.sha256,
-        "split": config.split,
-        "subjects": len(set(subjects)),
-        "volumes": len(members),
-        "skipped": skipped,
-        "seen": {name: len(volumes) for name, volumes in seen.items()},
-        "checkpoints": {s.name: _numbers(s, c, subjects, classes, config) for s, c in zip(scores, loaded, strict=True)},
-        "differences": {s.name: difference(scores[0], s, subjects, config) for s in scores[1:]},
-    }
-    _write(out, metrics, scores, loaded, release, members, classes)
-    report({"event": "finished", "folder": str(out)})
-    return Result(out.name, out, None, metrics)
-
-
-def _refuse_seen(seen: Mapping[str, Sequence[str]], config: EvaluateConfig) -> None:
-    if config.allow_seen:
-        return
-    for name, volumes in seen.items():
-        if volumes:
-            raise TrainingError(
-                f"found {len(volumes)} volumes of split {config.split} that {name} or an ancestor was trained on, "
-                "needed unseen ones; evaluate on another release or split, or say allow_seen: true"
-            )
-
-
-def _common(models: Sequence[Model], classes: Classes) -> Classes:
-    for model in models:
-        if model.classes != models[0].classes:
-            raise TrainingError("found checkpoints with different classes, needed the same; evaluate them apart")
-    known = models[0].classes if models else classes
-    if unknown := set(classes.names) - set(known.names):
+    given = [checkpoint.load(folder) for folder in checkpoints]
+    _comparable(given)
+    everyone = people(release, config.split, sealed_ok=config.split == "test")
+    if not everyone:
         raise TrainingError(
-            f"found label values {sorted(unknown)} that the checkpoints do not know, needed the classes they were "
-            "trained on"
+            f"found no volume in split {config.split} of release {release.manifest.name}, needed at least one; "
+            "evaluate another split, or freeze a release with larger ones"
         )
-    return known
+    proofs = prove(config, release, everyone, given, elsewhere)
+    report({"event": "proved", "checkpoints": len(proofs), "volumes": len(everyone)})
+    members, skipped = usable_people(release, everyone)
+    asked = Asked(config, release, members, elsewhere, report)
 
-
-def _score(
-    model: Model, name: str, release: Source, members: Sequence[Member], classes: Classes, overlap: float
-) -> Scores:
-    arrays, labels = release.volumes(), release.labels()
-    rows, worst, lowest = [], (0, np.zeros((1, 1, 1), np.uint16)), np.inf
-    for number, member in enumerate(members):
-        assert member.label, "only labelled members are scored"
-        predicted = predict(model, arrays.array(member.volume), arrays.row(member.volume), overlap=overlap)
-        rows.append(dice(predicted, labels.array(member.label), classes))
-        mean = np.nan if np.isnan(rows[-1]).all() else float(np.nanmean(rows[-1]))
-        if mean < lowest:
-            worst, lowest = (number, predicted), mean
-    return Scores(name, np.array(rows), worst)
-
-
-def dice(predicted: NDArray[Any], truth: NDArray[Any], classes: Classes) -> NDArray[np.float64]:
-    """(classes without background,) Dice of two label maps; NaN where a class is in neither.
-
-    Raises:
-        TrainingError: if a label value is not among the classes.
-    """
-    import torch
-    from monai.metrics.meandice import compute_dice
-    from torch.nn import functional
-
-    count = len(classes.values)
-    hot = [
-        functional.one_hot(torch.from_numpy(classes.index(labels)), count).movedim(-1, 0)[None]
-        for labels in (predicted, truth)
-    ]
-    found: NDArray[np.float64] = compute_dice(*hot, include_background=False, ignore_empty=False)[0].double().numpy()
-    both_empty = ~(hot[0].bool() | hot[1].bool())[0, 1:].any(-1).any(-1).any(-1).numpy()
-    return np.where(both_empty, np.nan, found)
-
-
-def by_subject(values: NDArray[np.float64], subjects: Sequence[str]) -> NDArray[np.float64]:
-    """(subjects, ...) means of each subject's volumes, NaN left out: volumes of one person are not independent."""
-    names = np.asarray(subjects)
-    return np.array([_mean(values[names == name]) for name in sorted(set(subjects))])
-
-
-def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    counts = (~np.isnan(values)).sum(0)
-    mean: NDArray[np.float64] = np.where(counts, np.nansum(values, 0) / np.maximum(counts, 1), np.nan)
-    return mean
-
-
-def interval(values: NDArray[np.float64], config: EvaluateConfig) -> tuple[float, float] | None:
-    """Percentile bootstrap interval of a mean over subjects; None for fewer than two subjects.
-
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
-    """
-    values = values[~np.isnan(values)]
-    if len(values) < 2:
-        return None
-    picks = random(config.seed, 0).integers(0, len(values), (config.bootstrap, len(values)))
-    tail = 50 * (1 - config.confidence)
-    low, high = np.percentile(values[picks].mean(1), [tail, 100 - tail])
-    return float(low), float(high)
-
-
-def estimate(values: NDArray[np.float64], config: EvaluateConfig) -> dict[str, Any]:
-    """Mean over subjects with its interval, and how many subjects it rests on."""
-    known = values[~np.isnan(values)]
-    return {
-        "mean": float(known.mean()) if len(known) else None,
-        "interval": interval(values, config),
-        "subjects": len(known),
+    loaded = [*given, *_baselines(asked, given, train)]
+    proofs |= prove(config, release, everyone, loaded[len(given) :], elsewhere)
+    examiners = [_examiner(asked, found) for found in loaded]
+    scored = [_scored(asked, examiner) for examiner in examiners]
+    shots, more = _few_shot(asked, given, recipe, train)
+    proofs |= more
+    metrics = {
+        **_about(asked, loaded, proofs, skipped),
+        "main": list(scored[0].main),
+        "checkpoints": {s.name: _numbers(s, c, config) for s, c in zip(scored, loaded, strict=True)},
+        "differences": _differences(scored, config),
+        "seeds": seeds.told(scored, seeds.groups(loaded), config),
+        "robustness": _robustness(asked, examiners, scored),
+        "left_out": _left_out(asked, given[0].manifest.task),
+        "strata": (told := _strata(asked, scored)),
+        "strata_unknown": "nothing is known of the scanners and persons" if scored[0].main and not told else None,
+        "few_shot": shots,
+        "trained_to_compare": [*(c.manifest.name for c in loaded[len(given) :]), *(row["model"] for row in shots)],
+        "worst": [scored[0].volumes[place] for place in _worst(scored[0], config.worst)],
     }
-
-
-def difference(first: Scores, other: Scores, subjects: Sequence[str], config: EvaluateConfig) -> dict[str, Any]:
-    """Mean Dice of the first minus the other, on the same subjects."""
-    means = [_mean(by_subject(scores.dice, subjects).T) for scores in (first, other)]
-    return estimate(means[0] - means[1], config)
-
-
-def _numbers(
-    scores: Scores,
-    found: checkpoint.Checkpoint,
-    subjects: Sequence[str],
-    classes: Classes,
-    config: EvaluateConfig,
-) -> dict[str, Any]:
-    per_subject = by_subject(scores.dice, subjects)
-    names = [classes.names[value] for value in classes.values[1:]]
-    return {
-        "mean_dice": estimate(_mean(per_subject.T), config),
-        "dice": {name: estimate(per_subject[:, i], config) for i, name in enumerate(names)},
-        "parent": found.manifest.parent,
-        "network": found.config["config"]["network"],
-        "labelled_subjects": found.metrics.get("subjects"),
-        "steps": found.manifest.steps,
-        "weights_sha256": found.manifest.weights_sha256,
-    }
-
-
-def _write(
-    out: Path,
-    metrics: Mapping[str, Any],
-    scores: Sequence[Scores],
-    loaded: Sequence[checkpoint.Checkpoint],
-    release: Source,
-    members: Sequence[Member],
-    classes: Classes,
-) -> None:
-    from training.card import environment
-    from training.evaluation import pictures
-
-    number, predicted = scores[0].worst
-    member = members[number]
-    arrays, labels = release.volumes(), release.labels()
-    assert member.label, "only labelled members are scored"
-    names = [classes.names[value] for value in classes.values[1:]]
-    page = (
-        environment()
-        .get_template("evaluation.html.j2")
-        .render(
-            name=out.name,
-            metrics=metrics,
-            classes=names,
-            boxes=pictures.boxes({s.name: s.dice for s in scores}, names),
-            curves=pictures.curves({c.manifest.name: c.metrics.get("curve") or [] for c in loaded}),
-            worst=pictures.overlay(
-                arrays.array(member.volume),
-                labels.array(member.label),
-                predicted,
-                classes.values,
-                arrays.row(member.volume)["spacing"],
-            ),
-            worst_of=scores[0].name,
-        )
-    )
-    write_atomically(out / PAGE, page.encode())
+    pictures = [examiners[0].picture(scored[0], place) for place in _worst(scored[0], config.worst)]
+    write_atomically(out / PAGE, page.render(out.name, metrics, scored, loaded, pictures).encode())
     write_atomically(out / METRICS, json.dumps(metrics, indent=1, allow_nan=False).encode())
+    report({"event": "finished", "folder": str(out)})
+    return Result(out.name, out, None, _summary(metrics))
+
+
+def _summary(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the numbers a catalogue shows: the main measure of each checkpoint; all are in the file."""
+    kept = ("release", "split", "kind", "task", "subjects", "volumes", "differences", "trained_to_compare")
+    checkpoints: dict[str, Any] = {name: {} for name in metrics["checkpoints"]}
+    for name, numbers in metrics["checkpoints"].items():
+        told = numbers
+        for part in metrics["main"]:
+            told = told[part]
+        if metrics["main"]:
+            _put(checkpoints[name], tuple(metrics["main"]), told)
+    return {name: metrics[name] for name in kept} | {
+        "proved": all(proof["holds"] for proof in metrics["proof"].values()),
+        "checkpoints": checkpoints,
+        "few_shot": {row["model"]: row["value"] for row in metrics["few_shot"]},
+    }
+
+
+def _comparable(given: Sequence[Checkpoint]) -> None:
+    kinds = {c.manifest.kind if c.manifest.kind == "pretrained" else c.manifest.task for c in given}
+    if len(kinds) > 1:
+        raise TrainingError(
+            f"found checkpoints of different tasks ({', '.join(sorted(kinds))}), needed the same; evaluate them apart"
+        )
+    names = [c.manifest.name for c in given]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise TrainingError(f"found {', '.join(sorted(twice))} twice, needed each checkpoint once")
+    classes = {json.dumps(c.config.get("classes"), sort_keys=True) for c in given}
+    if len(classes) > 1:
+        raise TrainingError("found checkpoints with different classes, needed the same; evaluate them apart")
+
+
+def _baselines(asked: Asked, given: Sequence[Checkpoint], train: baselines.Train | None) -> list[Checkpoint]:
+    """Baselines of the first configuration, one a seed; those of pre-trained ones go with their few labels."""
+    if given[0].manifest.kind == "pretrained":
+        return []
+    first = seeds.groups(given)[0]
+    mine = [c for c in given if c.manifest.name in first]
+    planned = [plan for c in mine for plan in baselines.of_finetuned(c, asked.config)]
+    there = {c.manifest.name for c in given}
+    return [checkpoint.load(f) for f in baselines.trained([p for p in planned if p.name not in there], train)]
+
+
+def _examiner(asked: Asked, found: Checkpoint) -> Examiner:
+    kind = pretrained if found.manifest.kind == "pretrained" else finetuned
+    return kind.examiner(found, asked.release, asked.members, asked.config)
+
+
+def _scored(asked: Asked, examiner: Examiner) -> Scored:
+    scored = examiner.scored()
+    told = {scored.main[-1]: _main(scored, asked.config)["mean"]} if scored.main else {}
+    asked.report({"event": "scored", "checkpoint": scored.name, **told})
+    return scored
+
+
+def _main(scored: Scored, config: EvaluateConfig) -> dict[str, Any]:
+    return estimate(scored.measures[scored.main], scored.subjects, config)
+
+
+def _about(
+    asked: Asked, loaded: Sequence[Checkpoint], proofs: Mapping[str, Proof], skipped: Mapping[str, str]
+) -> dict[str, Any]:
+    manifest = asked.release.manifest
+    return {
+        "release": manifest.name,
+        "release_sha256": asked.release.sha256,
+        "licences": dict(manifest.licences),
+        "split": asked.config.split,
+        "kind": loaded[0].manifest.kind,
+        "task": loaded[0].manifest.task,
+        "subjects": len({m.subject for m in asked.members}),
+        "volumes": len(asked.members),
+        "skipped": dict(skipped),
+        "seen": {name: proof.volumes for name, proof in proofs.items()},
+        "proof": {name: proof.told() for name, proof in proofs.items()},
+        "config": asked.config.model_dump(mode="json"),
+        "config_sha256": asked.config.digest,
+    }
+
+
+def _numbers(scored: Scored, found: Checkpoint, config: EvaluateConfig) -> dict[str, Any]:
+    numbers: dict[str, Any] = {}
+    for name, measure in scored.measures.items():
+        _put(numbers, name, estimate(measure, scored.subjects, config))
+    manifest = found.manifest
+    return numbers | {
+        "parent": manifest.parent,
+        "network": found.config["config"].get("network") or found.config["config"]["model"]["encoder"],
+        "labelled_subjects": found.metrics.get("subjects"),
+        "parameters": found.metrics.get("parameters"),
+        "steps": manifest.steps,
+        "weights_sha256": manifest.weights_sha256,
+        "licences": dict(manifest.licences),
+        "share_models": manifest.share_models,
+        "notes": dict(scored.notes),
+    }
+
+
+def _put(into: dict[str, Any], name: Name, value: Any) -> None:
+    for part in name[:-1]:
+        into = into.setdefault(part, {})
+    into[name[-1]] = value
+
+
+def _differences(scored: Sequence[Scored], config: EvaluateConfig) -> dict[str, Any]:
+    first, *others = scored
+    return {
+        other.name: difference(first.measures[first.main], other.measures[other.main], first.subjects, config)
+        for other in others
+        if first.main
+    }
+
+
+def _robustness(asked: Asked, examiners: Sequence[Examiner], scored: Sequence[Scored]) -> list[dict[str, Any]]:
+    """For each disturbance and checkpoint, the main measure and its change against the undisturbed scans."""
+    rows = []
+    for disturbance in _disturbances(asked, scored):
+        told: dict[str, Any] = {"kind": disturbance.kind, "level": disturbance.level, "checkpoints": {}}
+        for examiner, clean in zip(examiners, scored, strict=True):
+            worse = examiner.scored(disturbance)
+            change = difference(worse.measures[clean.main], clean.measures[clean.main], clean.subjects, asked.config)
+            told["checkpoints"][clean.name] = {"value": _main(worse, asked.config), "change": change}
+        asked.report({"event": "disturbed", "disturbance": f"{disturbance.kind}: {disturbance.level}"})
+        rows.append(told)
+    return rows
+
+
+def _disturbances(asked: Asked, scored: Sequence[Scored]) -> list[Disturbance]:
+    judged = scored[0].main and scored[0].main != ("mean_psnr",)
+    return disturbances(asked.config) if judged else []
+
+
+def _left_out(asked: Asked, task: str) -> dict[str, str]:
+    """Disturbances that were asked for and are none of these checkpoints'."""
+    if task == "restoration":
+        return {"robustness": "restoration is judged under noise already"}
+    if not asked.config.robustness.missing_series:
+        return {}
+    return {"missing series": "volumes are scored one by one, none is shown beside others of its study"}
+
+
+def _strata(asked: Asked, scored: Sequence[Scored]) -> dict[str, Any]:
+    rows = asked.release.described([m.volume for m in asked.members])
+    return {s.name: found for s in scored if s.main and (found := strata(s, rows, asked.config))}
+
+
+def _few_shot(
+    asked: Asked, given: Sequence[Checkpoint], recipe: FinetuneConfig | None, train: baselines.Train | None
+) -> tuple[list[dict[str, Any]], dict[str, Proof]]:
+    """Segmentation from few labels, each number of labels and way of starting a row, and proofs of the models."""
+    if given[0].manifest.kind != "pretrained" or not asked.config.few_shot:
+        return [], {}
+    if recipe is None:
+        raise TrainingError("few_shot: found no recipe of fine-tuning, needed one; evaluate as a job")
+    rows: list[dict[str, Any]] = []
+    proofs: dict[str, Proof] = {}
+    for parent in given:
+        planned = baselines.of_pretrained(parent, recipe, asked.config)
+        found = [checkpoint.load(folder) for folder in baselines.trained(planned, train)]
+        proofs |= prove(asked.config, asked.release, asked.members, found, asked.elsewhere)
+        scored = [_scored(asked, _examiner(asked, c)) for c in found]
+        best = {p.labels: s for p, s in zip(planned, scored, strict=True) if p.what == "finetuned"}
+        for plan, own in zip(planned, scored, strict=True):
+            told = {"checkpoint": parent.manifest.name, "model": own.name, "what": plan.what, "labels": plan.labels}
+            against = best.get(plan.labels)
+            gap = _differences([against, own], asked.config)[own.name] if against and against is not own else None
+            rows.append({**told, "value": _main(own, asked.config), "finetuned_minus_this": gap})
+    return rows, proofs
+
+
+def _worst(scored: Scored, count: int) -> list[int]:
+    """Places of the items with the worst value of the main measure, worst first; none where it is no mean of items."""
+    measure = scored.measures.get(scored.main)
+    if measure is None or measure.values is None:
+        return []
+    badness = -measure.values if measure.better == "higher" else measure.values
+    known = [i for i in range(len(badness)) if badness[i] == badness[i]]
+    return sorted(known, key=lambda i: -badness[i])[:count]

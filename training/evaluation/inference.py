@@ -1,27 +1,25 @@
-"""Prediction: a fine-tuned checkpoint and a volume of any size give a label map on the volume's own grid.
+"""Prediction: a fine-tuned checkpoint and a volume of any size give what its task says of the volume.
 
-Belongs here: whole-volume and sliding-window prediction. Comparing it with a truth is `training.evaluation.evaluate`.
+Belongs here: from a checkpoint to a model, and from arrays to a prediction. How a network goes over a volume is
+`training.tasks.sliding`; comparing predictions with a truth is the rest of this room.
 """
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from training import checkpoint
 from training.config.finetune import FinetuneConfig
-from training.data.batch import Windows
 from training.data.labelled import Classes
-from training.data.tokens import pack
-from training.data.volume import Facts, Window, facts_of, image_of, normalize, patch_of, tokens_of
-from training.errors import CheckpointError
-from training.tasks.segmentation import network_for
+from training.errors import CheckpointError, TrainingError
+from training.tasks.segmentation import classes_in
+from training.tasks.sliding import Scan
+from training.tasks.task import Prediction, Task, make_task
 
 
 @dataclass(frozen=True)
@@ -29,14 +27,24 @@ class Model:
     """A fine-tuned model, ready to predict.
 
     Attributes:
-        network: gives logits.
-        config: how it was trained.
-        classes: what its classes mean.
+        network: what was learned.
+        task: what it speaks of.
+        about: content of the checkpoint's `config.yaml`.
     """
 
     network: nn.Module
-    config: FinetuneConfig
-    classes: Classes
+    task: Task[Any]
+    about: Mapping[str, Any]
+
+    @property
+    def config(self) -> FinetuneConfig:
+        """How it was trained."""
+        return self.task.config
+
+    @property
+    def classes(self) -> Classes:
+        """What the label values of a segmentation mean."""
+        return classes_in(self.about)
 
 
 def open_model(folder: Path) -> Model:
@@ -58,57 +66,31 @@ def model_of(loaded: checkpoint.Checkpoint) -> Model:
         raise CheckpointError(
             f"{loaded.manifest.name}: found a {loaded.manifest.kind} model, needed one that was fine-tuned for a task"
         )
-    config = FinetuneConfig.parse(loaded.config["config"], f"{loaded.manifest.name}/config.yaml")
-    classes = Classes({int(value): name for value, name in loaded.config["classes"].items()})
-    network = network_for(config, len(classes.values))
+    task = make_task(FinetuneConfig.parse(loaded.config["config"], f"{loaded.manifest.name}/config.yaml"))
+    network = task.network(loaded.config)
     network.load_state_dict(dict(loaded.weights))
-    return Model(network.eval(), config, classes)
+    return Model(network.eval(), task, loaded.config)
 
 
-def predict(model: Model, stored: NDArray[Any], row: Mapping[str, Any], *, overlap: float = 0.25) -> NDArray[np.uint16]:
-    """Label values of a volume.
+def answer(model: Model, stored: NDArray[Any], row: Mapping[str, Any], *, overlap: float = 0.25) -> Prediction:
+    """What a model says of a volume.
 
     Args:
         model: what predicts.
         stored: (x, y, z[, t]) stored voxels; of a 4D volume the first step is taken.
         row: the volume's row of `curated/volumes`.
         overlap: of neighbouring windows where the volume is larger than one.
-
-    Returns:
-        (x, y, z) label values.
     """
-    facts = facts_of(row["volume"], row)
-    values, tissue = normalize(stored[..., :1] if stored.ndim > 3 else stored, facts)
-    total = torch.zeros(len(model.classes.values), *facts.shape)
-    for place in windows(facts, model.config.window_mm, overlap):
-        box = tuple(slice(s, s + n) for s, n in zip(place.start, place.shape, strict=True))
-        logits = _one(model, values[box], tissue[box], facts, place)
-        total[(slice(None), *box)] += logits.softmax(0) * _weight(place.shape)
-    return model.classes.restore(total.argmax(0).numpy())
+    return model.task.predict(model.network, model.about, Scan.of(stored, row), overlap=overlap)
 
 
-def windows(facts: Facts, window_mm: Sequence[float], overlap: float) -> list[Window]:
-    """Windows of at most `window_mm` that cover a volume, evenly spread."""
-    extent = [min(n, max(1, round(mm / s))) for n, mm, s in zip(facts.shape, window_mm, facts.spacing, strict=True)]
-    axes = []
-    for size, count in zip(extent, facts.shape, strict=True):
-        number = 1 + int(np.ceil((count - size) / max(1, size * (1 - overlap)))) if count > size else 1
-        axes.append(np.linspace(0, count - size, number).round().astype(int).tolist())
-    x, y, z = extent
-    return [Window((a, b, c), (x, y, z)) for a, b, c in itertools.product(*axes)]
+def predict(model: Model, stored: NDArray[Any], row: Mapping[str, Any], *, overlap: float = 0.25) -> NDArray[Any]:
+    """(x, y, z) what a model says of a volume's voxels: label values of a segmentation, intensities of a restoration.
 
-
-def _one(model: Model, values: NDArray[np.float32], tissue: NDArray[np.bool_], facts: Facts, place: Window) -> Tensor:
-    config = model.config.model
-    tokens = tokens_of(values, tissue, facts, place, patch_of(facts, config.patch_mm, config.patch_menu))
-    image = image_of(values, facts, place)
-    bf16 = model.config.precision == "bf16"
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-        logits: Tensor = model.network(Windows((torch.from_numpy(image),), pack([tokens])))[0]
-    return logits
-
-
-def _weight(shape: Sequence[int]) -> Tensor:
-    """(x, y, z) weights of a window: a bell that trusts its middle more than its border."""
-    bells = [torch.exp(-(torch.linspace(-1, 1, n) ** 2) * 4).clamp_min(1e-3) if n > 1 else torch.ones(1) for n in shape]
-    return bells[0][:, None, None] * bells[1][:, None] * bells[2]
+    Raises:
+        TrainingError: if its task speaks of whole volumes only.
+    """
+    found = answer(model, stored, row, overlap=overlap).voxels
+    if found is None:
+        raise TrainingError(f"found a model of {model.config.task}, needed one that speaks of voxels")
+    return np.asarray(found)

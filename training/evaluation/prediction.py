@@ -1,18 +1,19 @@
-"""Prediction on an image: from a volume to label values, from a NIfTI file to one, and the record that it was made.
+"""Prediction on an image: from a volume or a NIfTI file to what a model says of it, as a file and on the record.
 
-Belongs here: what a prediction is, and NIfTI files. The model's work on arrays is
-`training.evaluation.inference`; predictions on DICOM and on volumes of the lake are `orchestration.predictions`.
+Belongs here: what is written (a label map or an image where a task speaks of voxels, JSON where it speaks of whole
+volumes), and NIfTI files. The model's work on arrays is `training.evaluation.inference`; predictions on DICOM and on
+volumes of the lake are `orchestration.predictions`.
 """
 
 import gzip
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imaging import nifti
 from imaging.source_grid import on_source_grid
@@ -27,10 +28,13 @@ from schemas.checkpoint import CheckpointManifest
 from training import checkpoint
 from training.data.volume import facts_of, unusable
 from training.errors import TrainingError
-from training.evaluation.inference import Model, model_of, predict
+from training.evaluation.inference import Model, answer, model_of
 from training.shelf import fetched
+from training.tasks.task import Prediction
 
 ENDINGS = (".nii", ".nii.gz")
+FACTS = ".json"
+"""Ending of what is said of a whole volume."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,13 @@ class Predicted:
     """What was written.
 
     Attributes:
-        out: the label map.
+        out: the file.
         model: name of the model.
-        shape: voxels along the file's axes.
-        classes: what was found, background left out.
+        shape: voxels along the file's axes; those of the input where it holds facts.
+        classes: what a label map shows, background left out.
         steps: steps of the input's fourth axis, of which the first was used; 1 for a 3D image.
-        sha256: digest of the label map's file.
+        sha256: digest of the file.
+        facts: what is said of the whole volume.
     """
 
     out: Path
@@ -69,16 +74,17 @@ class Predicted:
     classes: list[Found]
     steps: int
     sha256: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def predict_file(lake: Lake, model: str, source: Path, out: Path, purpose: str = "research") -> Predicted:
-    """Write the label map of a NIfTI image, and put it on the record.
+    """Write what a model says of a NIfTI image, and put it on the record.
 
     Args:
         lake: the lake, whose models are known by name and whose ledger keeps the record.
         model: name of a fine-tuned model, or its folder.
         source: the image, `.nii` or gzipped.
-        out: the label map to write, `.nii` or `.nii.gz`; must not be there yet.
+        out: the file to write, `.nii` or `.nii.gz`, or `.json` of a model of whole volumes; must not be there yet.
         purpose: what for, for the record.
 
     Raises:
@@ -88,16 +94,20 @@ def predict_file(lake: Lake, model: str, source: Path, out: Path, purpose: str =
     """
     if not source.is_file():
         raise TrainingError("found no such image, needed a NIfTI file (.nii or .nii.gz)")
-    check_target(out, ENDINGS)
-    labeller = Labeller.load(lake, model)
+    check_target(out, (*ENDINGS, FACTS))
+    predictor = Predictor.load(lake, model)
+    predictor.check(out)
     data = source.read_bytes()
     volume = nifti.read(data)
-    placed = on_source_grid(labeller.labels(volume), volume, data)
-    return keep(lake, labeller, packed(nifti.write(placed), out), placed, out, steps=volume.steps, purpose=purpose)
+    said = predictor.says(volume)
+    if said.voxels is None:
+        return keep_facts(lake, predictor, said.facts, volume, out, purpose=purpose)
+    placed = on_source_grid(said.voxels, volume, data)
+    return keep(lake, predictor, packed(nifti.write(placed), out), placed, out, steps=volume.steps, purpose=purpose)
 
 
 @dataclass(frozen=True)
-class Labeller:
+class Predictor:
     """A fine-tuned model and what it says of itself.
 
     Attributes:
@@ -111,7 +121,7 @@ class Labeller:
     digest: str
 
     @classmethod
-    def load(cls, lake: Lake, model: str) -> "Labeller":
+    def load(cls, lake: Lake, model: str) -> "Predictor":
         """The model of a name among the lake's, or of a folder.
 
         Raises:
@@ -124,11 +134,29 @@ class Labeller:
 
     @property
     def scheme(self) -> dict[int, str]:
-        """Meaning of each label value."""
+        """Meaning of each label value; of a model of label maps."""
         return {value: self.model.classes.names[value] for value in self.model.classes.values}
 
-    def labels(self, volume: Volume) -> NDArray[np.generic]:
-        """(x, y, z) label values on a volume's voxels, as small an integer as holds them.
+    def check(self, out: Path, *, segmentation: str | None = None) -> None:
+        """Refuse a file that what the model says does not fit into.
+
+        Args:
+            out: the file.
+            segmentation: ending of a file that only a label map fits into.
+
+        Raises:
+            TrainingError: if it is to be of another kind.
+        """
+        kind, task = self.model.task.answer, self.model.config.task
+        if kind == "facts" and not out.name.endswith(FACTS):
+            raise TrainingError(f"found a model of {task}, which speaks of whole volumes, needed --out *{FACTS}")
+        if kind != "facts" and out.name.endswith(FACTS):
+            raise TrainingError(f"found a model of {task}, which speaks of voxels, needed --out *.nii.gz")
+        if kind != "labels" and segmentation and out.name.endswith(segmentation):
+            raise TrainingError(f"found a model of {task}, which makes no label map, needed --out *.nii.gz")
+
+    def says(self, volume: Volume) -> Prediction:
+        """What the model says of a volume; label values are as small integers as hold them.
 
         Raises:
             TrainingError: if the image has nothing to see in it.
@@ -136,20 +164,23 @@ class Labeller:
         row = _row(volume)
         if reason := unusable(facts_of("input", row)):
             raise TrainingError(f"found a {reason} image, needed one with intensities that differ; check the file")
-        labels = predict(self.model, volume.array, row)
-        return labels.astype(np.uint8) if max(self.model.classes.values) <= np.iinfo(np.uint8).max else labels
+        said = answer(self.model, volume.array, row)
+        if self.model.task.answer != "labels" or said.voxels is None:
+            return said
+        small = max(self.model.classes.values) <= np.iinfo(np.uint8).max
+        return Prediction(said.voxels.astype(np.uint8) if small else said.voxels, said.facts)
 
 
 def check_target(out: Path, endings: Sequence[str]) -> None:
-    """Refuse a place that a label map cannot be written to.
+    """Refuse a place that a prediction cannot be written to.
 
     Raises:
         TrainingError: if it has another ending, or something is there.
     """
     if not out.name.endswith(tuple(endings)):
-        raise TrainingError(f"found another ending of the label map, needed {' or '.join(endings)}; name it with --out")
+        raise TrainingError(f"found another ending of the output, needed {' or '.join(endings)}; name it with --out")
     if out.exists():
-        raise TrainingError("found a file at the label map's place already, needed none; name another one with --out")
+        raise TrainingError("found a file at the output's place already, needed none; name another one with --out")
 
 
 def packed(content: bytes, out: Path) -> bytes:
@@ -159,7 +190,7 @@ def packed(content: bytes, out: Path) -> bytes:
 
 def keep(
     lake: Lake,
-    labeller: Labeller,
+    predictor: Predictor,
     content: bytes,
     placed: Volume,
     out: Path,
@@ -172,19 +203,36 @@ def keep(
 
     Args:
         lake: whose ledger keeps the record.
-        labeller: what predicted.
+        predictor: what predicted.
         content: the file.
-        placed: the label map.
+        placed: the label map or image.
         out: where the file goes.
         steps: steps of the image's fourth axis.
         purpose: what for.
         form: what kind of file it is.
     """
+    sha256 = _kept(lake, predictor.manifest, content, out, purpose, form)
+    classes = _counted(predictor.model, placed) if predictor.model.task.answer == "labels" else []
+    return Predicted(out, predictor.manifest.name, placed.shape, classes, steps, sha256)
+
+
+def keep_facts(
+    lake: Lake, predictor: Predictor, facts: Mapping[str, Any], volume: Volume, out: Path, *, purpose: str
+) -> Predicted:
+    """Put what is said of a whole volume on the record, and then where it is wanted, as JSON."""
+    manifest = predictor.manifest
+    said = {"model": manifest.name, "weights_sha256": manifest.weights_sha256, "task": manifest.task, **facts}
+    content = json.dumps(said, indent=1, ensure_ascii=False, allow_nan=False).encode()
+    sha256 = _kept(lake, manifest, content, out, purpose, "json")
+    return Predicted(out, manifest.name, volume.shape[:3], [], volume.steps, sha256, facts)
+
+
+def _kept(lake: Lake, manifest: CheckpointManifest, content: bytes, out: Path, purpose: str, form: str) -> str:
     sha256 = hashlib.sha256(content).hexdigest()
-    # the record comes before the file: no label map is ever out without being on the ledger
-    _record(lake, labeller.manifest, sha256, purpose, form)
+    # the record comes before the file: no prediction is ever out without being on the ledger
+    _record(lake, manifest, sha256, purpose, form)
     Location(out.parent).write_bytes(out.name, content)
-    return Predicted(out, labeller.manifest.name, placed.shape, _counted(labeller.model, placed), steps, sha256)
+    return sha256
 
 
 def folder_of(lake: Lake, model: str) -> Path:

@@ -6,6 +6,7 @@ Belongs here: the one place that decides by device how packed attention is compu
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -14,12 +15,23 @@ from torch.nn import functional as F  # noqa: N812 - the name everybody reads
 LONGEST_MM = 1024.0
 """Longest wavelength of the rotary positions, twice the largest field of view in use."""
 
+KERNEL_CHANNELS = (64, 96, 128)
+"""Channels of a head for which the kernel for packed tokens is known to be right and fast."""
+
+KERNEL_TYPES = (torch.bfloat16, torch.float16)
+"""Number types that the kernel takes."""
+
+
+def kernel_takes(device: str, dtype: torch.dtype, channels: int) -> bool:
+    """Whether the kernel for packed tokens takes such queries: on GPUs, in half precision, heads of its sizes."""
+    return device == "cuda" and dtype in KERNEL_TYPES and channels in KERNEL_CHANNELS
+
 
 def packed_attention(query: Tensor, key: Tensor, value: Tensor, offsets: Tensor, lengths: Sequence[int]) -> Tensor:
     """Attention of each window to itself.
 
-    A loop over windows where there is no kernel for packed tokens: on CPU it is the fastest of the exact variants, and
-    the 32-bit reference for the kernel on GPUs, which takes half precision only.
+    A loop over windows where the kernel for packed tokens does not take them: on CPU it is the fastest of the exact
+    variants, and the 32-bit reference for the kernel.
 
     Args:
         query: (T, heads, channels).
@@ -31,10 +43,10 @@ def packed_attention(query: Tensor, key: Tensor, value: Tensor, offsets: Tensor,
     Returns:
         (T, heads, channels).
     """
-    if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16):
+    if kernel_takes(query.device.type, query.dtype, query.shape[-1]):
         from torch.nn.attention.varlen import varlen_attn
 
-        longest = max(lengths)
+        longest = int(max(lengths))
         packed = varlen_attn(query, key, value, offsets, offsets, longest, longest)
         assert isinstance(packed, Tensor), "asked for no auxiliary output"
         return packed
@@ -45,6 +57,30 @@ def packed_attention(query: Tensor, key: Tensor, value: Tensor, offsets: Tensor,
 def _one_window(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     q, k, v = (tensor.transpose(0, 1).unsqueeze(0) for tensor in (query, key, value))
     return F.scaled_dot_product_attention(q, k, v).squeeze(0).transpose(0, 1)
+
+
+def merged(offsets: Tensor, lengths: Sequence[int], groups: Sequence[int]) -> tuple[Tensor, tuple[int, ...]]:
+    """Offsets and lengths of sequences that are several windows each, so that their tokens attend to one another.
+
+    Args:
+        offsets: (N + 1,) int32, where each window begins.
+        lengths: tokens of each window.
+        groups: for each window the sequence it belongs to; empty where each is its own.
+
+    Raises:
+        ValueError: if windows of a sequence do not stand together.
+    """
+    if not groups:
+        return offsets, tuple(lengths)
+    firsts = [i for i, group in enumerate(groups) if i == 0 or group != groups[i - 1]]
+    if len(groups) != len(lengths) or len(firsts) != len(set(groups)):
+        raise ValueError(
+            f"found {len(groups)} windows in {len(firsts)} runs of {len(set(groups))} groups, needed {len(lengths)} "
+            "windows with those of a group together"
+        )
+    ends = [*firsts[1:], len(lengths)]
+    joined = tuple(sum(lengths[a:b]) for a, b in zip(firsts, ends, strict=True))
+    return torch.tensor([0, *accumulate(joined)], dtype=torch.int32, device=offsets.device), joined
 
 
 def frequencies(channels: int, shortest_mm: float) -> Tensor:
@@ -72,7 +108,7 @@ def turns(positions: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def rotate(tensor: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the channel pairs of (T, heads, channels) by their token's angles."""
-    cosine, sine = (part.to(tensor.dtype) for part in turn)
+    """Turn the channel pairs of (T, heads, channels) by their token's angles, in 32 bits, in the tensor's own type."""
+    cosine, sine = turn
     first, second = tensor.chunk(2, -1)
-    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], -1)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], -1).to(tensor.dtype)

@@ -6,7 +6,7 @@ Belongs here: its size and how windows are brought to it.
 from torch import Tensor, nn
 
 from training.data.batch import Windows
-from training.networks.segmenter import THIN, pad
+from training.networks.layers import THIN, pad
 
 
 class ConvolutionalBaseline(nn.Module):

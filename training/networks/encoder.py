@@ -4,6 +4,7 @@ Belongs here: the interface and the registry. A new encoder is one file and one 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,26 @@ class Encoder(nn.Module, ABC):
         parts = self(windows).split(windows.tokens.lengths)
         return torch.stack([part.mean(0) for part in parts])
 
+    def pooled_studies(self, windows: Windows) -> Tensor:
+        """(S, width) one vector a study: the mean of those of its series that are there, however many."""
+        vectors = self.pooled(windows)
+        groups = torch.tensor(windows.studies or range(len(windows)), device=vectors.device)
+        _, lengths = groups.unique_consecutive(return_counts=True)
+        return torch.stack([part.mean(0) for part in vectors.split(lengths.tolist())])
+
+
+class VoxelEncoder(Encoder):
+    """An encoder that also brings its features back to the windows' voxels: its way back is pre-trained with it."""
+
+    @property
+    @abstractmethod
+    def voxel_width(self) -> int:
+        """Channels of a voxel's feature."""
+
+    @abstractmethod
+    def voxels(self, windows: Windows) -> list[Tensor]:
+        """For each window (voxel_width, x, y, z) features."""
+
 
 def make_encoder(config: ModelConfig) -> Encoder:
     """The encoder that a configuration names, with random weights.
@@ -40,12 +61,50 @@ def make_encoder(config: ModelConfig) -> Encoder:
     Raises:
         TrainingError: if there is none of that name.
     """
+    from training.networks.resenc import ResidualUNet
+    from training.networks.slices import SliceEncoder
     from training.networks.vit import PackedViT
 
-    known: dict[str, type[Encoder]] = {"vit": PackedViT}
+    known: dict[str, type[Encoder]] = {"resenc": ResidualUNet, "slices2d": SliceEncoder, "vit": PackedViT}
     if config.encoder not in known:
         raise TrainingError(f"encoder: found {config.encoder!r}, needed one of {', '.join(sorted(known))}")
     return known[config.encoder](config)
+
+
+PATCHES = ("kernel", "patch_mm", "patch_menu")
+"""Fields of a model that say what a token shows; weights are worth nothing to an encoder whose tokens show another."""
+
+
+def start_from(encoder: Encoder, weights: Mapping[str, Tensor], trained: ModelConfig) -> None:
+    """Give an encoder the weights of a trained one.
+
+    Args:
+        encoder: takes them.
+        weights: name to tensor.
+        trained: the model that they were trained in.
+
+    Raises:
+        TrainingError: if that model cuts patches in another way, or has other weights.
+    """
+    for name in PATCHES:
+        found, needed = getattr(trained, name), getattr(encoder.config, name)
+        if found != needed:
+            raise TrainingError(
+                f"model.{name}: found {found} in the checkpoint, needed {needed} as configured; leave the field out to "
+                "take the checkpoint's, or train anew"
+            )
+    own = encoder.state_dict()
+    differing = sorted(
+        name
+        for name in own.keys() | weights.keys()
+        if name not in own or name not in weights or own[name].shape != weights[name].shape
+    )
+    if differing:
+        raise TrainingError(
+            f"found {len(differing)} weights in the checkpoint that are missing, unknown or of another shape, such as "
+            f"{differing[0]}, needed those of the configured model; take the checkpoint's own configuration"
+        )
+    encoder.load_state_dict(dict(weights))
 
 
 def parameters(module: nn.Module) -> int:

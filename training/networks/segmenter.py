@@ -1,4 +1,4 @@
-"""From tokens back to voxels: the encoder with a light convolutional decoder.
+"""From features to voxels: an encoder with what it takes to say something of every voxel.
 
 Belongs here: networks whose output lies on the window's voxels. What they learn is a task's.
 """
@@ -11,14 +11,12 @@ from torch.nn import functional as F  # noqa: N812 - the name everybody reads
 
 from training.data.batch import Windows
 from training.data.tokens import Shape
-from training.networks.encoder import Encoder
+from training.networks.encoder import Encoder, VoxelEncoder
 from training.networks.kernels import resize_patch
+from training.networks.layers import convolution, pad
 
 DIRECT = 4
 """Points along an axis at which a token speaks of its own patch; they are resized to the patch's voxels."""
-
-THIN = 3
-"""Voxels along the first axis below which convolutions are not left to bfloat16, see `Convolution`."""
 
 
 class Segmenter(Protocol):
@@ -26,6 +24,38 @@ class Segmenter(Protocol):
 
     def __call__(self, windows: Windows) -> list[Tensor]:
         """For each window (classes, x, y, z) logits."""
+
+
+def on_voxels(encoder: Encoder, outputs: int, channels: tuple[int, int, int]) -> "TokenSegmenter | VoxelSegmenter":
+    """A network around an encoder that gives `outputs` values for every voxel.
+
+    Args:
+        encoder: gives features of tokens or of voxels.
+        outputs: values for each voxel.
+        channels: of the decoder that features of tokens need, see `TokenSegmenter`.
+    """
+    if isinstance(encoder, VoxelEncoder):
+        return VoxelSegmenter(encoder, outputs)
+    return TokenSegmenter(encoder, outputs, channels)
+
+
+class VoxelSegmenter(nn.Module):
+    """An encoder that gives features of voxels itself, and one linear layer: all else is pre-trained."""
+
+    def __init__(self, encoder: VoxelEncoder, classes: int) -> None:
+        """Make a network with a random last layer.
+
+        Args:
+            encoder: gives features of voxels.
+            classes: number of classes, the background counted.
+        """
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Conv3d(encoder.voxel_width, classes, 1)
+
+    def forward(self, windows: Windows) -> list[Tensor]:
+        """For each window (classes, x, y, z) logits."""
+        return [self.head(maps[None])[0].float() for maps in self.encoder.voxels(windows)]
 
 
 class TokenSegmenter(nn.Module):
@@ -49,11 +79,11 @@ class TokenSegmenter(nn.Module):
         fine, middle, coarse = channels
         self.encoder, self.classes = encoder, classes
         self.absent = nn.Parameter(torch.zeros(encoder.width))
-        self.stem = nn.Sequential(_conv(1, fine), _conv(fine, fine))
-        self.down = _conv(fine, middle)
-        self.coarse = nn.Sequential(_conv(encoder.width, coarse, 1), _conv(coarse, middle))
-        self.middle = nn.Sequential(_conv(2 * middle, middle), _conv(middle, fine, 1))
-        self.fine = nn.Sequential(_conv(2 * fine, fine), nn.Conv3d(fine, classes, 1))
+        self.stem = nn.Sequential(convolution(1, fine), convolution(fine, fine))
+        self.down = convolution(fine, middle)
+        self.coarse = nn.Sequential(convolution(encoder.width, coarse, 1), convolution(coarse, middle))
+        self.middle = nn.Sequential(convolution(2 * middle, middle), convolution(middle, fine, 1))
+        self.fine = nn.Sequential(convolution(2 * fine, fine), nn.Conv3d(fine, classes, 1))
         self.direct = nn.Linear(encoder.width, classes * DIRECT**3)
         nn.init.zeros_(self.direct.weight)
         nn.init.zeros_(self.direct.bias)
@@ -76,7 +106,8 @@ class TokenSegmenter(nn.Module):
             x, y, z = patches.shape[1:]
             padded = pad(image, (grid[0] * x, grid[1] * y, grid[2] * z))
             whole = self._decode(padded, self._grid(tokens, index, grid), (x, y, z))
-            whole = whole + self._unpatch(direct, index, grid, (x, y, z))
+            said = direct.unflatten(-1, (self.classes, DIRECT, DIRECT, DIRECT))
+            whole = whole + laid_out(resize_patch(said, (x, y, z)), index, grid)
             logits.append(whole[:, : image.shape[0], : image.shape[1], : image.shape[2]])
         return logits
 
@@ -85,12 +116,6 @@ class TokenSegmenter(nn.Module):
         dense = self.absent.to(features.dtype).expand(*grid, -1)
         dense = dense.index_put(tuple(index.unbind(1)), features)
         return dense.permute(3, 0, 1, 2).unsqueeze(0)
-
-    def _unpatch(self, direct: Tensor, index: Tensor, grid: Shape, patch: Shape) -> Tensor:
-        """(classes, x, y, z) logits that tokens give their own patches; zero where there is no token."""
-        said = resize_patch(direct.unflatten(-1, (self.classes, DIRECT, DIRECT, DIRECT)), patch)
-        dense = said.new_zeros(*grid, self.classes, *patch).index_put(tuple(index.unbind(1)), said)
-        return dense.permute(3, 0, 4, 1, 5, 2, 6).flatten(5, 6).flatten(3, 4).flatten(1, 2)
 
     def _decode(self, image: Tensor, tokens: Tensor, patch: Shape) -> Tensor:
         """(classes, x, y, z) logits of one window that is padded to whole patches."""
@@ -104,33 +129,7 @@ class TokenSegmenter(nn.Module):
         return logits[0].float()
 
 
-def pad(image: Tensor, shape: Shape) -> Tensor:
-    """The image with its border repeated up to a shape: zeros there would look like an edge."""
-    x, y, z = (target - size for target, size in zip(shape, image.shape, strict=True))
-    if not (x or y or z):
-        return image
-    return F.pad(image[None, None], [0, z, 0, y, 0, x], mode="replicate")[0, 0]
-
-
-class Convolution(nn.Conv3d):
-    """A convolution whose gradients are right for thin input too.
-
-    On CPUs with bfloat16 instructions, oneDNN's gradient of a 3-wide kernel's weights reads memory that nobody wrote
-    where the first axis has two voxels: other numbers in each run, and sometimes NaN (torch 2.15, glibc's
-    MALLOC_PERTURB_ shows it). Such input is small, and is computed in float32.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, channels, x, y, z) output for (N, channels, x, y, z) input."""
-        if input.shape[2] >= THIN or input.device.type != "cpu":
-            return super().forward(input)
-        with torch.autocast("cpu", enabled=False):
-            return super().forward(input.float())
-
-
-def _conv(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
-    return nn.Sequential(
-        Convolution(inputs, outputs, size, padding=size // 2, bias=False),
-        nn.InstanceNorm3d(outputs, affine=True),
-        nn.LeakyReLU(0.01),
-    )
+def laid_out(patches: Tensor, index: Tensor, grid: Shape) -> Tensor:
+    """(channels, x, y, z) of (n, channels, px, py, pz) patches at their places; zero where there is no token."""
+    dense = patches.new_zeros(*grid, *patches.shape[1:]).index_put(tuple(index.unbind(1)), patches)
+    return dense.permute(3, 0, 4, 1, 5, 2, 6).flatten(5, 6).flatten(3, 4).flatten(1, 2)

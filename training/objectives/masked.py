@@ -6,7 +6,7 @@ Source: He et al., Masked Autoencoders Are Scalable Vision Learners, CVPR 2022, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,12 @@ from torch import Tensor, nn
 
 from training.config.pretrain import PretrainConfig
 from training.data.batch import Windows
-from training.data.tokens import Tokens
+from training.data.plan import Plan
 from training.data.windows import Prepare
+from training.networks.encoder import Encoder
 from training.networks.kernels import resize_patch
 from training.networks.vit import PackedViT, Transformer
-from training.objectives.objective import Objective, Outcome
+from training.objectives.objective import Objective, Outcome, globals_of, per_sample
 
 
 def draw_mask(count: int, ratio: float, draw: np.random.Generator) -> NDArray[np.bool_]:
@@ -39,13 +40,13 @@ def draw_mask(count: int, ratio: float, draw: np.random.Generator) -> NDArray[np
 
 @dataclass(frozen=True)
 class DrawMask:
-    """Draws the mask of a sample."""
+    """Draws the mask of a window."""
 
     ratio: float
 
-    def __call__(self, tokens: Tokens, draw: np.random.Generator) -> Mapping[str, NDArray[Any]]:
+    def __call__(self, plan: Plan, draw: np.random.Generator, _kind: str) -> Mapping[str, NDArray[Any]]:
         """`hidden`, (n,) bool."""
-        return {"hidden": draw_mask(len(tokens.patches), self.ratio, draw)}
+        return {"hidden": draw_mask(len(plan), self.ratio, draw)}
 
 
 class MaskedReconstruction(Objective):
@@ -53,13 +54,14 @@ class MaskedReconstruction(Objective):
 
     encoder: PackedViT
 
-    def __init__(self, config: PretrainConfig) -> None:
-        """Make the objective with random weights."""
+    def __init__(self, config: PretrainConfig, encoder: Encoder) -> None:
+        """Make the objective around an encoder, its decoder with random weights."""
         super().__init__()
+        assert isinstance(encoder, PackedViT), "encoders that cannot leave tokens out have an objective of their own"
         model = config.model
         self._ratio, self._by_patch = config.mask_ratio, config.target == "patch"
         self._kernel = model.kernel
-        self.encoder = PackedViT(model)
+        self.encoder = encoder
         self.narrow = nn.Linear(model.dim, model.decoder_dim)
         self.hidden = nn.Parameter(torch.zeros(model.decoder_dim))
         self.decoder = Transformer(
@@ -74,11 +76,12 @@ class MaskedReconstruction(Objective):
         return DrawMask(self._ratio)
 
     def forward(self, windows: Windows) -> Outcome:
-        """Mean squared error of the hidden tokens' measured voxels, for each window."""
+        """Mean squared error of the hidden tokens' measured voxels, for each sample."""
+        windows = globals_of(windows)
         batch = windows.tokens
         hidden = batch.extras["hidden"]
-        visible = batch.select(~hidden)
-        features = self.narrow(self.encoder.encode(visible)).float()
+        visible = replace(windows, tokens=batch.select(~hidden))
+        features = self.narrow(self.encoder(visible)).float()
         tokens = self.hidden.expand(len(hidden), -1).masked_scatter(~hidden[:, None], features)
         predicted = self.predict(self.decoder(tokens, batch)).float()
         losses = [
@@ -87,7 +90,8 @@ class MaskedReconstruction(Objective):
                 predicted.split(batch.lengths), hidden.split(batch.lengths), batch.patches, batch.valid, strict=True
             )
         ]
-        return Outcome(torch.stack(losses), sum(visible.lengths) + sum(batch.lengths))
+        computed = sum(visible.tokens.lengths) + sum(batch.lengths)
+        return Outcome(per_sample(torch.stack(losses), windows), computed)
 
     def _loss(self, predicted: Tensor, patches: Tensor, valid: Tensor) -> Tensor:
         if not len(predicted):  # a window of a single token has nothing to hide

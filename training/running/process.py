@@ -8,9 +8,12 @@ import datetime as dt
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from training.errors import TrainingError
 
@@ -55,7 +58,8 @@ def group(timeout_s: int) -> Iterator[None]:
     import torch
     from torch import distributed
 
-    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    # numbers of the host are exchanged by gloo, so that agreeing on them never waits for a GPU
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     distributed.init_process_group(backend, timeout=dt.timedelta(seconds=timeout_s))
     try:
         yield
@@ -84,6 +88,30 @@ def decide(choose: Callable[[], T]) -> T:
     if refusal is not None:
         raise refusal
     return chosen  # type: ignore[return-value]  # no error: what was chosen
+
+
+def gathered(values: Sequence[float]) -> NDArray[np.float64]:
+    """(processes, n) the n numbers of every process, in the order of ranks; all must call it."""
+    own = np.asarray(values, dtype=np.float64)
+    if world_size() == 1:
+        return own[None]
+    import torch
+    from torch import distributed
+
+    every = [torch.empty(len(own), dtype=torch.float64) for _ in range(world_size())]
+    distributed.all_gather(every, torch.from_numpy(own))
+    return np.stack([numbers.numpy() for numbers in every])
+
+
+def told(content: T) -> list[T]:
+    """What every process tells the others, in the order of ranks; all must call it, with plain values."""
+    if world_size() == 1:
+        return [content]
+    from torch import distributed
+
+    every: list[T | None] = [None] * world_size()
+    distributed.all_gather_object(every, content)
+    return every  # type: ignore[return-value]  # each was filled
 
 
 def local_world_size() -> int:

@@ -3,18 +3,17 @@
 Belongs here: what pre-training and fine-tuning do alike around their work.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from schemas.checkpoint import CheckpointManifest
 from training import checkpoint
 from training.result import Result
-from training.running import process
+from training.running import curves, hardware, process
 from training.running.fit import Report
 from training.running.workspace import Workspace
 
@@ -71,35 +70,64 @@ def session(
 
 
 def _conclude(out: Path, workspace: Workspace, made: checkpoint.Made, report: Report) -> CheckpointManifest:
-    manifest = checkpoint.write(out, made)
+    workspace.check()
+    used = totals(workspace)
+    events = workspace.events()
+    files = {curves.TABLE: curves.table(events).encode()}
+    if (drawn := curves.picture(events)) is not None:
+        files[curves.PICTURE] = drawn
+    manifest = checkpoint.write(out, changed(made, used=used, files={**made.files, **files}))
     workspace.clear()
     report({"event": "finished", "step": made.steps, "folder": str(out)})
     return manifest
 
 
-def summary(workspace: Workspace, batch_size: int) -> dict[str, Any]:
+def totals(workspace: Workspace) -> checkpoint.Used:
+    """What a training took, resumed parts included."""
+    steps = workspace.steps()
+    costs = [event["cost"] for event in steps if "cost" in event]
+    return checkpoint.Used(
+        hardware=f"{process.world_size()} x {hardware.described()}",
+        device_hours=sum(event["device_hours"] for event in steps),
+        cost=sum(costs) if costs else None,
+    )
+
+
+def summary(workspace: Workspace, _batch_size: int | None = None) -> dict[str, Any]:
     """Numbers of a training from what it reported, resumed parts included.
 
     Args:
         workspace: where it was reported.
-        batch_size: samples a step, all processes together.
 
     Returns:
-        Final loss, mean speed over the steps, shares of waiting and padding, and the curve of (step, loss).
+        Final loss, means over the time of all steps (speed, waiting, utilisation), shares and totals, the last of what
+        the objective and the probe showed, alarms, and the curve of (step, loss).
     """
-    steps = workspace.steps()
+    events = workspace.events()
+    steps = [event for event in events if event["event"] == "step"]
     if not steps:
         return {"curve": []}
-    counts = np.diff([0, *(event["step"] for event in steps)]) * batch_size
-    seconds = np.array([n / event["samples_per_s"] for n, event in zip(counts, steps, strict=True)])
-    tokens = np.array([event["tokens_per_s"] for event in steps]) * seconds
-    waits = np.array([event["data_wait"] for event in steps]) * seconds
+    seconds = sum(event["seconds"] for event in steps)
+    computed = sum(event["tokens"] for event in steps)
+    costs = [event["cost"] for event in steps if "cost" in event]
     return {
         "final_loss": steps[-1]["loss"],
-        "seconds": float(seconds.sum()),
-        "samples_per_s": float(counts.sum() / seconds.sum()),
-        "tokens_per_s": float(tokens.sum() / seconds.sum()),
-        "data_wait": float(waits.sum() / seconds.sum()),
-        "padding": max(event["padding"] for event in steps),
+        "seconds": seconds,
+        "samples_per_s": sum(event["samples"] for event in steps) / seconds,
+        "tokens_per_s": computed / seconds,
+        "data_wait": sum(event["data_wait"] * event["seconds"] for event in steps) / seconds,
+        "mfu": sum(event["mfu"] * event["seconds"] for event in steps) / seconds,
+        "padding": sum(event["padding"] * event["tokens"] for event in steps) / max(1, computed),
+        "memory_gib": max(event["memory_gib"] for event in steps),
+        "device_hours": sum(event["device_hours"] for event in steps),
+        **({"cost": sum(costs)} if costs else {}),
+        "monitors": steps[-1]["monitors"],
+        **_last_probe(events),
+        "alarms": [event["reason"] for event in events if event["event"] == "alarm"],
         "curve": [[event["step"], event["loss"]] for event in steps],
     }
+
+
+def _last_probe(events: list[dict[str, Any]]) -> Mapping[str, Any]:
+    found = [event["probe"] for event in events if event["event"] == "probe"]
+    return {"probe": found[-1]} if found else {}

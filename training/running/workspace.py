@@ -1,7 +1,7 @@
-"""The folder of a running training: its lock, its resumable checkpoints, its progress.
+"""The folder of a running training: its lock and lease, its progress, and the rules of starting again.
 
-Belongs here: what lies beside the models while one is made, `<models>/.runs/<name>/`, and the rules of starting again.
-The finished model is `training.checkpoint`'s.
+Belongs here: what lies beside the models while one is made, `<models>/.runs/<name>/`. Its resumable checkpoints are
+`training.running.resumable`'s, the finished model is `training.checkpoint`'s.
 """
 
 import fcntl
@@ -10,19 +10,24 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lake.storage import Location
 from training.errors import BusyError, TrainingError
-
-KEEP = 2
-"""Resumable checkpoints that are kept: the newest, and one before it should the newest be unreadable."""
+from training.running import lease
+from training.running.files import write_atomically
+from training.running.lease import Lease
+from training.running.resumable import Resumable
 
 LOCK_PATIENCE_S = 10.0
 """How long to wait for a lock: processes of a killed training need a moment to be gone."""
+
+LEASE = "lease.json"
+"""Says to other machines who trains in the folder."""
 
 
 def identity(kind: str, config: str, release: str, parent: str | None) -> str:
@@ -31,11 +36,17 @@ def identity(kind: str, config: str, release: str, parent: str | None) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Workspace:
-    """The folder of one running training."""
+    """The folder of one running training.
+
+    Attributes:
+        folder: where it lies.
+        leased: held while this process may write in it; None: nobody asked for it.
+    """
 
     folder: Path
+    leased: Lease | None = None
 
     @classmethod
     def beside(cls, out: Path) -> "Workspace":
@@ -47,9 +58,21 @@ class Workspace:
         """What was reported, a JSON object a line."""
         return self.folder / "progress.jsonl"
 
+    @property
+    def tensorboard(self) -> Path:
+        """Curves as TensorBoard reads them."""
+        return self.folder / "tensorboard"
+
+    @property
+    def resumable(self) -> Resumable:
+        """Where the training can start again."""
+        return Resumable(self.folder / "resume")
+
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder against other trainings; the lock ends with the process, however it ends.
+        """Hold the folder against other trainings, by a lock and a lease.
+
+        The lock is seen on this machine and ends with the process, however it ends; other machines see the lease.
 
         Raises:
             BusyError: if another process holds it.
@@ -60,7 +83,8 @@ class Workspace:
             handle.truncate(0)
             handle.write(f"{os.getpid()}\n")
             handle.flush()
-            yield
+            with lease.held(Location(self.folder), LEASE, locked=True) as self.leased:
+                yield
 
     def _acquire(self, descriptor: int) -> None:
         deadline = time.monotonic() + LOCK_PATIENCE_S
@@ -87,64 +111,60 @@ class Workspace:
 
         Raises:
             TrainingError: if an unfinished training of another identity is there and is not to be replaced.
+            CheckpointError: if there are resumable checkpoints and none of them is whole.
         """
         marker = self.folder / "run.json"
         if marker.exists():
             if json.loads(marker.read_text(encoding="utf-8"))["identity"] == digest:
-                return self.newest()
+                return self.resumable.newest()
             if not replace:
                 raise TrainingError(
                     f"found an unfinished training of another configuration, release or parent in {self.folder}, "
                     "needed the same to resume it; choose another model name, or replace: true to give it up"
                 )
-        shutil.rmtree(self.folder / "resume", ignore_errors=True)
+        self.resumable.clear()
+        shutil.rmtree(self.tensorboard, ignore_errors=True)
         self.progress.unlink(missing_ok=True)
         write_atomically(marker, json.dumps({"identity": digest}).encode())
         return None
 
-    def place(self, step: int) -> Path:
-        """Where the resumable checkpoint after `step` steps lies."""
-        return self.folder / "resume" / f"step-{step:09d}.ckpt"
-
-    def newest(self) -> Path | None:
-        """The newest resumable checkpoint."""
-        return max((self.folder / "resume").glob("step-*.ckpt"), default=None)
-
-    def save(self, step: int, save: Callable[[Path], None]) -> None:
-        """Put a resumable checkpoint in its place at once and whole, and drop those that are too old.
-
-        Args:
-            step: steps done.
-            save: writes it to a path.
-        """
-        target = self.place(step)
-        temporary = target.with_suffix(".part")
-        save(temporary)
-        sync(temporary)
-        temporary.replace(target)
-        for old in sorted(target.parent.glob("step-*.ckpt"))[:-KEEP]:
-            old.unlink()
-
     def note(self, event: Mapping[str, Any]) -> None:
-        """Append to the progress."""
+        """Append to the progress.
+
+        Raises:
+            BusyError: if another training took the folder over.
+        """
+        self.check()
         with self.progress.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(event) + "\n")
 
+    def check(self) -> None:
+        """Go on only while the folder is this training's.
+
+        Raises:
+            BusyError: if another training took it over.
+        """
+        if self.leased is not None:
+            self.leased.check()
+
     def steps(self) -> list[dict[str, Any]]:
-        """The step reports so far; a line that a kill cut short is left out."""
+        """The step reports so far."""
+        return [event for event in self.events() if event.get("event") == "step"]
+
+    def events(self) -> list[dict[str, Any]]:
+        """What was noted so far; a line that a kill cut short is left out."""
         if not self.progress.exists():
             return []
-        events = [_parsed(line) for line in self.progress.read_text(encoding="utf-8").splitlines()]
-        return [event for event in events if event and event.get("event") == "step"]
+        return [found for line in self.progress.read_text(encoding="utf-8").splitlines() if (found := _parsed(line))]
 
     def rewind(self, step: int) -> None:
         """Forget what was reported after a step: it is about to be done again."""
-        kept = [event for event in self.steps() if event["step"] <= step]
+        kept = [event for event in self.events() if event.get("step", 0) <= step]
         write_atomically(self.progress, "".join(json.dumps(event) + "\n" for event in kept).encode())
 
     def clear(self) -> None:
         """Remove what only resuming needed; the lock file stays, another process may wait on it."""
-        shutil.rmtree(self.folder / "resume", ignore_errors=True)
+        self.resumable.clear()
         (self.folder / "run.json").unlink(missing_ok=True)
 
 
@@ -154,21 +174,3 @@ def _parsed(line: str) -> dict[str, Any] | None:
     except json.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a reader finds the old or the new content, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    sync(temporary)
-    temporary.replace(path)
-
-
-def sync(path: Path) -> None:
-    """Have a file or folder on the disk before going on."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,14 +1,18 @@
 """On S3 a tier is a storage class: the same mover, restores that take their time, and rules that a bucket applies."""
 
+import datetime as dt
+
 import pytest
 
 from lake.files import data_files
-from lake.tiering import mover, objects
+from lake.scrub import scrub
+from lake.tiering import lease, mover, objects
 from lake.tiering.archived import Archived, places
 from lake.tiering.mover import Move
 from lake.tiering.objects import Readable, readable
 from lake.tiering.rules import policy
 from lake.volumes import Volumes
+from lake.watched import part_files
 from lake.zones import Lake
 from schemas.tables import VOLUMES
 from schemas.tiering import Rule, TieringPolicy, When
@@ -135,3 +139,44 @@ def test_lifecycle_rules_of_others_stay(bucket, book):
     there = bucket.get_bucket_lifecycle_configuration(Bucket="lake")["Rules"]
     assert [r["ID"] for r in there] == ["theirs", *(r["ID"] for r in rules)]
     bucket.delete_bucket_lifecycle(Bucket="lake")
+
+
+@pytest.mark.s3
+def test_a_second_mover_waits_for_the_first_and_takes_over_from_a_dead_one(far, book, monkeypatch):
+    move = move_of(of(far, needed=True), COLD)
+    beside = far.table(VOLUMES).location.join("_tiers")
+    with lease.held(beside), pytest.raises(mover.Busy, match="curated/volumes"):
+        mover.move(far, VOLUMES, [move], book)
+    # a process that was killed gives nothing up
+    beside.create("lease-000000000099", b"held")
+    with pytest.raises(mover.Busy):
+        mover.move(far, VOLUMES, [move], book)
+    monkeypatch.setattr(lease, "LASTS_S", -1.0)
+    assert mover.move(far, VOLUMES, [move], book).moved
+    assert beside.read_bytes("lease-000000000100") == b"free"
+
+
+@pytest.mark.s3
+def test_a_lease_that_another_took_over_is_lost(far):
+    folder = far.table(VOLUMES).location.join("_tiers")
+    late = lease.clock() + dt.timedelta(seconds=2 * lease.LASTS_S)
+    with lease.held(folder) as renew:
+        renew()
+        with lease.held(folder, now=lambda: late):
+            with pytest.raises(lease.Taken):
+                renew()
+            with pytest.raises(lease.Taken), lease.held(folder):
+                pass
+    with lease.held(folder) as renew:
+        renew()
+
+
+@pytest.mark.s3
+def test_a_scrub_leaves_archived_objects_to_their_restore(far, book):
+    file = of(far, needed=False)
+    assert mover.move(far, VOLUMES, [move_of(file, FROZEN)], book).moved
+    assert mover.move(far, VOLUMES, [move_of(of(far, needed=True), COLD)], book).moved
+    found = scrub(far, everything=True)
+    assert found.findings == ()
+    watched = {each.name for each in part_files(far, VOLUMES)}
+    assert watched == {f"volumes/{of(far, needed=True).path}"}

@@ -10,14 +10,14 @@ from training.config.pretrain import PretrainConfig
 
 
 def test_every_preset_that_ships_is_valid():
-    assert preset_names() == ["base", "large", "small", "tiny"]
+    assert preset_names() == ["base", "convnet", "large", "small", "tiny"]
     for name in preset_names():
         preset = load_preset(name)
         assert preset.pretrain.model == preset.finetune.model
 
 
 def test_an_unknown_preset_lists_those_there_are():
-    with pytest.raises(DocumentError, match="found no preset 'huge', needed one of base, large, small, tiny"):
+    with pytest.raises(DocumentError, match="found no preset 'huge', needed one of base, convnet, large, small, tiny"):
         configured("huge", "pretrain")
 
 
@@ -35,7 +35,7 @@ def test_dotted_and_nested_overrides_reach_into_the_model_and_change_the_digest(
         ("pretrain", {"stepps": 3}, "stepps"),
         ("pretrain", {"mask_ratio": 1.5}, "mask_ratio"),
         ("pretrain", {"steps": 5, "warmup_steps": 5}, "warmup_steps"),
-        ("pretrain", {"model.heads": 7}, "144 channels over 7 heads"),
+        ("pretrain", {"model.heads": 7}, "128 channels over 7 heads"),
         ("pretrain", {"steps.more": 1}, "steps"),
         ("finetune", {"network": "dynunet"}, "dynunet without scratch"),
         ("evaluate", {"split": "everything"}, "split"),

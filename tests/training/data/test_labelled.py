@@ -5,12 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.config.evaluate import EvaluateConfig
 from training.config.presets import configured
 from training.data.labelled import Classes, LabelledDataset, chosen, classes_of
 from training.data.tokens import Key
 from training.errors import TrainingError
-from training.evaluation.evaluate import by_subject, dice, estimate
 
 CLASSES = Classes({0: "background", 3: "liver", 40: "tumour"})
 
@@ -55,20 +53,43 @@ def test_image_tokens_and_labels_of_a_sample_show_the_same_place(release):
     assert means[0] < means[1], "labels lie on the tissue they name"
 
 
-def test_dice_is_one_for_the_truth_and_undefined_where_a_class_is_in_neither():
-    truth = np.zeros((4, 4, 4), np.uint8)
-    truth[:2] = 3
-    np.testing.assert_array_equal(dice(truth, truth, CLASSES), [1.0, np.nan])
-    half = truth.copy()
-    half[0] = 40
-    np.testing.assert_allclose(dice(half, truth, CLASSES), [2 / 3, 0.0], rtol=1e-6)
+BENT = {"labels": 2, "augment": False, "crop_mm": (90, 90, 60), "deform": 1.0}
 
 
-def test_intervals_rest_on_subjects_not_on_their_volumes():
-    scores = np.array([[0.8], [0.9], [0.5], [np.nan]])
-    means = by_subject(scores, ["a", "a", "b", "c"])
-    np.testing.assert_allclose(means[:2, 0], [0.85, 0.5])
-    found = estimate(means[:, 0], EvaluateConfig())
-    assert found["subjects"] == 2
-    assert found["interval"][0] == pytest.approx(0.5)
-    assert estimate(means[:1, 0], EvaluateConfig())["interval"] is None
+def dataset_of(release, **fields):
+    config = configured("tiny", "finetune", BENT | fields)
+    members = chosen(release, config)
+    return LabelledDataset(release, members, classes_of(release.labels(), members), config)
+
+
+def test_a_bent_sample_s_image_tokens_and_labels_still_show_the_same_place(release):
+    dataset, dark, bright = dataset_of(release), [], []
+    for step in range(6):
+        sample = dataset[Key(step, 0)]
+        assert sample.image.shape == sample.labels.shape
+        x, y, z = sample.tokens.index[0] * sample.tokens.patch
+        assert (
+            sample.tokens.patches[0, 0, 0, 0] == pytest.approx(sample.image[x, y, z])
+            or not sample.tokens.valid[0].all()
+        )
+        dark.append(sample.image[sample.labels == 0].mean())
+        bright.append(sample.image[sample.labels == 4].mean())
+    assert np.nanmean(dark) + 0.5 < np.nanmean(bright), "labels lie on the tissue they name"
+
+
+def test_a_sample_is_bent_by_its_key_alone(release):
+    first, again, straight = dataset_of(release), dataset_of(release), dataset_of(release, deform=0.0)
+    first[Key(0, 0)]
+    np.testing.assert_array_equal(first[Key(3, 1)].image, again[Key(3, 1)].image)
+    np.testing.assert_array_equal(first[Key(3, 1)].labels, again[Key(3, 1)].labels)
+    assert not np.array_equal(first[Key(3, 1)].image, straight[Key(3, 1)].image)
+    assert first[Key(3, 1)].image.shape == straight[Key(3, 1)].image.shape
+
+
+def test_slices_that_are_missing_stay_without_tokens_and_dark_where_a_window_is_bent(build_release):
+    release = build_release(train=1, validation=0, contrasts=("T1",))
+    (row,) = release.images.facts.values()
+    row["missing_slices"] = list(range(12))[1::2]
+    sample = dataset_of(release, labels=1)[Key(0, 0)]
+    assert (sample.image == -1).any(axis=(0, 1)).all(), "bent slices are missing in part everywhere"
+    assert not sample.tokens.valid.all()

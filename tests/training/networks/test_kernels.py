@@ -33,6 +33,32 @@ def test_a_constant_patch_looks_alike_at_every_resolution(shape):
     torch.testing.assert_close(embed([resize_patch(patch, shape)]), embed([patch]), rtol=1e-3, atol=1e-3)
 
 
+@settings(max_examples=30, deadline=None)
+@given(FINER, st.integers(0, 1000))
+def test_a_ramp_looks_alike_on_a_finer_grid(shape, seed):
+    generator = torch.Generator().manual_seed(seed)
+    kernel, slope = torch.randn(4, 4, 4, generator=generator), torch.randn(3, generator=generator)
+    ramp = sum(a * v for a, v in zip(slope, torch.meshgrid(*[torch.arange(4.0)] * 3, indexing="ij"), strict=True))
+    answer = (resize_kernel(kernel, shape) * resize_patch(ramp + 3, shape)).sum()
+    torch.testing.assert_close(answer, (kernel * (ramp + 3)).sum(), rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 4), (4, 4, 4), (2, 8, 2), (8, 8, 1)])
+def test_a_coarser_grid_is_answered_by_what_it_shows_of_a_ramp(shape):
+    torch.manual_seed(0)
+    kernel, slope = torch.randn(8, 8, 8), torch.randn(3)
+    ramp = sum(a * v for a, v in zip(slope, torch.meshgrid(*[torch.arange(8.0)] * 3, indexing="ij"), strict=True))
+    thick = resize_patch(ramp, shape)
+    steps = thick
+    for axis, size in enumerate(shape):
+        steps = steps.repeat_interleave(8 // size, axis)
+    torch.testing.assert_close(
+        (resize_kernel(kernel, shape) * thick).sum(), (kernel * steps).sum(), rtol=1e-3, atol=1e-2
+    )
+    # thick slices keep the mean of a ramp, and its middle
+    torch.testing.assert_close(thick.mean(), ramp.mean())
+
+
 @pytest.mark.parametrize(("source", "target"), [(8, 3), (3, 8), (5, 5), (1, 4), (7, 1)])
 def test_interpolation_keeps_a_constant_and_does_not_extrapolate(source, target):
     matrix = interpolation(source, target)

@@ -6,11 +6,12 @@ from torch import nn
 
 from training.data.batch import Windows
 from training.networks.dynunet import ConvolutionalBaseline
-from training.networks.segmenter import Convolution
+from training.networks.layers import Convolution
 
 
-@pytest.mark.parametrize("shape", [(2, 4, 4), (2, 2, 2), (2, 1, 3), (3, 4, 4), (1, 4, 4)])
-def test_thin_input_has_the_gradients_of_float32(shape):
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("shape", [(2, 4, 4), (2, 2, 2), (2, 1, 3), (3, 4, 4), (1, 4, 4), (4, 4, 4), (6, 4, 4)])
+def test_thin_input_has_the_gradients_of_float32(shape, stride):
     torch.manual_seed(0)
     layer, image = Convolution(32, 64, 3, padding=1, bias=False), torch.randn(1, 32, *shape)
     gradients = []
@@ -19,7 +20,7 @@ def test_thin_input_has_the_gradients_of_float32(shape):
         [torch.full((size,), float("nan")) for size in (10**4, 10**5, 10**6)]
         layer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            layer(image).float().square().sum().backward()
+            layer(image, (stride,) * 3).float().square().sum().backward()
         gradients.append(layer.weight.grad.clone())
     assert (gradients[1] - gradients[0]).abs().max() < 0.02 * gradients[0].abs().max()
 

@@ -14,39 +14,37 @@ def test_the_newest_checkpoint_is_resumed_and_old_ones_go(tmp_path):
     workspace = Workspace.beside(tmp_path / "model")
     workspace.folder.mkdir(parents=True)
     assert workspace.claim("a", replace=False) is None
-    (workspace.folder / "resume").mkdir()
     for step in (5, 10, 15):
-        workspace.save(step, lambda path, step=step: path.write_text(str(step)))
+        workspace.resumable.save(step, lambda path, step=step: path.write_text(str(step)))
+        workspace.resumable.prune(keep_last=2)
     resumed = workspace.claim("a", replace=False)
-    assert resumed == workspace.place(15)
+    assert resumed == workspace.resumable.place(15)
     assert resumed.read_text() == "15"
-    assert not workspace.place(5).exists()
+    assert workspace.resumable.steps() == [10, 15]
 
 
 def test_a_save_that_was_cut_short_is_not_resumed(tmp_path):
     workspace = Workspace.beside(tmp_path / "model")
     workspace.claim("a", replace=False)
-    (workspace.folder / "resume").mkdir()
-    workspace.save(5, lambda path: path.write_text("5"))
+    workspace.resumable.save(5, lambda path: path.write_text("5"))
 
     def die(path):
         path.write_text("half")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        workspace.save(10, die)
-    assert workspace.claim("a", replace=False) == workspace.place(5)
+        workspace.resumable.save(10, die)
+    assert workspace.claim("a", replace=False) == workspace.resumable.place(5)
 
 
 def test_another_training_is_not_resumed_but_refused_or_replaced(tmp_path):
     workspace = Workspace.beside(tmp_path / "model")
     workspace.claim(identity("pretrain", "c", "r", None), replace=False)
-    (workspace.folder / "resume").mkdir()
-    workspace.save(5, lambda path: path.write_text("5"))
+    workspace.resumable.save(5, lambda path: path.write_text("5"))
     with pytest.raises(TrainingError, match=r"unfinished training of another.*replace: true"):
         workspace.claim(identity("pretrain", "c2", "r", None), replace=False)
     assert workspace.claim(identity("pretrain", "c2", "r", None), replace=True) is None
-    assert workspace.newest() is None
+    assert workspace.resumable.newest() is None
 
 
 def test_progress_is_rewound_to_the_step_that_is_resumed_and_a_torn_line_is_no_obstacle(tmp_path):

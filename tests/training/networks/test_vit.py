@@ -1,0 +1,129 @@
+"""The encoder is the same however its memory is saved, and its presets have the sizes and heads that they say."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from training.config.model import ModelConfig
+from training.config.presets import load_preset
+from training.data.batch import Windows
+from training.data.tokens import pack, tokenize
+from training.errors import TrainingError
+from training.networks.attention import KERNEL_CHANNELS
+from training.networks.encoder import parameters, start_from
+from training.networks.vit import PackedViT
+
+MODEL = ModelConfig(dim=48, depth=2, heads=2, decoder_dim=24, decoder_heads=2)
+
+
+def batch(*lengths, seed=0):
+    draw = np.random.default_rng(seed)
+    cut = []
+    for count in lengths:
+        shape = (4, 4, 4 * count)
+        full = np.ones(shape, bool)
+        cut.append(tokenize(draw.normal(size=shape).astype(np.float32), full, full, (2, 2, 2), (4, 4, 4)))
+    return pack(cut)
+
+
+def gradients(encoder, tokens):
+    encoder.zero_grad()
+    features = encoder.encode(tokens)
+    features.square().mean().backward()
+    return features.detach(), [parameter.grad.clone() for parameter in encoder.parameters()]
+
+
+def twin(**changes):
+    torch.manual_seed(0)
+    encoder = PackedViT(MODEL.model_copy(update=changes))
+    nn.init.normal_(encoder.conditions.out.weight, std=0.1)
+    return encoder
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"patch_menu": (1, 2, 4)},
+            r"patch_menu: found \(1, 2, 4, 8, 16\) in the checkpoint, needed \(1, 2, 4\)",
+        ),
+        ({"patch_mm": 4.0}, r"model.patch_mm: found 8.0 in the checkpoint, needed 4.0"),
+        ({"kernel": (4, 4, 4)}, r"model.kernel: found \(8, 8, 8\)"),
+        ({"depth": 3}, r"found \d+ weights .* such as transformer.blocks.2"),
+    ],
+)
+def test_weights_of_a_model_that_reads_other_patches_are_refused(changes, said):
+    with pytest.raises(TrainingError, match=said):
+        start_from(twin(**changes), twin().state_dict(), MODEL)
+
+
+def test_weights_of_the_same_model_are_taken():
+    encoder, tokens = PackedViT(MODEL), batch(3)
+    start_from(encoder, twin().state_dict(), MODEL)
+    assert torch.equal(encoder.encode(tokens), twin().encode(tokens))
+
+
+def test_computing_blocks_again_changes_no_number():
+    plain, again = gradients(twin(), batch(3, 5)), gradients(twin(checkpoint_blocks=True), batch(3, 5))
+    assert torch.equal(plain[0], again[0])
+    assert all(torch.equal(a, b) for a, b in zip(plain[1], again[1], strict=True))
+
+
+def test_computing_blocks_again_keeps_less():
+    def kept(encoder):
+        sizes = []
+
+        def keep(tensor):
+            sizes.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            encoder.encode(batch(20, 20))
+        return sum(sizes)
+
+    assert kept(twin(checkpoint_blocks=True)) < 0.5 * kept(twin())
+
+
+@pytest.mark.slow
+def test_compiled_blocks_give_the_same_for_batches_of_any_lengths_and_are_compiled_once():
+    plain, compiled = twin(), twin(compile_blocks=True)
+    assert list(plain.state_dict()) == list(compiled.state_dict())
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    for number, lengths in enumerate([(3, 5), (9,), (2, 7, 4), (11, 6)]):
+        tokens = batch(*lengths, seed=number)
+        for found, expected in zip(gradients(compiled, tokens)[1], gradients(plain, tokens)[1], strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 2  # before and after the attention
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"), [("tiny", (1.5, 2)), ("small", (21, 23)), ("base", (84, 88)), ("large", (295, 310))]
+)
+def test_presets_have_the_sizes_that_they_say_and_heads_that_the_kernel_takes(name, millions):
+    config = load_preset(name).pretrain.model
+    with torch.device("meta"):
+        encoder = PackedViT(config)
+    assert millions[0] <= parameters(encoder) / 1e6 <= millions[1]
+    assert config.dim // config.heads in KERNEL_CHANNELS
+    assert config.decoder_dim // config.decoder_heads in KERNEL_CHANNELS
+
+
+def test_a_window_alone_is_a_study_of_one():
+    encoder, tokens = twin(), batch(3, 5, 2)
+    alone = encoder(Windows((), tokens))
+    torch.testing.assert_close(encoder(Windows((), tokens, studies=(0, 1, 2))), alone)
+    pair = encoder(Windows((), tokens, studies=(0, 0, 1))).split(tokens.lengths)
+    assert not torch.allclose(pair[0], alone.split(tokens.lengths)[0])
+    torch.testing.assert_close(pair[2], alone.split(tokens.lengths)[2])
+
+
+def test_an_objective_may_change_tokens_between_embedding_and_attention():
+    encoder, tokens = twin(), batch(4)
+    windows = Windows((), tokens)
+    embedded = encoder.embedded(windows)
+    assert embedded.shape == (4, MODEL.dim)
+    torch.testing.assert_close(encoder.attend(embedded, windows), encoder(windows))
+    hidden = embedded.index_fill(0, torch.tensor([2]), 0.0)
+    assert not torch.allclose(encoder.attend(hidden, windows)[0], encoder(windows)[0])

@@ -1,0 +1,143 @@
+"""Frozen features of whole volumes, and the labels that they are asked for.
+
+Belongs here: from a pre-trained checkpoint and volumes to vectors, from rows to labels. What is made of both is
+`training.evaluation.probes` and `training.evaluation.retrieval`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from training.checkpoint import Checkpoint
+from training.config.model import ModelConfig
+from training.data.batch import Windows
+from training.data.source import Arrays, Source
+from training.data.targets import MISSING, Diagnosed
+from training.data.tokens import pack
+from training.data.volume import Window, image_of, measured, occupied, patch_of, tokens_of
+from training.errors import CheckpointError
+from training.evaluation.people import Person
+from training.evaluation.robustness import Disturbance
+from training.networks.encoder import Encoder, make_encoder
+from training.tasks.sliding import Scan, windows
+
+Value = str | float
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A pre-trained encoder that learns no more.
+
+    Attributes:
+        encoder: gives features.
+        window_mm: largest window that it sees at once.
+        bf16: whether it was trained in bfloat16.
+    """
+
+    encoder: Encoder
+    window_mm: tuple[float, float, float]
+    bf16: bool
+
+    def of(self, stored: NDArray[Any], row: Mapping[str, Any]) -> NDArray[np.float32]:
+        """(width,) features of a volume: the mean of those of its windows that hold tissue."""
+        scan, device = Scan.of(stored, row), next(self.encoder.parameters()).device
+        places = windows(scan.facts, self.window_mm, 0.0)
+        there = [p for p in places if (occupied(scan.facts, p) & measured(scan.facts, p)).any()]
+        found = []
+        for place in there or places:
+            batch = _batch(scan, place, self.encoder.config).to(device)
+            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=self._half(device)):
+                found.append(self.encoder.pooled(batch)[0].float().cpu())
+        result: NDArray[np.float32] = torch.stack(found).mean(0).numpy()
+        return result
+
+    def _half(self, device: torch.device) -> bool:
+        return self.bf16 or device.type == "cuda"
+
+
+def frozen(checkpoint: Checkpoint) -> Frozen:
+    """The encoder of a pre-trained checkpoint, on the GPU where there is one.
+
+    Raises:
+        CheckpointError: if it is a fine-tuned one, or its weights are not those of its configuration.
+    """
+    name = checkpoint.manifest.name
+    if checkpoint.manifest.kind != "pretrained":
+        raise CheckpointError(f"{name}: found a fine-tuned model, needed a pre-trained one to probe")
+    config = checkpoint.config["config"]
+    encoder = make_encoder(ModelConfig.parse(config["model"], f"{name}/config.yaml"))
+    try:
+        encoder.load_state_dict(dict(checkpoint.weights))
+    except RuntimeError:
+        raise CheckpointError(
+            f"{name}: found weights of another network than config.yaml says, needed those of an encoder; train again"
+        ) from None
+    encoder.requires_grad_(requires_grad=False)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    x, y, z = config["crop_mm"]
+    return Frozen(encoder.eval().to(device), (x, y, z), config["precision"] == "bf16")
+
+
+def _batch(scan: Scan, place: Window, model: ModelConfig) -> Windows:
+    box = tuple(slice(s, s + n) for s, n in zip(place.start, place.shape, strict=True))
+    patch = patch_of(scan.facts, model.patch_mm, model.patch_menu)
+    # the encoder is not told how the volume was acquired (`conditions`), which would answer for what it sees
+    tokens = tokens_of(scan.values[box], scan.tissue[box], scan.facts, place, patch)
+    image = torch.from_numpy(image_of(scan.values[box], scan.facts, place))
+    return Windows((image,), pack([tokens]))
+
+
+def features(
+    model: Frozen, arrays: Arrays, volumes: Sequence[str], disturbance: Disturbance | None = None
+) -> NDArray[np.float32]:
+    """(volumes, width) features, of disturbed scans where a disturbance is given."""
+    found = np.zeros((len(volumes), model.encoder.width), np.float32)
+    for place, volume in enumerate(volumes):
+        stored, row = arrays.array(volume), arrays.row(volume)
+        if disturbance:
+            stored, row = disturbance.change(stored, row)
+        found[place] = model.of(stored, row)
+    return found
+
+
+def labels(names: Sequence[str], release: Source, members: Sequence[Person]) -> dict[str, dict[str, Value]]:
+    """For each name, volume to what is known of it: a word, or a number; what says nothing is left out.
+
+    A name is one of a diagnosis, of a column of `curated/series`, or of one of `curated/volumes`, in this order.
+    """
+    volumes = [member.volume for member in members]
+    rows = {v: {**row, **series} for v, row, series in _rows(release, volumes)}
+    diagnosed = _diagnosed(release, members)
+    found: dict[str, dict[str, Value]] = {}
+    for name in names:
+        own = diagnosed.get(name, {})
+        said = {volume: _said(own.get(volume, rows[volume].get(name))) for volume in volumes}
+        found[name] = {volume: value for volume, value in said.items() if value is not None}
+    return found
+
+
+def _rows(release: Source, volumes: Sequence[str]) -> list[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
+    series = release.described(volumes)
+    return [(v, row, series.get(v, {})) for v, row in zip(volumes, release.volumes().rows(volumes), strict=True)]
+
+
+def _diagnosed(release: Source, members: Sequence[Person]) -> dict[str, dict[str, Value]]:
+    """For each name of a diagnosis, volume to its value; of several of one name the first counts."""
+    found: dict[str, dict[str, Value]] = {}
+    for member, row in release.diagnoses(members) if isinstance(release, Diagnosed) else []:
+        value = float(row["number"]) if row["kind"] == "number" else str(row["value"])
+        found.setdefault(row["name"], {}).setdefault(member.volume, value)
+    return found
+
+
+def _said(value: Any) -> Value | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return float(value) if math.isfinite(value) else None
+    return value if isinstance(value, str) and value.lower() not in MISSING else None

@@ -1,0 +1,67 @@
+"""A convolutional network that says what to add to a window's voxels so that they look as from a slow scan.
+
+Belongs here: the network. What it learns is `training.tasks.restoration`.
+"""
+
+from monai.networks.utils import pixelshuffle, pixelunshuffle
+from torch import Tensor, nn
+
+from training.data.batch import Windows
+from training.networks.layers import Convolution, pad
+
+
+class Restorer(nn.Module):
+    """Residual blocks at half and quarter resolution; what is said of two voxels along each axis is said at once.
+
+    To work on blocks of voxels as channels is FFDNet's way to speed (Zhang et al., 2018, section III-B), to predict
+    what to add DnCNN's (Zhang et al., 2017), blocks without normalization EDSR's (Lim et al., 2017). Noise of any level
+    is told by the network itself.
+    """
+
+    STRIDE = 4
+    """Windows are padded to a multiple of it."""
+
+    def __init__(self, width: int = 32, blocks: int = 2) -> None:
+        """Make the network with random weights, which adds nothing at first.
+
+        Args:
+            width: channels at half resolution; twice as many at quarter resolution.
+            blocks: residual blocks on the way down, and as many on the way up.
+        """
+        super().__init__()
+        self.enter = Convolution(8, width, 3, padding=1)
+        self.down = nn.Sequential(*(_Block(width) for _ in range(blocks)))
+        self.coarsen = nn.Conv3d(width, 2 * width, 2, stride=2)
+        self.coarse = nn.Sequential(*(_Block(2 * width) for _ in range(blocks)))
+        self.refine = nn.ConvTranspose3d(2 * width, width, 2, stride=2)
+        self.up = nn.Sequential(*(_Block(width) for _ in range(blocks)))
+        self.leave = Convolution(width, 8, 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+        if self.leave.bias is not None:
+            nn.init.zeros_(self.leave.bias)
+
+    def forward(self, windows: Windows) -> list[Tensor]:
+        """For each window (1, x, y, z) what to add, in normalized intensities."""
+        return [self._one(image) for image in windows.images]
+
+    def _one(self, image: Tensor) -> Tensor:
+        x, y, z = image.shape
+        padded = pad(image, (x + -x % self.STRIDE, y + -y % self.STRIDE, z + -z % self.STRIDE))
+        fine = self.down(self.enter(pixelunshuffle(padded[None, None], 3, 2)))
+        joined = fine + self.refine(self.coarse(self.coarsen(fine)))
+        added: Tensor = pixelshuffle(self.leave(self.up(joined)).float(), 3, 2)
+        return added[0, :, :x, :y, :z]
+
+
+class _Block(nn.Module):
+    """Two convolutions whose result is added to what came in."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            Convolution(width, width, 3, padding=1), nn.ReLU(inplace=True), Convolution(width, width, 3, padding=1)
+        )
+
+    def forward(self, values: Tensor) -> Tensor:
+        changed: Tensor = values + self.body(values)
+        return changed

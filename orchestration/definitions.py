@@ -39,9 +39,8 @@ def build(root: str | None = None) -> dg.Definitions:
         from orchestration.batch import deliveries_job
         from orchestration.jobs import JOBS
         from orchestration.progress import progress
-        from orchestration.scrubbing import SCRUB_JOB, SCRUB_SCHEDULE
+        from orchestration.schedules import SCRUB_JOB, SCRUB_SCHEDULE, TIERS_JOB, TIERS_SCHEDULE
         from orchestration.sensors import SENSORS
-        from orchestration.tiering import TIERS_JOB, TIERS_SCHEDULE
 
         curated = [instances, series, volumes, reports, labels]
         modules = [received, *curated, release, models, evaluations, governance, scrub, tiers]

@@ -23,7 +23,7 @@ from training.data.volume import Window, image_of, measured, occupied, patch_of,
 from training.errors import CheckpointError
 from training.evaluation.people import Person
 from training.evaluation.robustness import Disturbance
-from training.networks.encoder import Encoder, make_encoder
+from training.networks.encoder import Encoder, load_weights, make_encoder
 from training.tasks.sliding import Scan, windows
 
 Value = str | float
@@ -71,12 +71,7 @@ def frozen(checkpoint: Checkpoint) -> Frozen:
         raise CheckpointError(f"{name}: found a fine-tuned model, needed a pre-trained one to probe")
     config = checkpoint.config["config"]
     encoder = make_encoder(ModelConfig.parse(config["model"], f"{name}/config.yaml"))
-    try:
-        encoder.load_state_dict(dict(checkpoint.weights))
-    except RuntimeError:
-        raise CheckpointError(
-            f"{name}: found weights of another network than config.yaml says, needed those of an encoder; train again"
-        ) from None
+    load_weights(encoder, checkpoint.weights)
     encoder.requires_grad_(requires_grad=False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     x, y, z = config["crop_mm"]

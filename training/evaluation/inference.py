@@ -17,6 +17,7 @@ from training import checkpoint
 from training.config.finetune import FinetuneConfig
 from training.data.labelled import Classes
 from training.errors import CheckpointError, TrainingError
+from training.networks.encoder import load_weights
 from training.tasks.segmentation import classes_in
 from training.tasks.sliding import Scan
 from training.tasks.task import Prediction, Task, make_task
@@ -60,7 +61,7 @@ def model_of(loaded: checkpoint.Checkpoint) -> Model:
     """The model of a checkpoint that was read.
 
     Raises:
-        CheckpointError: if it is not a fine-tuned one.
+        CheckpointError: if it is not a fine-tuned one, or its weights are not those of its configuration.
     """
     if loaded.manifest.kind != "finetuned":
         raise CheckpointError(
@@ -68,7 +69,7 @@ def model_of(loaded: checkpoint.Checkpoint) -> Model:
         )
     task = make_task(FinetuneConfig.parse(loaded.config["config"], f"{loaded.manifest.name}/config.yaml"))
     network = task.network(loaded.config)
-    network.load_state_dict(dict(loaded.weights))
+    load_weights(network, loaded.weights)
     return Model(network.eval(), task, loaded.config)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from training.config.model import ModelConfig
 from training.data.batch import Windows
-from training.errors import TrainingError
+from training.errors import CheckpointError, TrainingError
 
 
 class Encoder(nn.Module, ABC):
@@ -71,40 +71,28 @@ def make_encoder(config: ModelConfig) -> Encoder:
     return known[config.encoder](config)
 
 
-PATCHES = ("kernel", "patch_mm", "patch_menu")
-"""Fields of a model that say what a token shows; weights are worth nothing to an encoder whose tokens show another."""
-
-
-def start_from(encoder: Encoder, weights: Mapping[str, Tensor], trained: ModelConfig) -> None:
-    """Give an encoder the weights of a trained one.
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give a network the weights of a checkpoint.
 
     Args:
-        encoder: takes them.
+        module: takes them.
         weights: name to tensor.
-        trained: the model that they were trained in.
 
     Raises:
-        TrainingError: if that model cuts patches in another way, or has other weights.
+        CheckpointError: if they are those of another network.
     """
-    for name in PATCHES:
-        found, needed = getattr(trained, name), getattr(encoder.config, name)
-        if found != needed:
-            raise TrainingError(
-                f"model.{name}: found {found} in the checkpoint, needed {needed} as configured; leave the field out to "
-                "take the checkpoint's, or train anew"
-            )
-    own = encoder.state_dict()
+    own = module.state_dict()
     differing = sorted(
         name
         for name in own.keys() | weights.keys()
         if name not in own or name not in weights or own[name].shape != weights[name].shape
     )
     if differing:
-        raise TrainingError(
+        raise CheckpointError(
             f"found {len(differing)} weights in the checkpoint that are missing, unknown or of another shape, such as "
-            f"{differing[0]}, needed those of the configured model; take the checkpoint's own configuration"
+            f"{differing[0]}, needed those of the network that its configuration names; train it again"
         )
-    encoder.load_state_dict(dict(weights))
+    module.load_state_dict(dict(weights))
 
 
 def parameters(module: nn.Module) -> int:

@@ -47,7 +47,7 @@ BALLS = 4
 MONITORED = 256
 """Features that are looked at for a collapse: their spectrum is computed at every step."""
 
-SAME, FEW, SILENT = 0.02, 1.5, 0.999
+SAME, FEW, SILENT = 0.02, 1.5, 0.98
 """Deviation and effective rank of features below which, and entropy of the teacher above which, an alarm is raised."""
 
 

@@ -35,6 +35,11 @@ def die_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def under_torchrun() -> bool:
+    """Whether torchrun started this process, alone or with others."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def rank() -> int:
     """Place of this process among those of the training, as torchrun says."""
     return int(os.environ.get("RANK", "0"))

@@ -58,7 +58,7 @@ def make_trainer(config: Schedule, callbacks: list[pl.Callback]) -> pl.Trainer:
 def _strategy(config: Schedule) -> Strategy | str:
     world, timeout = process.world_size(), dt.timedelta(seconds=config.timeout_s)
     if config.strategy == "fsdp":
-        if not torch.distributed.is_initialized():
+        if not process.under_torchrun():
             raise TrainingError(
                 "strategy: found fsdp in a process alone, needed processes of torchrun; use ddp, or more ranks"
             )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from training.config.finetune import FinetuneConfig
 from training.errors import TrainingError
-from training.networks.encoder import Encoder
+from training.networks.encoder import Encoder, load_weights
 from training.networks.lora import add, is_update, merge
 
 PREFIX = "network.encoder."
@@ -28,12 +28,13 @@ def adapt(network: nn.Module, weights: Mapping[str, Tensor], config: FinetuneCon
         Prefix of parameter names in the task's learner to their share of the learning rate.
 
     Raises:
-        TrainingError: if the network has no encoder, or it has fewer blocks than are to be freed.
+        TrainingError: if the network has no encoder, it has fewer blocks than are to be freed, or the weights are those
+            of another one.
     """
     encoder = getattr(network, "encoder", None)
     if not isinstance(encoder, Encoder):
         raise TrainingError(f"network: found no encoder in that of {config.task}, needed one to start from a parent")
-    encoder.load_state_dict(dict(weights))
+    load_weights(encoder, weights)
     if config.adapt == "full" and config.encoder_scale:
         return {PREFIX: config.encoder_scale}
     encoder.requires_grad_(requires_grad=False)

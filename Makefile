@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 READY := .venv/.ready
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: setup demo test lint types unit dev bench docs lock clean-demo help
+.PHONY: setup demo test lint types unit dev bench bench-training docs lock clean-demo help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -43,6 +43,9 @@ dev: setup ## Dagster UI on the local lake
 
 bench: setup ## measured claims, side by side with the peers
 	$(BIN)/python -m benchmarks
+
+bench-training: setup ## measured claims of training, side by side with the peers; about two hours on two cores
+	$(BIN)/python -m benchmarks tokens running restoration hippocampus
 
 docs: setup ## check that the documentation's commands and links hold
 	$(BIN)/pytest tests/docs -q

@@ -58,7 +58,7 @@ def finetune(
         config = config.model_copy(update={"model": model})
     task = make_task(config)
     weights = start.manifest.weights_sha256 if start else None
-    digest = identity("finetune", task.config.digest, release.sha256, weights)
+    digest = identity("finetune", task.config.recipe, release.sha256, weights)
 
     def work(workspace: Workspace, resume: Path | None) -> Done:
         return _work(task, release, report, digest, start, workspace, resume)
@@ -94,7 +94,9 @@ def _work(
     groups = adapt(network, start.weights, config) if start else {}
     learned = parameters(network)
     learner = task.learner(network, served.about)
-    fitted = fit(learner, served.dataset, served.collate, config, workspace, report, resume, groups)
+    fitted = fit(
+        learner, served.dataset, served.collate, config, workspace, report, resume, groups, exposure=served.exposure
+    )
     made = checkpoint.Made(
         kind="finetuned",
         task=config.task,
@@ -109,10 +111,10 @@ def _work(
         metrics={
             "parameters": learned,
             "subjects": len(served.subjects),
-            **summary(workspace, config.batch_size),
+            **summary(workspace),
             "skipped": dict(served.skipped),
         },
-        volumes=served.exposure,
+        volumes=served.exposure(config.steps),
         release=release.manifest,
         release_sha256=release.sha256,
         parent=start,

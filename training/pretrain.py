@@ -21,6 +21,7 @@ from training.objectives.objective import make
 from training.result import Result
 from training.running import process
 from training.running.fit import Report, fit
+from training.running.probes import FeatureProbe
 from training.running.session import Done, session, summary
 from training.running.workspace import Workspace, identity
 
@@ -51,7 +52,7 @@ def pretrain(config: PretrainConfig, release: Source, out: Path, report: Report,
             another model is in the place.
     """
     permitted(release)
-    digest = identity("pretrain", config.digest, release.sha256, None)
+    digest = identity("pretrain", config.recipe, release.sha256, None)
 
     def work(workspace: Workspace, resume: Path | None) -> Done:
         return _work(config, release, report, digest, workspace, resume)
@@ -75,6 +76,7 @@ def _work(
         resume,
         exposure=served.exposure,
         steps=served.steps,
+        probe=_probe(release, config),
     )
     made = Made(
         kind="pretrained",
@@ -89,7 +91,7 @@ def _work(
         metrics={
             "parameters": parameters(objective.encoder),
             "curves": _curves(workspace),
-            **summary(workspace, config.batch_size),
+            **summary(workspace),
             "skipped": dict(served.skipped),
         },
         files={f"{name}.safetensors": save(dict(module.state_dict())) for name, module in objective.beside.items()},
@@ -101,6 +103,11 @@ def _work(
         world_size=process.world_size(),
     )
     return Done(made, fitted.resumed_from)
+
+
+def _probe(release: Source, config: PretrainConfig) -> FeatureProbe | None:
+    """Looks at the features of validation volumes, where the release has some."""
+    return FeatureProbe(release, config) if config.probe_every and release.members("validation") else None
 
 
 def _curves(workspace: Workspace) -> dict[str, list[list[float]]]:

@@ -5,7 +5,10 @@ Belongs here: from contracts and settings to Markdown. A test fails when a page 
 
 import inspect
 import re
+from collections.abc import Collection
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from lake.settings import Settings
 from schemas.policy import Policy, PrivateElement, PrivateRule, Rule
@@ -42,18 +45,41 @@ def settings() -> str:
 
 
 def policies() -> str:
-    """Every field of a policy document with its default and meaning, from the docstrings under the fields."""
-    parts = []
-    for document in (Policy, Rule, PrivateRule, PrivateElement):
-        source = inspect.getsource(document)
-        rows = ["| field | default | meaning |", "|---|---|---|"]
-        for name, field in document.model_fields.items():
-            match = re.search(rf'\n    {name}: .*?\n    """(.*?)"""', source, re.DOTALL)
-            assert match, name
-            default = "needed" if field.is_required() else field.get_default(call_default_factory=True)
-            rows.append(f"| `{name}` | {default or 'none'} | {' '.join(match[1].split())} |")
-        parts.append("\n".join([f"## {document.__name__}\n{inspect.getdoc(document)}\n", *rows]))
-    return "\n\n".join(parts)
+    """Every field of a policy document with its default and meaning."""
+    return "\n\n".join(fields(document) for document in (Policy, Rule, PrivateRule, PrivateElement))
+
+
+def trainings() -> str:
+    """Every field that a training and an evaluation can be told."""
+    from training.config.augment import AugmentConfig
+    from training.config.evaluate import EvaluateConfig
+    from training.config.finetune import FinetuneConfig
+    from training.config.model import ModelConfig
+    from training.config.pretrain import ContrastiveConfig, DistillationConfig, PretrainConfig, StudyConfig
+    from training.config.schedule import Schedule
+
+    shared = set(Schedule.model_fields)
+    documents = (
+        PretrainConfig, DistillationConfig, ContrastiveConfig, StudyConfig, AugmentConfig, FinetuneConfig,
+        EvaluateConfig, ModelConfig,
+    )  # fmt: skip
+    own = (fields(each, leave_out=shared if issubclass(each, Schedule) else ()) for each in documents)
+    return "\n\n".join([fields(Schedule), *own])
+
+
+def fields(document: type[BaseModel], leave_out: Collection[str] = ()) -> str:
+    """Fields of a document with default and meaning, from the docstrings under them."""
+    source = "\n".join(inspect.getsource(each) for each in document.__mro__ if each.__module__ == document.__module__)
+    rows = ["| field | default | meaning |", "|---|---|---|"]
+    for name, field in document.model_fields.items():
+        if name in leave_out:
+            continue
+        match = re.search(rf'\n    {name}: .*?\n    """(.*?)"""', source, re.DOTALL)
+        assert match, name
+        default = "needed" if field.is_required() else field.get_default(call_default_factory=True)
+        said = "its own fields" if isinstance(default, BaseModel) else str(default).replace("|", "\\|")
+        rows.append(f"| `{name}` | {'none' if said in _NOTHING else said} | {' '.join(match[1].split())} |")
+    return "\n".join([f"## {document.__name__}\n{inspect.getdoc(document)}\n", *rows])
 
 
 def with_part(text: str, name: str, content: str) -> str:
@@ -62,7 +88,9 @@ def with_part(text: str, name: str, content: str) -> str:
     return re.sub(pattern, lambda m: f"{m[1]}{content}\n{m[2]}", text, flags=re.DOTALL)
 
 
-PARTS = {"tables": tables, "settings": settings, "policies": policies}
+_NOTHING = ("", "None", "()", "[]", "{}")
+
+PARTS = {"tables": tables, "settings": settings, "policies": policies, "trainings": trainings}
 
 
 def main() -> None:

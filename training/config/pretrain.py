@@ -184,6 +184,15 @@ class PretrainConfig(Schedule):
         return self
 
     @model_validator(mode="after")
+    def _in_one_part(self) -> "PretrainConfig":
+        if self.micro_tokens and (apart := sorted({"contrastive", "distillation"} & self.objectives.keys())):
+            # their losses compare the windows of a step with one another, and would compare those of a part
+            raise ValueError(
+                f"micro_tokens: found it with {', '.join(apart)}, needed 0; a step of these is computed as a whole"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _whole_teacher(self) -> "PretrainConfig":
         if self.strategy == "fsdp" and "distillation" in self.objectives:
             # it moves in the forward pass, where what is changed of a shard's gathered copy is lost

@@ -33,11 +33,6 @@ class Schedule(Document):
     """Optimizer steps."""
     batch_size: int = Field(gt=0)
     """Volumes a step over all processes; must divide by their number."""
-    tokens_per_rank: int = Field(default=0, ge=0)
-    """Pre-training: tokens of a pack; a step takes volumes in their order while they fit into `ranks` packs. 0: it
-    takes `batch_size` volumes."""
-    ranks: int = Field(default=1, gt=0)
-    """Packs a step, at best one for each process; steps are the same on any number of processes."""
     samples: int | None = Field(default=None, gt=0)
     """Volumes to serve in all; takes the place of `steps`, so that another batch size sees as much data."""
     crop_mm: Millimetres = (128.0, 128.0, 128.0)

@@ -43,9 +43,8 @@ class MixedDataset(Dataset[Mixed]):
         self._labelled, self._arrays, self.facts, self._config = labelled, arrays, facts, config
         self._count = count
 
-    @property
-    def exposure(self) -> dict[str, int]:
-        """Volume to samples served by the whole training, with labels and without."""
+    def exposure(self, steps: int) -> dict[str, int]:
+        """Volume to samples served in the first steps, with labels and without."""
         config = self._config
         groups = (
             (self._labelled.facts, config.batch_size - self._count),
@@ -53,7 +52,7 @@ class MixedDataset(Dataset[Mixed]):
         )
         found: dict[str, int] = {}
         for facts, size in groups:
-            found |= exposure([f.volume for f in facts], config.seed, size, config.steps)
+            found |= exposure([f.volume for f in facts], config.seed, size, steps)
         return found
 
     def __getitem__(self, key: Key) -> Mixed:

@@ -22,11 +22,16 @@ def needed(tokens: Sequence[int], limit: int) -> int:
 
 
 def samples_of(windows: Windows) -> list[list[int]]:
-    """Windows that must stay together: those of a sample, or of a study."""
-    names = windows.samples or windows.studies or range(len(windows))
+    """Windows that must stay together, in their order: those of a sample, and of all samples that share a study."""
+    samples = windows.samples or range(len(windows))
+    first: dict[int, int] = {}
+    leader: dict[int, int] = {}
+    for sample, study in zip(samples, windows.studies or samples, strict=True):
+        head = first.setdefault(study, sample)
+        leader.setdefault(sample, leader.get(head, head))
     groups: dict[int, list[int]] = {}
-    for place, name in enumerate(names):
-        groups.setdefault(name, []).append(place)
+    for place, sample in enumerate(samples):
+        groups.setdefault(leader[sample], []).append(place)
     return list(groups.values())
 
 
@@ -39,6 +44,6 @@ def split(windows: Windows, count: int) -> list[Windows]:
     parts = []
     for part in shared_out(tokens, count):
         taken = windows.take([i for sample in part for i in groups[sample]])
-        numbers = tuple(number for number, sample in enumerate(part) for _ in groups[sample])
-        parts.append(replace(taken, samples=numbers) if windows.samples else taken)
+        numbers = {sample: number for number, sample in enumerate(dict.fromkeys(taken.samples))}
+        parts.append(replace(taken, samples=tuple(numbers[sample] for sample in taken.samples)))
     return parts

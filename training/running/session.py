@@ -93,7 +93,7 @@ def totals(workspace: Workspace) -> checkpoint.Used:
     )
 
 
-def summary(workspace: Workspace, _batch_size: int | None = None) -> dict[str, Any]:
+def summary(workspace: Workspace) -> dict[str, Any]:
     """Numbers of a training from what it reported, resumed parts included.
 
     Args:

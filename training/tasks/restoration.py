@@ -6,6 +6,7 @@ scan does is `training.data.degradation`. No label is needed: the stored volumes
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -188,7 +189,7 @@ class Restoration(Task[RestorationSettings]):
             PairDataset(release.volumes(), kept, config, self.options),
             collate_pairs,
             subjects=sorted({member.subject for member in members if member.volume in names}),
-            exposure=exposure([f.volume for f in kept], config.seed, config.batch_size, config.steps),
+            exposure=partial(exposure, [f.volume for f in kept], config.seed, config.batch_size),
             skipped=skipped | noted,
             about={},
         )

@@ -5,6 +5,7 @@ Belongs here: the task, its network by its name, and its loss. Its samples are `
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -39,7 +40,7 @@ class Segmentation(Task[Options]):
             dataset,
             collate_labelled,
             subjects=sorted({member.subject for member in members}),
-            exposure=exposure([f.volume for f in dataset.facts], config.seed, config.batch_size, config.steps),
+            exposure=partial(exposure, [f.volume for f in dataset.facts], config.seed, config.batch_size),
             skipped=dataset.skipped,
             about={"classes": dict(classes.names)},
         )

@@ -33,7 +33,7 @@ class Served:
         dataset: from a key to a sample; the key decides everything about it.
         collate: the samples of a step to its windows.
         subjects: persons that it serves, one entry each.
-        exposure: volume to samples served by the whole training, labelled or not.
+        exposure: from steps done to samples served of each volume, labelled or not.
         skipped: volume to the reason that it is left out.
         about: what the task must know to make its network again: plain values, kept at the top of `config.yaml`.
     """
@@ -41,7 +41,7 @@ class Served:
     dataset: Dataset[Any]
     collate: Callable[[Sequence[Any]], Windows]
     subjects: Sequence[str]
-    exposure: Mapping[str, int]
+    exposure: Callable[[int], Mapping[str, int]]
     skipped: Mapping[str, str]
     about: Mapping[str, Any]
 

@@ -6,6 +6,7 @@ Belongs here: their settings and the way from a release to samples. What is told
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -140,7 +141,7 @@ class Telling(Task[Settings]):
             WholeDataset(release.volumes(), facts, encoded.targets, config, self.views, encoded.captions),
             collate_whole,
             subjects=sorted({member.subject for member in members}),
-            exposure=exposure(volumes, config.seed, config.batch_size, config.steps),
+            exposure=partial(exposure, volumes, config.seed, config.batch_size),
             skipped=unknown | dict(encoded.skipped) | unusable,
             about=self.describe(encoded, volumes),
         )

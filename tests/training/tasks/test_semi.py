@@ -54,7 +54,7 @@ def test_volumes_without_labels_count_as_seen_as_often_as_they_were_served(serve
     monkeypatch.setattr(arrays, "crop", crop)
     for step in range(4):
         batch_of(served, step)
-    assert served.exposure == dict(read)
+    assert served.exposure(4) == dict(read)
     assert sum(read.values()) == 16
 
 

@@ -20,7 +20,7 @@ VERBS = {
     "releases": "List releases, or freeze one from a specification.",
     "train": "Pre-train or fine-tune a model on a release.",
     "evaluate": "Evaluate models against each other, with intervals and a page.",
-    "predict": "Segment a NIfTI image with a fine-tuned model.",
+    "predict": "Label, restore or judge an image with a fine-tuned model.",
     "export": "Write a release as NIfTI or DICOM files.",
     "look": "A gallery page of volumes.",
     "who-saw": "List the models that were trained on a subject.",

@@ -36,7 +36,7 @@ def models(tmp_path_factory, release, small):
 
 def test_progress_is_reported_from_start_to_finish(models):
     _, events = models
-    assert [event["event"] for event in events[:5]] == ["start", "step", "saved", "step", "finished"]
+    assert [event["event"] for event in events[:6]] == ["start", "step", "saved", "step", "probe", "finished"]
     step = events[1]
     assert step["steps"] == 4
     assert all(np.isfinite(step[name]) for name in ("loss", "samples_per_s", "tokens_per_s", "data_wait", "padding"))

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 
+# kept for good, so never as a tensor of a prediction, which no training may use
 @lru_cache(maxsize=256)
+@torch.inference_mode(mode=False)
 def interpolation(source: int, target: int) -> Tensor:
     """(target, source) matrix of resampling along one axis, both grids over the same extent.
 
@@ -29,6 +31,7 @@ def interpolation(source: int, target: int) -> Tensor:
 
 
 @lru_cache(maxsize=256)
+@torch.inference_mode(mode=False)
 def pseudo_inverse(source: int, target: int) -> Tensor:
     """(target, source) matrix that resizes a kernel along one axis.
 

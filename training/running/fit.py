@@ -21,6 +21,7 @@ from training.data.order import Steps
 from training.errors import TrainingError
 from training.running import process
 from training.running.flops import FlopMeter
+from training.running.interruption import given_back
 from training.running.learner import Learner
 from training.running.meters import Meters
 from training.running.resumable import step_of
@@ -90,7 +91,7 @@ def fit(
     flops = FlopMeter(module)
     try:
         watch = Watch(config, workspace, report, Meters(config, flops), told, exposure, probe)
-        with quiet(), _loaders_explained(config):
+        with quiet(), given_back(), _loaders_explained(config):
             trainer = make_trainer(config, [watch])
             served = Serving(dataset, collate, config, steps)
             trainer.fit(learner, datamodule=served, ckpt_path=resume, weights_only=True)

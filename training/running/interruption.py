@@ -8,6 +8,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from training.errors import TrainingError
@@ -21,6 +23,22 @@ SAVE_WITHIN_S = 60
 
 _ECHO_S = 2.0
 """Seconds within which a second signal is the first one's echo: a terminal and a launcher both pass it on."""
+
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""What tells a training to stop."""
+
+
+@contextmanager
+def given_back() -> Iterator[None]:
+    """Signals are whose they were before, however a training ends: in a notebook, Ctrl-C stops the next cell again."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 class Stopped(TrainingError):
@@ -40,12 +58,9 @@ class Interruption:
         return self._since is not None
 
     def listen(self) -> None:
-        """Take SIGTERM and SIGINT from now on; only a main thread can, elsewhere they stay whose they were.
-
-        Lightning gives them back when the training ends.
-        """
+        """Take SIGTERM and SIGINT from now on; only a main thread can, elsewhere they stay whose they were."""
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in SIGNALS:
                 signal.signal(number, self._handle)
 
     def _handle(self, signum: int, _frame: FrameType | None) -> None:

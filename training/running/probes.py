@@ -23,6 +23,9 @@ ASKED = ("body_part", "contrast")
 LIMIT = 256
 """Most volumes to look at."""
 
+FEWEST = 8
+"""Volumes below which their effective rank says nothing: n of them differ in n - 1 directions at most."""
+
 NEIGHBOURS = 5
 
 
@@ -61,7 +64,12 @@ class FeatureProbe:
         self._labels = labels(ASKED, release, chosen)
 
     def __call__(self, module: nn.Module) -> Mapping[str, float]:
-        """`effective_rank` and, for each column with several values, `knn_<column>`, the share that neighbours tell."""
+        """What is seen.
+
+        Returns:
+            `effective_rank` where there are not too few volumes, and for each column with several values
+            `knn_<column>`, the share that neighbours tell.
+        """
         encoder = getattr(module, "kept", None)
         assert isinstance(encoder, Encoder), "an objective's"
         was = encoder.training
@@ -76,7 +84,7 @@ class FeatureProbe:
             encoder.train(was)
         every = {volume: vector for part in process.told(own) for volume, vector in part.items()}
         features = np.stack([every[volume] for volume in self._volumes]).astype(np.float64)
-        found = {"effective_rank": effective_rank(features)}
+        found = {"effective_rank": effective_rank(features)} if len(features) >= FEWEST else {}
         for name, known in self._labels.items():
             places = [i for i, volume in enumerate(self._volumes) if volume in known]
             values = [str(known[self._volumes[i]]) for i in places]

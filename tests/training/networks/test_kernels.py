@@ -70,3 +70,12 @@ def test_one_embedding_serves_windows_of_several_grids_in_order():
     embed = PatchEmbedding(8, (4, 4, 4))
     windows = [torch.randn(3, 4, 4, 4), torch.randn(2, 8, 8, 2), torch.randn(1, 4, 4, 4)]
     torch.testing.assert_close(embed(windows), torch.cat([embed([window]) for window in windows]))
+
+
+def test_a_training_may_follow_a_prediction_in_one_process():
+    interpolation.cache_clear()
+    with torch.inference_mode():
+        resize_patch(torch.ones(1, 3, 3, 3), (5, 5, 5))
+    patch = torch.ones(1, 3, 3, 3, requires_grad=True)
+    resize_patch(patch, (5, 5, 5)).sum().backward()
+    assert patch.grad is not None

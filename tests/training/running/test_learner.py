@@ -1,6 +1,7 @@
 """A step descends the mean loss of its samples, however they are shared out; what is kept is what was asked for."""
 
 import math
+import signal
 
 import pytest
 import torch
@@ -111,3 +112,9 @@ def test_parts_hold_every_sample_once_and_no_more_tokens_than_allowed(tokens, li
     assert sorted(place for part in parts for place in part) == list(range(len(tokens)))
     assert all(parts)
     assert all(len(part) == 1 or sum(tokens[i] for i in part) <= limit for part in parts)
+
+
+def test_signals_are_whose_they_were_after_a_training(train, config):
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    train(config(steps=2, warmup_steps=1), name="whole")
+    assert {number: signal.getsignal(number) for number in before} == before

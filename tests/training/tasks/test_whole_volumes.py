@@ -195,4 +195,4 @@ def test_the_same_key_gives_the_same_sample(known, settings):
     assert one.samples == (0, 0, 1, 1, 2, 2, 3, 3)
     assert torch.equal(one.tokens.patches[1], other.tokens.patches[1])
     assert not torch.equal(one.images[0], one.images[1]), "two views are drawn apart"
-    assert sum(served.exposure(1).values()) == 4
+    assert sum(served.exposure(2).values()) == 4

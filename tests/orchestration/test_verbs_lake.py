@@ -76,7 +76,7 @@ def test_withdraw_plans_and_says_that_it_only_plans(larmor, filled):
     assert code == 0
     for words in (
         "This is a plan",
-        "nothing was changed or deleted",
+        "Nothing was changed or deleted",
         "curated/volumes",
         "cohort",
         "Steps, in this order",

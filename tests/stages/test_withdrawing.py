@@ -53,7 +53,8 @@ def _trained(lake, release):
 @pytest.fixture
 def filled(treated, tmp_path):
     """A lake to write to: three people, a release with all of them and one without the first, a model of the former."""
-    shutil.copytree(treated.lake.settings.root, tmp_path / "lake")
+    # releases that other tests froze, and damaged, are theirs
+    shutil.copytree(treated.lake.settings.root, tmp_path / "lake", ignore=shutil.ignore_patterns("releases"))
     lake = Lake.open(tmp_path / "lake", workers=1, principal="officer")
     gone, *others = _people(lake)
     everybody = freeze(lake, ReleaseSpec(name="everybody", cohort="true"))

@@ -135,7 +135,7 @@ def held(lake: Lake, scope: Scope) -> Held:
         for partition, counted in sorted(found.items()):
             if any(rows for _, rows in counted):
                 answer.holdings.append(_holding(table, dict(partition), counted, newest))
-        if scope.kind is Kind.SUBJECT and (number := _named_in_log(lake, table, scope.value)):
+        if scope.kind is Kind.SUBJECT and table.zone != "audit" and (number := _named_in_log(lake, table, scope.value)):
             answer.log_commits[table.path] = number
     return answer
 

@@ -111,7 +111,8 @@ def page_of(lake: Lake, withdrawal: Withdrawal) -> str:
 
 def confirmation(plan: Any) -> str:
     """What a person repeats to confirm a plan: eight digits of the digest of everything it counts."""
-    counted = {name: value for name, value in asdict(plan).items() if name != "steps"}
+    # whether the vault was asked is the asker's affair and no part of what is withdrawn
+    counted = {name: value for name, value in asdict(plan).items() if name not in ("steps", "secrets")}
     return hashlib.sha256(canonical_json(json.loads(json.dumps(counted, default=str))).encode()).hexdigest()[:8]
 
 

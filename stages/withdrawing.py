@@ -28,7 +28,7 @@ from lineage.withdrawals import Withdrawal, WithdrawalError, confirmation
 from schemas.checkpoint import RETIRED
 from schemas.contract import Table, Zone
 from schemas.release import SUPERSEDED
-from schemas.tables import IDENTIFIERS, RECEIVED, VOLUMES
+from schemas.tables import IDENTIFIERS, INSTANCES, RECEIVED, VOLUMES
 from stages.absence import absent
 from stages.identity import open_vault
 from stages.surroundings import own_words
@@ -69,7 +69,9 @@ def carry_out(lake: Lake, scope: Scope, confirmed: str | None, report: Report = 
         "landing": lambda: _landing(lake, scope, found, scanner),
         "models": lambda: _models(lake, made),
         "releases": lambda: _releases(lake, made),
-        "tables": lambda: _tables(lake, scope, found, _named(begun.pseudonyms, scanner)),
+        "tables": lambda: _tables(
+            lake, scope, found, _named([*begun.pseudonyms, *_instances(lake, scope, found)], scanner)
+        ),
         "pages": lambda: _pages(lake, begun.pseudonyms, made),
         "vault": lambda: _vault(lake, begun),
     }
@@ -116,6 +118,13 @@ def _uids(lake: Lake, scope: Scope, found: Held) -> set[str]:
     for row in lake.table(VOLUMES).rows(wanted):
         (mine if inside(row, scope, found.keys) else others).update((row["series"], row["volume"]))
     return {*mine, *(series for _, series in found.keys.series)} - others
+
+
+def _instances(lake: Lake, scope: Scope, found: Held) -> set[str]:
+    """Pseudonymous UIDs of its instances and studies, which stand in no other table."""
+    wanted = list(dict.fromkeys([*columns(INSTANCES), "study", "instance"]))
+    rows = lake.table(INSTANCES).rows(wanted)
+    return {row[name] for row in rows if inside(row, scope, found.keys) for name in ("study", "instance")}
 
 
 def _scanner(lake: Lake, withdrawal: Withdrawal) -> Scanner | None:
@@ -168,9 +177,14 @@ def _note_nobodys_rows(lake: Lake, found: Held, scanner: Scanner | None) -> None
 
 
 def _named(pseudonyms: Sequence[str], scanner: Scanner | None) -> Forget:
-    """Whether a value is one of the pseudonyms, or names a person."""
-    known = frozenset(pseudonyms)
-    return lambda value: value in known or (scanner is not None and bool(scanner.scan_storage(value.encode(), "")))
+    """Whether a value holds one of the pseudonyms, or names a person."""
+
+    def named(value: str) -> bool:
+        return any(name in value for name in pseudonyms) or (
+            scanner is not None and bool(scanner.scan_storage(value.encode(), ""))
+        )
+
+    return named
 
 
 def _nobodys(lake: Lake, found: Held) -> list[tuple[str, str]]:

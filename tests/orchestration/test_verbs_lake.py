@@ -103,6 +103,21 @@ def test_withdraw_counts_the_secrets_of_the_vault(larmor, filled):
     assert "its key is not here" in larmor("withdraw", "--subject", code)[1]
 
 
+def test_withdraw_is_carried_out_once_its_plan_is_confirmed(larmor, filled):
+    from stages.identity import open_vault
+
+    code = open_vault(filled).subject("Hospital Consortium", "patient-1").code
+    synthetic.fill(filled, {"b": [code]})
+    digits = json.loads(larmor("withdraw", "--subject", code, "--json")[1])["confirm"]
+    refused, _, err = larmor("withdraw", "--subject", code, "--confirm", "00000000")
+    assert refused == 1
+    assert "another confirmation" in err
+    done, out, _ = larmor("withdraw", "--subject", code, "--confirm", digits)
+    assert done == 0
+    assert "Withdrawn. Certificate: " in out
+    assert "Nothing of this subject is held" in larmor("withdraw", "--subject", code)[1]
+
+
 @pytest.mark.parametrize("arguments", [(), ("--subject", "S1", "--delivery", "a")])
 def test_withdraw_needs_exactly_one_thing(larmor, arguments):
     code, _, err = larmor("withdraw", *arguments)

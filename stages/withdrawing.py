@@ -36,6 +36,7 @@ from stages.surroundings import own_words
 Report = Callable[[str], None]
 
 _MANIFEST, _PAGES = "manifest.json", "pages"
+_OF_RETIRED = {RETIRED, "weights.safetensors", "config.yaml"}
 _LISTS = (".csv", ".tsv", ".txt", "SHA256SUMS")
 """Endings of files of a delivery that speak of many persons, a line each."""
 
@@ -200,12 +201,20 @@ def _nobodys(lake: Lake, found: Held) -> list[tuple[str, str]]:
 
 
 def _models(lake: Lake, made: Plan) -> dict[str, int]:
-    """Retire the checkpoints that saw it: their manifest gets another name, so that nothing opens them any more."""
+    """Retire the checkpoints that saw it: their manifest gets another name, so that nothing opens them any more.
+
+    Of the other files the weights and the configuration stay; which volumes a model saw is in `audit/exposures`.
+    """
     names = {model.model for model in made.models if model.in_place}
     for name in names:
         location = lake.location(Zone.MODELS, name)
         location.write_bytes(RETIRED, location.read_bytes(_MANIFEST))
         location.delete(_MANIFEST)
+    models = lake.location(Zone.MODELS)
+    for name in models.list():
+        if models.exists(f"{name}/{RETIRED}") and not models.exists(f"{name}/{_MANIFEST}"):
+            for file in set(models.join(name).walk()) - _OF_RETIRED:
+                models.delete(f"{name}/{file}")
     return {"retired": len(names)}
 
 

@@ -46,7 +46,9 @@ def _trained(lake, release):
         release=release.name, release_sha256=release.sha256, exposure_sha256="0" * 64, steps=1, world_size=1,
         code_version="0.1.0", created="2026-01-01T00:00:00Z",
     )  # fmt: skip
-    lake.location(Zone.MODELS, "model-a").write_bytes("manifest.json", manifest.model_dump_json().encode())
+    folder = lake.location(Zone.MODELS, "model-a")
+    folder.write_bytes("manifest.json", manifest.model_dump_json().encode())
+    folder.write_bytes("exposure.json", json.dumps([m.volume for m in _members(release)]).encode())
     exposures.record(lake, manifest, {m.volume: 1 for m in _members(release)}, _members(release))
 
 
@@ -103,6 +105,7 @@ def test_a_model_that_saw_the_person_is_retired(filled):
     folder = lake.location(Zone.MODELS, "model-a")
     assert folder.exists(RETIRED)
     assert not folder.exists("manifest.json")
+    assert folder.walk() == [RETIRED]
 
 
 def test_the_secret_is_shredded_and_the_same_patient_is_refused(filled, phantoms):

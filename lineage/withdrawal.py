@@ -130,18 +130,19 @@ class Plan:
         return sum(holding.rows for holding in self.holdings if holding.evidence)
 
 
-def plan(lake: Lake, scope: Scope, secrets: Secrets = lambda _: None) -> Plan:
+def plan(lake: Lake, scope: Scope, secrets: Secrets = lambda _: None, found: Held | None = None) -> Plan:
     """What holds a scope and the steps of its withdrawal; nothing is changed.
 
     Args:
         lake: the lake.
         scope: what is to be withdrawn.
         secrets: asks the vault.
+        found: what tables hold of it, where that was looked for already.
 
     Raises:
         lake.releases.ReleaseError: if a release was changed after it was frozen, so that nobody can say what it holds.
     """
-    found = held(lake, scope)
+    found = found or held(lake, scope)
     only_here = frozenset(found.subjects - found.elsewhere)
     releases = _releases(lake, scope)
     recorded, unrecorded = _models(lake, scope)

@@ -19,8 +19,8 @@ from lake.staging.cache import Cache
 from lake.storage import Location
 from lake.zones import Lake
 from schemas.contract import Zone
+from stages.surroundings import pieces
 
-_CHUNK, _OVERLAP = 16 << 20, 512
 _BATCH = 64
 """Rows of a Parquet file in memory at once, voxels among them."""
 
@@ -97,20 +97,11 @@ def _content(location: Location, name: str) -> Iterator[bytes]:
         if name.endswith(".parquet"):
             yield from _columns(location, name)
         elif location.local:
-            yield from _pieces(location.path / name)
+            yield from pieces(location.path / name)
         else:
             yield location.read_bytes(name)
     except FileNotFoundError:
         return  # others write and tidy up at the same time
-
-
-def _pieces(file: Path) -> Iterator[bytes]:
-    """The content in pieces that overlap, so that nothing is cut in two."""
-    with file.open("rb") as opened:
-        before = b""
-        while piece := opened.read(_CHUNK):
-            yield before + piece
-            before = piece[-_OVERLAP:]
 
 
 def _columns(location: Location, name: str) -> Iterator[bytes]:
@@ -118,7 +109,7 @@ def _columns(location: Location, name: str) -> Iterator[bytes]:
         source: Any = pa.memory_map(str(location.path / name)) if location.local else None
         parquet = pq.ParquetFile(source if source is not None else pa.BufferReader(location.read_bytes(name)))
     except pa.ArrowInvalid:
-        yield from _pieces(location.path / name) if location.local else [location.read_bytes(name)]
+        yield from pieces(location.path / name) if location.local else [location.read_bytes(name)]
         return
     with parquet:
         yield str(parquet.metadata.metadata).encode()

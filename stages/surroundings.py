@@ -196,10 +196,14 @@ def _readable(name: Path) -> bool:
 
 
 def _content(file: Path) -> Iterator[bytes]:
-    """The content in pieces that overlap, so that nothing is cut in two."""
     if file.suffix == _CHECKPOINT:
         yield from _words(file.read_bytes(), file.suffix)
-        return
+    else:
+        yield from pieces(file)
+
+
+def pieces(file: Path) -> Iterator[bytes]:
+    """The content of a file in pieces that overlap, so that nothing is cut in two."""
     with file.open("rb") as opened:
         before = b""
         while piece := opened.read(_CHUNK):

@@ -60,10 +60,10 @@ def carry_out(lake: Lake, scope: Scope, confirmed: str | None, report: Report = 
         WithdrawalError: if the plan was not confirmed, is not the one that was confirmed, or there is nothing to do.
         deid.vault.VaultError: if the vault's key is not here.
     """
-    made = plan(lake, scope)
-    going_on = withdrawals.begun(lake, scope)
-    begun = going_on or _begin(lake, scope, made, confirmed)
     found = held(lake, scope)
+    made = plan(lake, scope, found=found)
+    going_on = withdrawals.begun(lake, scope)
+    begun = going_on or _begin(lake, scope, made, found, confirmed)
     scanner = _scanner(lake, begun)
     _note_nobodys_rows(lake, found, scanner)
     steps: dict[str, Callable[[], dict[str, int]]] = {
@@ -90,7 +90,7 @@ def carry_out(lake: Lake, scope: Scope, confirmed: str | None, report: Report = 
     return finished
 
 
-def _begin(lake: Lake, scope: Scope, made: Plan, confirmed: str | None) -> Withdrawal:
+def _begin(lake: Lake, scope: Scope, made: Plan, found: Held, confirmed: str | None) -> Withdrawal:
     if made.empty:
         raise WithdrawalError(f"found nothing of this {scope.kind}, needed something to withdraw; check the spelling")
     if confirmed != confirmation(made):
@@ -98,7 +98,6 @@ def _begin(lake: Lake, scope: Scope, made: Plan, confirmed: str | None) -> Withd
             f"found {'another confirmation than' if confirmed else 'no confirmation of'} the plan as it is now, needed "
             "the one that the plan prints; plan again, read it, then repeat it with --confirm"
         )
-    found = held(lake, scope)
     only_here = sorted(found.subjects - found.elsewhere)
     vault = open_vault(lake)
     known = {subject.code: subject for subject in vault.subjects() if subject.code in only_here}
@@ -172,8 +171,10 @@ def _prune(place: Location) -> None:
 
 def _note_nobodys_rows(lake: Lake, found: Held, scanner: Scanner | None) -> None:
     """Rows of files that reception gave to nobody are of the persons too where the file's path names them."""
-    for row in lake.table(RECEIVED).rows(["delivery", "path", "subject"]) if scanner else ():
-        if row["subject"] is None and scanner and scanner.scan_storage(row["path"].encode(), ""):
+    if scanner is None:
+        return
+    for row in lake.table(RECEIVED).rows(["delivery", "path", "subject"]):
+        if row["subject"] is None and scanner.scan_storage(row["path"].encode(), ""):
             found.keys.places.add((row["delivery"], row["path"]))
 
 

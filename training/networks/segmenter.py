@@ -3,8 +3,6 @@
 Belongs here: networks whose output lies on the window's voxels. What they learn is a task's.
 """
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everybody reads
@@ -17,13 +15,6 @@ from training.networks.layers import convolution, pad
 
 DIRECT = 4
 """Points along an axis at which a token speaks of its own patch; they are resized to the patch's voxels."""
-
-
-class Segmenter(Protocol):
-    """A segmentation network."""
-
-    def __call__(self, windows: Windows) -> list[Tensor]:
-        """For each window (classes, x, y, z) logits."""
 
 
 def on_voxels(encoder: Encoder, outputs: int, channels: tuple[int, int, int]) -> "TokenSegmenter | VoxelSegmenter":

@@ -64,3 +64,10 @@ def treated(tmp_path_factory, phantoms):
     answers = phantoms / f"{NAME}.answers"
     read = {name: json.loads((answers / f"{name}.json").read_text()) for name in ("phi", "truth", "expected")}
     return SimpleNamespace(lake=lake, outcomes=outcomes, answers=answers, **read)
+
+
+@pytest.fixture
+def copied(treated, tmp_path):
+    """A copy of the treated lake that a test may write to; releases that other tests froze, and damaged, are theirs."""
+    shutil.copytree(treated.lake.settings.root, tmp_path / "lake", ignore=shutil.ignore_patterns("releases"))
+    return Lake.open(tmp_path / "lake", workers=1, principal="officer")

@@ -9,7 +9,6 @@ import pytest
 
 from deid.vault import Withdrawn
 from lake.releases import SPLITS, Release, ReleaseError, names
-from lake.zones import Lake
 from lineage import exposures, ledger
 from lineage.holdings import Kind, Scope
 from lineage.verify import verify
@@ -53,11 +52,9 @@ def _trained(lake, release):
 
 
 @pytest.fixture
-def filled(treated, tmp_path):
+def filled(copied):
     """A lake to write to: three people, a release with all of them and one without the first, a model of the former."""
-    # releases that other tests froze, and damaged, are theirs
-    shutil.copytree(treated.lake.settings.root, tmp_path / "lake", ignore=shutil.ignore_patterns("releases"))
-    lake = Lake.open(tmp_path / "lake", workers=1, principal="officer")
+    lake = copied
     gone, *others = _people(lake)
     everybody = freeze(lake, ReleaseSpec(name="everybody", cohort="true"))
     rest = freeze(lake, ReleaseSpec(name="the-rest", cohort="subject IN ('" + "', '".join(others) + "')"))

@@ -20,7 +20,7 @@ from schemas.tables import LEDGER
 )
 def ledger(lake: LakeResource) -> dg.MaterializeResult:
     """Every event as leaves of a Merkle log; a materialization signs its present state."""
-    from lineage.seals import seal
+    from lineage.ledger.seals import seal
 
     sealed = seal(lake.open())
     return dg.MaterializeResult(metadata={"dagster/row_count": sealed.size, "root": sealed.root})
@@ -29,7 +29,7 @@ def ledger(lake: LakeResource) -> dg.MaterializeResult:
 @dg.asset_check(asset=ledger, blocking=True)
 def verified(lake: LakeResource) -> dg.AssetCheckResult:
     """Every entry, every byte and every seal of the ledger proves itself."""
-    from lineage.verify import verify
+    from lineage.ledger.verify import verify
 
     verdict = verify(lake.open())
     finding = {"finding": str(verdict.first)} if verdict.first else {}
@@ -45,6 +45,6 @@ def verified(lake: LakeResource) -> dg.AssetCheckResult:
 )
 def audit_report(lake: LakeResource) -> dg.MaterializeResult:
     """One self-contained page: the way of the data with counts, licences, decisions, digests and seals."""
-    from lineage.report import write
+    from lineage.evidence.report import write
 
     return dg.MaterializeResult(metadata={"page": page(write(lake.open()))})

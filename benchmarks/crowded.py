@@ -21,9 +21,9 @@ from deltalake import DeltaTable
 from imaging.phantom import BodyPart, PhantomConfig, generate
 from lake import log
 from lake.zones import Lake
-from lineage import commits, ledger
-from lineage.events import EventType
-from lineage.merkle import leaf_hash
+from lineage.ledger import commits, ledger
+from lineage.ledger.events import EventType
+from lineage.ledger.merkle import leaf_hash
 from schemas.tables import TABLES
 from stages.identity import open_vault
 

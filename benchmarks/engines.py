@@ -15,7 +15,7 @@ from pathlib import Path
 from imaging.phantom import BodyPart, PhantomConfig, generate
 from lake.settings import EngineName
 from lake.zones import Lake
-from lineage import terms
+from lineage.terms import terms
 from orchestration.demo import licence
 from stages.instances import deidentify
 from stages.received import receive

@@ -1,7 +1,7 @@
 """A certificate of de-identification: what became of each of the 18 HIPAA identifiers in a series, and how we know.
 
 Belongs here: from decisions and a residual scan to a statement, as a pure function. Where its inputs come from and
-where it is kept is `stages.certificates`; how it looks on a page is `lineage.certificates`.
+where it is kept is `stages.certificates`; how it looks on a page is `lineage.evidence.certificates`.
 
 The identifiers are those of 45 CFR 164.514(b)(2)(i)(A) to (R). A certificate says what was done and measured. It is no
 legal opinion, and it is not the absence of actual knowledge that 164.514(b)(2)(ii) asks of the covered entity.

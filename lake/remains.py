@@ -1,7 +1,7 @@
 """What writers that died leave behind: files and folders on their way to another name.
 
 Belongs here: their names, and their removal once they are surely dead. No reader sees them. Part files that no commit
-names are told by `lake.files` and removed by a clean-up (VACUUM); those of the ledger are `lineage.leftovers`'.
+names are told by `lake.files` and removed by a clean-up (VACUUM); those of the ledger are `lineage.ledger.leftovers`'.
 """
 
 import contextlib

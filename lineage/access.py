@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from lake.zones import Lake
-from lineage.events import EventType
-from lineage.ledger import append
+from lineage.ledger.events import EventType
+from lineage.ledger.ledger import append
 from lineage.principal import now, principal
 from schemas.tables import ACCESS
 
@@ -35,7 +35,7 @@ def accessed(lake: Lake, action: Access | str, what: str, rows: int, purpose: st
 
     Raises:
         ValueError: if the action is none of `Access`.
-        lineage.events.EventError: if target or purpose are more than a name.
+        lineage.ledger.events.EventError: if target or purpose are more than a name.
     """
     kind = Access(action)
     said = {"action": str(kind), "target": what, "rows": rows, "purpose": purpose}

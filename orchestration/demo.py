@@ -60,7 +60,7 @@ def spec() -> ReleaseSpec:
 def data(lake: Lake, seed: int, say: Callable[[str], None]) -> list[str]:
     """Make the phantom deliveries and their licence; names of the deliveries."""
     from imaging.phantom import demo_deliveries
-    from lineage import terms
+    from lineage.terms import terms
 
     document = licence()
     path = lake.licences / f"{document.id}.yaml"

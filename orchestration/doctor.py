@@ -106,7 +106,7 @@ def _lake(settings: Settings) -> Iterator[Finding]:
         yield Finding("lake", True, f"none yet at {settings.root}")
         return
     from lake.zones import Lake
-    from lineage.verify import verify
+    from lineage.ledger.verify import verify
 
     lake = Lake(settings)
     there = [table.name for table in TABLES if lake.table(table).exists()]

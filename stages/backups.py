@@ -10,11 +10,11 @@ from lake.backup import Manifest, Rules, backup, restore
 from lake.scrub import Finding, scrub
 from lake.storage import Location
 from lake.zones import Lake
-from lineage import seals
-from lineage.commits import HEAD, Log, confirm
-from lineage.events import EventType
-from lineage.ledger import append
-from lineage.verify import Verdict, verify
+from lineage.ledger import seals
+from lineage.ledger.commits import HEAD, Log, confirm
+from lineage.ledger.events import EventType
+from lineage.ledger.ledger import append
+from lineage.ledger.verify import Verdict, verify
 from schemas.contract import Zone
 from schemas.tables import LEDGER, TABLES
 from stages.station import Report, silent
@@ -47,7 +47,7 @@ def backed_up(lake: Lake, place: Location, *, restricted: bool = True, report: R
 
     Raises:
         lake.backup.BackupError: if a file is not what its commit says.
-        lineage.commits.LedgerDamaged: if the ledger does not hold.
+        lineage.ledger.commits.LedgerDamaged: if the ledger does not hold.
     """
     manifest, copied = backup(lake, place, _rules(lake), restricted=restricted, report=report)
     append(lake, EventType.BACKED_UP, _facts(manifest))

@@ -1,7 +1,7 @@
 """Station 2a, `certificates`: one statement a series of what became of the 18 HIPAA identifiers.
 
 Belongs here: gathering what a certificate rests on. What it says is `deid.certificate`; how it looks on a page is
-`lineage.certificates`.
+`lineage.evidence.certificates`.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from deid.certificate import Certificate, NotCertifiable, Scan, Terms, certify
 from deid.policy import load_policy
 from lake.written import Written
 from lake.zones import Lake
-from lineage.events import EventType
+from lineage.ledger.events import EventType
 from schemas.policy import Policy
 from schemas.tables import CERTIFICATES, DECISIONS, INSTANCES
 from stages.residual import kept

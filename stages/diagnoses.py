@@ -17,7 +17,7 @@ from typing import Any
 from deid.policy import load_policy
 from lake.written import Written
 from lake.zones import Lake
-from lineage.events import EventType
+from lineage.ledger.events import EventType
 from schemas.diagnosis import Coding, DiagnosisColumn, DiagnosisTable, Value
 from schemas.document import canonical_json
 from schemas.reasons import Reason

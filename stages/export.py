@@ -15,10 +15,10 @@ from pathlib import Path
 
 from lake.releases import CARD, Member, Release
 from lake.zones import Lake
-from lineage import terms
 from lineage.access import Access, accessed
-from lineage.events import EventType
-from lineage.ledger import append
+from lineage.ledger.events import EventType
+from lineage.ledger.ledger import append
+from lineage.terms import terms
 from schemas.contract import Zone
 from schemas.licence import Licence
 from schemas.tables import LICENCES

@@ -21,8 +21,8 @@ from deid.vault import Subject
 from lake.storage import Location
 from lake.written import Written
 from lake.zones import Lake
-from lineage import terms
-from lineage.events import EventType
+from lineage.ledger.events import EventType
+from lineage.terms import terms
 from schemas.policy import Policy
 from schemas.tables import DECISIONS, IDENTIFIERS, INSTANCES, QUARANTINE, RECEIVED
 from stages.canaries import Flight

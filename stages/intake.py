@@ -17,7 +17,7 @@ from pathlib import Path
 from lake.aws import SCHEME
 from lake.storage import Location
 from lake.zones import Lake
-from lineage import terms
+from lineage.terms import terms
 from schemas.delivery import MANIFEST_NAME, Delivery, Kind
 from schemas.licence import Licence
 from schemas.naming import checked_name

@@ -23,7 +23,7 @@ from imaging.labels import LabelMap
 from lake import payload
 from lake.written import Written
 from lake.zones import Lake
-from lineage.events import EventType
+from lineage.ledger.events import EventType
 from schemas.delivery import MANIFEST_NAME, Delivery
 from schemas.document import canonical_json
 from schemas.reasons import Reason

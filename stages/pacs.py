@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lake.zones import Lake
-from lineage import terms
+from lineage.terms import terms
 from schemas.delivery import Delivery
 from schemas.licence import Licence
 from schemas.pacs import Pacs, StudyQuery

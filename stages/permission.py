@@ -6,7 +6,7 @@ Belongs here: the question a station asks of a delivery's licence. What the term
 import datetime as dt
 
 from lake.zones import Lake
-from lineage import terms
+from lineage.terms import terms
 from schemas.delivery import Delivery
 from schemas.licence import Licence
 

@@ -20,8 +20,8 @@ from deid.vault import Subject, Vault, Withdrawn
 from lake.storage import Location
 from lake.written import Written
 from lake.zones import Lake
-from lineage import terms
-from lineage.events import EventType
+from lineage.ledger.events import EventType
+from lineage.terms import terms
 from schemas.delivery import MANIFEST_NAME, Delivery, Kind
 from schemas.document import DocumentError
 from schemas.reasons import Reason

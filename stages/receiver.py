@@ -21,7 +21,7 @@ from typing import Any
 
 from deid.objects import classes
 from lake.zones import Lake
-from lineage import terms
+from lineage.terms import terms
 from schemas.delivery import MANIFEST_NAME, Delivery
 from schemas.licence import Licence
 from schemas.naming import checked_name

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 
 from lake.releases import CARD, MANIFEST, MEMBERS, SPLITS, Release, keep_places
 from lake.zones import Lake
-from lineage import terms
-from lineage.events import EventType
-from lineage.ledger import append
-from lineage.seals import seal
+from lineage.ledger.events import EventType
+from lineage.ledger.ledger import append
+from lineage.ledger.seals import seal
+from lineage.terms import terms
 from schemas.contract import Zone
 from schemas.licence import Licence
 from schemas.release import ReleaseManifest, ReleaseRisk, ReleaseSpec, SmallCells, Splits

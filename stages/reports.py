@@ -11,7 +11,7 @@ from deid.policy import load_policy
 from deid.text import TextCleaner
 from lake.written import Written
 from lake.zones import Lake
-from lineage.events import EventType
+from lineage.ledger.events import EventType
 from schemas.reasons import Reason
 from schemas.tables import QUARANTINE, REPORTS, SERIES
 from stages.instances import identifiers

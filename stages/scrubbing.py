@@ -6,8 +6,8 @@ Belongs here: the composition. Reading, comparing and restoring is `lake.scrub`.
 from lake.remains import sweep
 from lake.scrub import Scrubbed, by_table, scrub, summed
 from lake.zones import Lake
-from lineage.events import EventType
-from lineage.ledger import append
+from lineage.ledger.events import EventType
+from lineage.ledger.ledger import append
 from stages.station import Report, silent
 
 

@@ -14,7 +14,7 @@ from imaging.geometry import canonical, spacing_of
 from imaging.rules import RuleBook, load_rules
 from lake.written import Written
 from lake.zones import Lake
-from lineage.events import EventType
+from lineage.ledger.events import EventType
 from schemas.tables import SERIES
 from stages.nifti import nifti_units, series_row
 from stages.packed import Series, dicom_units, series_of

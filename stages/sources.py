@@ -21,7 +21,7 @@ from imaging.series import VolumePlan, plan
 from imaging.volume import Volume
 from lake.volumes import Volumes
 from lake.zones import Lake
-from lineage import terms
+from lineage.terms import terms
 from schemas.reasons import Reason
 from schemas.tables import VOLUMES
 from stages import media

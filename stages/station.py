@@ -11,8 +11,8 @@ import pyarrow as pa
 from lake.engine import Work, engine
 from lake.written import Written
 from lake.zones import Lake
-from lineage.events import EventType
-from lineage.ledger import append
+from lineage.ledger.events import EventType
+from lineage.ledger.ledger import append
 from schemas.contract import Table
 from schemas.reasons import Reason
 from schemas.tables import QUARANTINE, RECEIVED

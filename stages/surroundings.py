@@ -23,8 +23,8 @@ from lake.found import Found
 from lake.newer import LOG, newer, numbered
 from lake.storage import Location
 from lake.zones import Lake
-from lineage.commits import Log, tip
-from lineage.events import EventType
+from lineage.ledger.commits import Log, tip
+from lineage.ledger.events import EventType
 from schemas.contract import Zone
 from schemas.delivery import MANIFEST_NAME
 from schemas.licence import Licence

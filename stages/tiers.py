@@ -23,8 +23,8 @@ from lake.tiering.mover import restore as fetch
 from lake.tiering.rules import SHIPPED, policy
 from lake.tiers import price_book
 from lake.zones import Lake
-from lineage.events import EventType
-from lineage.ledger import append, entries
+from lineage.ledger.events import EventType
+from lineage.ledger.ledger import append, entries
 from lineage.principal import now, principal
 from schemas.contract import Table
 from schemas.prices import PriceBook

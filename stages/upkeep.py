@@ -8,8 +8,8 @@ from lake.engine import engine
 from lake.table import LakeTable
 from lake.upkeep import RETENTION_HOURS, vacuum_lake_table
 from lake.zones import Lake
-from lineage.events import EventType
-from lineage.ledger import append
+from lineage.ledger.events import EventType
+from lineage.ledger.ledger import append
 
 
 def optimized(lake: Lake, table: LakeTable) -> tuple[int, int]:

@@ -29,7 +29,7 @@ from imaging.volume import Volume
 from lake import payload
 from lake.written import Written
 from lake.zones import Lake
-from lineage.events import EventType
+from lineage.ledger.events import EventType
 from schemas.tables import INSTANCES, QUARANTINE, VOLUMES
 from stages import nifti
 from stages.identity import open_vault

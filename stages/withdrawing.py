@@ -1,7 +1,7 @@
 """Carrying out a withdrawal: the steps of a plan, in its order, each so that doing it again changes nothing.
 
 Belongs here: the order, and what lies outside tables: landing, releases, models, pages, staged copies, the vault. Rows
-and part files are `lake.erasure`, the record is `lineage.withdrawals`, the proof is `stages.absence`.
+and part files are `lake.erasure`, the record is `lineage.withdrawal.withdrawals`, the proof is `stages.absence`.
 """
 
 import contextlib
@@ -20,11 +20,12 @@ from lake.releases import Release
 from lake.staging.stage import drop
 from lake.storage import Location
 from lake.zones import Lake
-from lineage import ledger, seals, withdrawals
-from lineage.events import EventType
-from lineage.holdings import Held, Kind, Scope, asked, columns, held, inside
-from lineage.withdrawal import Plan, landing_files, plan
-from lineage.withdrawals import Withdrawal, WithdrawalError, confirmation
+from lineage.ledger import ledger, seals
+from lineage.ledger.events import EventType
+from lineage.withdrawal import withdrawals
+from lineage.withdrawal.holdings import Held, Kind, Scope, asked, columns, held, inside
+from lineage.withdrawal.plan import Plan, landing_files, plan
+from lineage.withdrawal.withdrawals import Withdrawal, WithdrawalError, confirmation
 from schemas.checkpoint import RETIRED
 from schemas.contract import Table, Zone
 from schemas.release import SUPERSEDED
@@ -50,11 +51,12 @@ def carry_out(lake: Lake, scope: Scope, confirmed: str | None, report: Report = 
     Args:
         lake: the lake.
         scope: what is withdrawn.
-        confirmed: what `lineage.withdrawals.confirmation` gave for the plan as it is now; not needed to go on.
+        confirmed: what `lineage.withdrawal.withdrawals.confirmation` gave for the plan as it is now; not needed to go
+            on.
         report: called with a line for every step.
 
     Returns:
-        The finished withdrawal; `lineage.withdrawals.complete` says whether absence was proved.
+        The finished withdrawal; `lineage.withdrawal.withdrawals.complete` says whether absence was proved.
 
     Raises:
         WithdrawalError: if the plan was not confirmed, is not the one that was confirmed, or there is nothing to do.

@@ -178,7 +178,7 @@ def judge(root: Path) -> dict[str, Any]:
         clean-up accounts for (seals, the vault, ...); `temporary`: files on their way to another name.
     """
     from lake.zones import Lake
-    from lineage.verify import verify
+    from lineage.ledger.verify import verify
     from schemas.tables import TABLES
     from stages.reconcile import balance, volume_balance
 
@@ -217,15 +217,15 @@ def _loose(lake: Any) -> tuple[list[str], list[str]]:
 
     from lake.files import data_files
     from lake.remains import is_temporary, sweep
-    from lineage.commits import LedgerDamaged, Log
-    from lineage.ledger import size
-    from lineage.leftovers import sweep as sweep_ledger
+    from lineage.ledger.commits import LedgerDamaged, Log
+    from lineage.ledger.ledger import size
+    from lineage.ledger.leftovers import sweep as sweep_ledger
     from schemas.tables import LEDGER, TABLES
 
     root = lake.settings.root
     temporary = [p.relative_to(root).as_posix() for p in root.rglob("*") if is_temporary(p.name)]
     # every process is dead here, so that what they left is as good as an hour old
-    dead = patch("lineage.leftovers._SURELY_DEAD_S", -1.0)
+    dead = patch("lineage.ledger.leftovers._SURELY_DEAD_S", -1.0)
     with dead, contextlib.suppress(FileNotFoundError, LedgerDamaged):
         sweep_ledger(Log.of(lake), lake.table(LEDGER), size(lake))
     sweep(lake, dt.timedelta(days=-1))

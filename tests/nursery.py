@@ -41,7 +41,8 @@ def _serve() -> None:
 
 
 _IMPORTED = ("deid.faces", "deid.series", "orchestration.headless", "orchestration.verbs.run", "stages.certificates",
-             "stages.instances", "stages.reconcile", "stages.received", "stages.volumes", "lineage.verify")  # fmt: skip
+             "stages.instances", "stages.reconcile", "stages.received", "stages.volumes",
+             "lineage.ledger.verify")  # fmt: skip
 
 
 def _warm() -> None:

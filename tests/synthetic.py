@@ -9,7 +9,7 @@ import numpy as np
 from imaging.preview import preview
 from imaging.volume import Volume
 from lake import payload
-from lineage import terms
+from lineage.terms import terms
 from schemas.licence import Licence
 from schemas.release import ReleaseSpec, Splits
 from schemas.tables import DECISIONS, IDENTIFIERS, INSTANCES, LABELS, QUARANTINE, RECEIVED, SERIES, VOLUMES

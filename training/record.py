@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from lake.releases import Release
 from lake.zones import Lake
-from lineage import exposures
-from lineage.events import EventType
-from lineage.ledger import append
-from lineage.seals import seal
+from lineage.exposures import exposures
+from lineage.ledger.events import EventType
+from lineage.ledger.ledger import append
+from lineage.ledger.seals import seal
 from schemas.checkpoint import CheckpointManifest
 from training.result import Result
 

@@ -11,7 +11,7 @@ from orchestration.verbs._shared import answer, as_json, opened, table
 @click.pass_context
 def command(context: click.Context, model: str, json_: bool) -> None:
     """List the subjects that MODEL was trained on, those of its ancestors included."""
-    from lineage.exposures import exposures
+    from lineage.exposures.exposures import exposures
 
     rows = exposures(opened(context), model)
     subjects: dict[tuple[str, str], dict[str, object]] = {}

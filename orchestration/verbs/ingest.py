@@ -61,7 +61,7 @@ def command(
     PATH is a folder, a zip or tar archive, or an s3:// prefix. In its place, --dicomweb pulls studies from a PACS, and
     --listen receives what a PACS or scanner sends.
     """
-    from lineage import terms
+    from lineage.terms import terms
 
     if sum(way is not None for way in (path, ways["dicomweb"], ways["listen"])) != 1:
         raise click.UsageError("found none or several of PATH, --dicomweb and --listen, needed one")

@@ -26,7 +26,7 @@ def command(context: click.Context, json_: bool) -> None:
 @click.pass_context
 def certificate(context: click.Context, name: str, json_: bool) -> None:
     """Write the certificates of a series or of a whole delivery: what became of the 18 HIPAA identifiers."""
-    from lineage.certificates import write
+    from lineage.evidence.certificates import write
 
     path = write(opened(context), name)
     answer(json_, {"page": str(path)}, f"Certificate: {path}", "open it in a browser; it proves itself on the ledger")

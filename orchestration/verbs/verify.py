@@ -15,7 +15,7 @@ from orchestration.verbs._shared import answer, as_json, opened
 @click.pass_context
 def command(context: click.Context, key: Path | None, json_: bool) -> int:
     """Prove the ledger offline: every byte, every entry, every seal; the first that fails is named."""
-    from lineage.verify import verify
+    from lineage.ledger.verify import verify
 
     verdict = verify(opened(context), key)
     result = {

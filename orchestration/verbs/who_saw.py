@@ -18,7 +18,7 @@ from orchestration.verbs._shared import answer, as_json, opened, table
 @click.pass_context
 def command(context: click.Context, identifier: str, by: str, json_: bool) -> None:
     """List the checkpoints that were trained on IDENTIFIER, directly or through an ancestor."""
-    from lineage.exposures import who_saw
+    from lineage.exposures.exposures import who_saw
 
     rows = who_saw(opened(context), **{by: identifier})
     columns = ["model", "checkpoint", "via", "release", "volumes", "samples"]

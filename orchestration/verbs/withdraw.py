@@ -12,8 +12,8 @@ from orchestration.verbs._shared import answer, as_json, opened, say, table
 
 if TYPE_CHECKING:
     from lake.zones import Lake
-    from lineage.holdings import Scope
-    from lineage.withdrawal import Plan
+    from lineage.withdrawal.holdings import Scope
+    from lineage.withdrawal.plan import Plan
 
 _ONLY_PLANNED = "This is a plan. Nothing was changed or deleted."
 
@@ -39,9 +39,9 @@ def command(
     deletes for good, proves that nothing is left, and writes a certificate. The same command goes on where it was
     interrupted. No run or training may be going on meanwhile.
     """
-    from lineage.holdings import Kind, Scope
-    from lineage.withdrawal import plan
-    from lineage.withdrawals import begun, confirmation
+    from lineage.withdrawal.holdings import Kind, Scope
+    from lineage.withdrawal.plan import plan
+    from lineage.withdrawal.withdrawals import begun, confirmation
 
     given = {Kind.SUBJECT: subject, Kind.DELIVERY: delivery, Kind.LICENCE: licence}
     chosen = [Scope(kind, value) for kind, value in given.items() if value]
@@ -64,7 +64,7 @@ def command(
 
 
 def _carried_out(lake: "Lake", scope: "Scope", confirm: str | None, json_: bool) -> None:
-    from lineage.withdrawals import complete, page_of
+    from lineage.withdrawal.withdrawals import complete, page_of
     from stages.withdrawing import carry_out
 
     done = carry_out(lake, scope, confirm, say)

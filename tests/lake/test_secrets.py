@@ -10,7 +10,7 @@ from deid.vault import VaultError
 from lake import secrets
 from lake.secrets import SecretError
 from lake.zones import Lake
-from lineage.keys import KeyFileError, fingerprint, private_key
+from lineage.ledger.keys import KeyFileError, fingerprint, private_key
 from schemas.contract import Zone
 from stages.identity import open_vault
 

@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from lake.zones import Lake
-from lineage import ledger
-from lineage.seals import seal
+from lineage.ledger import ledger
+from lineage.ledger.seals import seal
 
 
 def _materialized(number):

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from lake.zones import Lake
-from lineage import ledger
 from lineage.access import accessed
-from lineage.events import EventError
+from lineage.ledger import ledger
+from lineage.ledger.events import EventError
 from lineage.principal import PrincipalError, principal
 from schemas.tables import ACCESS
 

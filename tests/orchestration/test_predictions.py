@@ -13,8 +13,8 @@ from imaging.drawings import Grid, paint
 from imaging.errors import ImagingError
 from imaging.segmentations import read
 from lake import payload
-from lineage import ledger
-from lineage.terms import Refusal
+from lineage.ledger import ledger
+from lineage.terms.terms import Refusal
 from orchestration import predictions
 from orchestration.predictions import predict
 from schemas.checkpoint import CheckpointManifest

@@ -3,7 +3,7 @@
 import json
 
 from lake.zones import Lake
-from lineage.ledger import entries
+from lineage.ledger.ledger import entries
 from schemas.tables import LEDGER, QUARANTINE
 from stages.upkeep import optimized, vacuumed
 from tests.orchestration.test_cli import larmor

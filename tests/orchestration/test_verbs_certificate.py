@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from deid.policy import load_policy
-from lineage.certificates import CertificateError
+from lineage.evidence.certificates import CertificateError
 from orchestration.cli import cli
 from schemas.tables import DECISIONS, INSTANCES
 from stages.certificates import certify_series

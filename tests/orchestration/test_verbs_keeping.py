@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from lake.zones import Lake
-from lineage import ledger
+from lineage.ledger import ledger
 from orchestration.cli import cli
 from orchestration.definitions import build
 from schemas.tables import QUARANTINE

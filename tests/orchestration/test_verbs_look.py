@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from lake.releases import ReleaseError
-from lineage import ledger
+from lineage.ledger import ledger
 from orchestration.gallery import TIMES, GalleryError, write
 from schemas.tables import ACCESS, SERIES, VOLUMES
 from stages.quality import with_quality

@@ -9,7 +9,7 @@ import pytest
 from deid import faces
 from imaging.phantom import BodyPart, PhantomConfig, generate
 from lake.zones import Lake
-from lineage import terms
+from lineage.terms import terms
 from orchestration.demo import licence as phantom_licence
 from stages.diagnoses import map_diagnoses
 from stages.instances import deidentify

@@ -14,9 +14,9 @@ from lake.releases import Release
 from lake.scrub import scrub
 from lake.storage import Location
 from lake.zones import Lake
-from lineage import ledger
-from lineage.seals import seal
-from lineage.verify import verify
+from lineage.ledger import ledger
+from lineage.ledger.seals import seal
+from lineage.ledger.verify import verify
 from schemas.release import ReleaseSpec, Splits
 from schemas.tables import INSTANCES, QUARANTINE, TABLES, VOLUMES
 from stages.backups import backed_up, restored

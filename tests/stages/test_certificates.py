@@ -6,8 +6,8 @@ import pytest
 
 from deid.certificate import NotCertifiable
 from lake.zones import Lake
-from lineage import ledger
-from lineage.certificates import CertificateError, found, page
+from lineage.evidence.certificates import CertificateError, found, page
+from lineage.ledger import ledger
 from schemas.contract import Zone
 from schemas.tables import CERTIFICATES, DECISIONS, INSTANCES
 from stages.certificates import certify_series

@@ -13,9 +13,9 @@ from lake.scrub import scrub
 from lake.storage import Location
 from lake.upkeep import history, vacuum
 from lake.zones import Lake
-from lineage import ledger
-from lineage.seals import read_all, seal
-from lineage.verify import verify
+from lineage.ledger import ledger
+from lineage.ledger.seals import read_all, seal
+from lineage.ledger.verify import verify
 from schemas.tables import QUARANTINE
 from stages.backups import backed_up, restored
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lake.volumes import Volumes
-from lineage.verify import verify
+from lineage.ledger.verify import verify
 from schemas.tables import (
     DECISIONS,
     DIAGNOSES,

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from lineage.holdings import Kind, Scope
-from lineage.withdrawal import plan
+from lineage.withdrawal.holdings import Kind, Scope
+from lineage.withdrawal.plan import plan
 from schemas.delivery import Delivery
 from schemas.document import DocumentError
 from schemas.reasons import Reason

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from imaging import nifti
-from lineage import ledger
-from lineage.terms import Refusal
+from lineage.ledger import ledger
+from lineage.terms.terms import Refusal
 from schemas.tables import ACCESS, VOLUMES
 from stages import bids_folder
 from stages.export import ExportError, export

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from lake.volumes import Volumes
-from lineage import terms
-from lineage.terms import Refusal
+from lineage.terms import terms
+from lineage.terms.terms import Refusal
 from schemas.document import DocumentError
 from schemas.licence import Licence
 from schemas.tables import LABELS, QUARANTINE, SERIES, VOLUMES

@@ -8,7 +8,7 @@ import pytest
 from pydicom.fileset import FileSet
 
 from lake.zones import Lake
-from lineage import terms
+from lineage.terms import terms
 from schemas.delivery import Delivery
 from schemas.reasons import Reason
 from schemas.tables import DECISIONS, INSTANCES, QUARANTINE, RECEIVED, REPORTS, SERIES, VOLUMES

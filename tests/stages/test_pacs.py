@@ -15,7 +15,7 @@ from pydicom import dcmread
 
 from imaging.phantom import BodyPart, PhantomConfig, generate
 from lake.zones import Lake
-from lineage import terms
+from lineage.terms import terms
 from schemas.document import DocumentError
 from schemas.pacs import Pacs, StudyQuery
 from stages import dicomweb

@@ -16,7 +16,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, 
 from pynetdicom import AE
 
 from lake.storage import Location
-from lineage import terms
+from lineage.terms import terms
 from stages.arrival import IntakeError
 from stages.landed import delivered, names
 from stages.received import receive

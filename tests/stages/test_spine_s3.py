@@ -6,7 +6,9 @@ from imaging.phantom import BodyPart, PhantomConfig, generate
 from lake.releases import Release
 from lake.volumes import Volumes
 from lake.zones import Lake
-from lineage import report, seals, terms, verify
+from lineage.evidence import report
+from lineage.ledger import seals, verify
+from lineage.terms import terms
 from orchestration.demo import licence as phantom_licence
 from schemas.contract import Zone
 from schemas.release import ReleaseSpec

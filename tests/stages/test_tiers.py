@@ -11,8 +11,8 @@ from lake.tiers import price_book
 from lake.volumes import Volumes
 from lake.zones import Lake
 from lineage.access import accessed
-from lineage.ledger import entries
-from lineage.verify import verify
+from lineage.ledger.ledger import entries
+from lineage.ledger.verify import verify
 from schemas.tables import TIER_MOVES, VOLUMES
 from schemas.tiering import Demand, Expected, Rule, TieringPolicy, When
 from stages import tiers

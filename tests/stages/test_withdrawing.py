@@ -9,11 +9,12 @@ import pytest
 
 from deid.vault import Withdrawn
 from lake.releases import SPLITS, Release, ReleaseError, names
-from lineage import exposures, ledger
-from lineage.holdings import Kind, Scope
-from lineage.verify import verify
-from lineage.withdrawal import plan
-from lineage.withdrawals import WithdrawalError, all_of, complete, confirmation, page_of
+from lineage.exposures import exposures
+from lineage.ledger import ledger
+from lineage.ledger.verify import verify
+from lineage.withdrawal.holdings import Kind, Scope
+from lineage.withdrawal.plan import plan
+from lineage.withdrawal.withdrawals import WithdrawalError, all_of, complete, confirmation, page_of
 from schemas.checkpoint import RETIRED, CheckpointManifest
 from schemas.contract import Zone
 from schemas.release import ReleaseSpec

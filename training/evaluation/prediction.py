@@ -22,8 +22,8 @@ from imaging.volume import Volume
 from lake.storage import Location
 from lake.zones import Lake
 from lineage.access import Access, accessed
-from lineage.events import EventType
-from lineage.ledger import append
+from lineage.ledger.events import EventType
+from lineage.ledger.ledger import append
 from schemas.checkpoint import CheckpointManifest
 from training import checkpoint
 from training.data.volume import facts_of, unusable

@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from lake.zones import Lake
-from lineage.events import EventType
-from lineage.exposures import exposures
-from lineage.ledger import entries
+from lineage.exposures.exposures import exposures
+from lineage.ledger.events import EventType
+from lineage.ledger.ledger import entries
 from training.errors import TrainingError
 from training.run import run
 

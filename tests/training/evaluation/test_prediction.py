@@ -8,7 +8,7 @@ import pytest
 
 from imaging.errors import ImagingError
 from lake.zones import Lake
-from lineage import ledger
+from lineage.ledger import ledger
 from schemas.contract import Zone
 from schemas.tables import ACCESS
 from tests.training.conftest import FakeRelease

@@ -1,0 +1,1 @@
+"""Pages for people: the audit report, certificates, and what they count."""

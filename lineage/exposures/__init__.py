@@ -1,0 +1,1 @@
+"""Which checkpoint was trained on whom, its ancestors' data included."""

@@ -1,0 +1,215 @@
+"""The judgement over a ledger: every byte of it, every entry, and every seal; offline, with the public key alone.
+
+Belongs here: what must hold, and the verdict. It reads the raw files before it lets any library interpret them, because
+a reader of Delta or Parquet may fail in any way on a file that was edited. What the head and the seals of this zone
+cannot show, a seal and a public key kept outside do: that the whole log was not made anew.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from lake.zones import Lake
+from lineage.ledger import chain, commits, keys, leftovers, seals
+from lineage.ledger.chain import Chain
+from lineage.ledger.commits import HEAD, LOG_FOLDER, Head, LedgerDamaged, Log
+from lineage.ledger.findings import Finding, check_entries
+from lineage.ledger.merkle import Frontier
+from lineage.ledger.seals import Seal, SealError
+from schemas.tables import LEDGER
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `verify` says of a ledger.
+
+    Attributes:
+        entries: entries that hold, from the first on.
+        root: root of the Merkle tree over them, hexadecimal.
+        seals: seals that hold.
+        sealed: entries under the last seal that holds.
+        unconfirmed: commits after the head, as a killed writer leaves them; the next append or seal confirms them.
+        leftovers: files of killed writers that belong to no commit, relative to the audit zone; no reader sees them.
+        key: fingerprint of the public key; None: there is none yet.
+        findings: what does not hold, the first entry that it touches first.
+    """
+
+    entries: int
+    root: str
+    seals: int
+    sealed: int
+    unconfirmed: int
+    leftovers: tuple[str, ...]
+    key: str | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything holds."""
+        return not self.findings
+
+    @property
+    def unsealed(self) -> int:
+        """Entries that no seal covers yet."""
+        return max(0, self.entries - self.sealed)
+
+    @property
+    def first(self) -> Finding | None:
+        """The first thing that does not hold."""
+        return self.findings[0] if self.findings else None
+
+
+def verify(lake: Lake | Path | str, public_key: Path | None = None) -> Verdict:
+    """Judge the ledger of a lake.
+
+    Args:
+        lake: the lake, or the folder or `s3://` URI of an audit zone that was handed over.
+        public_key: PEM file that was kept outside; None: the one beside the seals, which shows that the log agrees with
+            itself but not that nobody made all of it anew.
+
+    Raises:
+        lineage.ledger.keys.KeyFileError: if the given public key is none.
+    """
+    log = Log.of(lake)
+    given = keys.read_public(public_key.read_bytes(), public_key.name) if public_key else None
+    key, key_findings = _key(log, given)
+    signed, seal_findings = _seals(log, key)
+    head, head_findings = _head(log, signed)
+    # listed after seals and head were read: a log that grows meanwhile has more commits than they say, never fewer
+    versions = [v for v in map(commits.commit_version, log.commits.list()) if v is not None]
+    found = chain.read(log, versions, head, signed)
+    frontier, entry_findings = _entries(log, found)
+    strangers, left = _strangers(log, found)
+    findings = [*key_findings, *seal_findings, *head_findings, *found.findings, *entry_findings, *strangers]
+    findings += _trees(found, head, signed)
+    sealed = [s.statement for s in signed if s.statement.size <= frontier.size and found.is_at(s.statement)]
+    return Verdict(
+        entries=frontier.size,
+        root=frontier.root.hex(),
+        seals=len(sealed),
+        sealed=max((statement.size for statement in sealed), default=0),
+        unconfirmed=max(0, found.newest - head.version) if head else 0,
+        leftovers=tuple(left),
+        key=keys.fingerprint(key) if key else None,
+        findings=tuple(sorted(findings, key=lambda finding: finding.at)),
+    )
+
+
+def _key(log: Log, given: Ed25519PublicKey | None) -> tuple[Ed25519PublicKey | None, list[Finding]]:
+    file = f"seals/{keys.PUBLIC_NAME}"
+    if not log.seals.exists(keys.PUBLIC_NAME):
+        if given is None and seals.numbers(log):
+            return None, [Finding(file, "no such file", "the public key, or one given that was kept outside")]
+        return given, []
+    try:
+        there = keys.read_public(log.seals.read_bytes(keys.PUBLIC_NAME))
+    except keys.KeyFileError as error:
+        return given, [Finding(file, "no public key", str(error))]
+    if given is not None and keys.fingerprint(given) != keys.fingerprint(there):
+        return given, [Finding(file, f"the key {keys.fingerprint(there)}", f"{keys.fingerprint(given)} as given")]
+    return there, []
+
+
+def _seals(log: Log, key: Ed25519PublicKey | None) -> tuple[list[Seal], list[Finding]]:
+    """The seals with valid signatures, and what is wrong with the others or with their order."""
+    valid: list[Seal] = []
+    findings: list[Finding] = []
+    before = ""
+    for place, number in enumerate(seals.numbers(log), start=1):
+        name = seals.seal_name(number)
+        file = f"seals/{name}"
+        try:
+            seal = Seal.parse(log.seals.read_bytes(name), name)
+        except SealError as error:
+            findings.append(Finding(file, "no seal", str(error)))
+            before = ""
+            continue
+        if key is None or not seal.valid(key):
+            findings.append(Finding(file, "a signature that the public key did not make", "a valid one"))
+        elif number != place and not findings:
+            findings.append(Finding(file, "a number left out before it", f"the seal {seals.seal_name(place)}"))
+            valid.append(seal)
+        else:
+            if before and seal.statement.previous != before:
+                findings.append(Finding(file, "another seal before it than it names", "the seals as they were made"))
+            valid.append(seal)
+        before = seal.sha256
+    return valid, findings
+
+
+def _head(log: Log, signed: Sequence[Seal]) -> tuple[Head | None, list[Finding]]:
+    made = bool(log.commits.list()) or bool(signed)
+    try:
+        return Head.parse(log.seals.read_bytes(HEAD)), []
+    except FileNotFoundError:
+        if not made:
+            return None, []
+        return None, [Finding(f"seals/{HEAD}", "no such file", "the newest commit's digest")]
+    except LedgerDamaged as error:
+        return None, [Finding(f"seals/{HEAD}", "no head", str(error))]
+
+
+def _entries(log: Log, found: Chain) -> tuple[Frontier, list[Finding]]:
+    """Walk the entries from the first on, up to the first commit that does not hold."""
+    frontier = Frontier()
+    version = 0
+    while found.intact(version):
+        commit = found.commits[version]
+        if commit.part is not None and (finding := check_entries(log, commit, frontier)):
+            return frontier, [finding]
+        frontier, version = commit.frontier, version + 1
+    return frontier, []
+
+
+def _strangers(log: Log, found: Chain) -> tuple[list[Finding], list[str]]:
+    """Files that no commit names: findings, or what killed writers left."""
+    parts = {commit.part for commit in found.commits.values()}
+    # a part file of a commit that cannot be read is no stranger's: the commit is the finding
+    unread = found.newest + 1 > len(found.commits)
+    findings, left = [], []
+    for name in log.ledger.list():
+        if name in parts or name == LOG_FOLDER:
+            continue
+        if leftovers.is_temporary(name) or (leftovers.is_part(name) and not unread):
+            left.append(f"{LEDGER.name}/{name}")
+        elif not leftovers.is_part(name):
+            findings.append(Finding(f"{LEDGER.name}/{name}", "a file that no commit names", "none"))
+    for location, folder in ((log.commits, f"{LEDGER.name}/{LOG_FOLDER}"), (log.seals, "seals")):
+        for name in location.list():
+            if leftovers.is_temporary(name):
+                left.append(f"{folder}/{name}")
+            elif not _belongs(name, folder):
+                findings.append(Finding(f"{folder}/{name}", "a file that does not belong here", "none"))
+    return findings, left
+
+
+def _belongs(name: str, folder: str) -> bool:
+    if folder == "seals":
+        return name in (HEAD, keys.PUBLIC_NAME) or seals.is_seal(name)
+    return commits.commit_version(name) is not None
+
+
+def _trees(found: Chain, head: Head | None, signed: Sequence[Seal]) -> list[Finding]:
+    """Seals and head against size and root of the commits that they name."""
+    findings = []
+    genesis = found.digests.get(0)
+    for seal in signed:
+        said = seal.statement
+        commit = found.commits.get(said.version) if found.is_at(said) else None
+        if genesis and said.genesis != genesis:
+            findings.append(Finding(f"seals/{seal.name}", "the name of another log", f"{genesis}"))
+        if commit and (commit.frontier.size, commit.frontier.root.hex()) != (said.size, said.root):
+            findings.append(
+                Finding(
+                    f"{LEDGER.name}/{LOG_FOLDER}/{commits.commit_name(said.version)}",
+                    f"{commit.frontier.size} entries with root {commit.frontier.root.hex()}",
+                    f"{said.size} with root {said.root} as seals/{seal.name} says",
+                    at=said.version,
+                )
+            )
+    last = found.commits.get(head.version) if head and head.version >= 0 else None
+    if head and last and (last.frontier.size, last.frontier.root.hex()) != (head.size, head.root):
+        findings.append(Finding(f"seals/{HEAD}", f"{head.size} entries with root {head.root}", "those of its commit"))
+    return findings

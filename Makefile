@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 READY := .venv/.ready
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: setup demo test lint types unit dev bench bench-training docs lock clean-demo help
+.PHONY: setup demo test lint types unit dev bench bench-training docs lock sbom audit clean-demo help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -52,6 +52,12 @@ docs: setup ## check that the documentation's commands and links hold
 
 lock: ## requirements.lock from pyproject.toml (versions and hashes only)
 	$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
+
+sbom: setup ## sbom.json: the pinned packages as a CycloneDX bill of materials
+	$(UV) tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible --output-file sbom.json
+
+audit: setup ## known vulnerabilities of the pinned packages, where the index tells them
+	$(UV) tool run pip-audit==2.10.1 -r requirements.lock --disable-pip --progress-spinner off
 
 clean-demo: ## remove the demo's lake
 	rm -rf larmor-data

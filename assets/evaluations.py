@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from assets.failures import explained
 from assets.models import finetuned_name
 from assets.partitions import RELEASES
 from assets.resources import LakeResource
@@ -37,6 +38,7 @@ class Evaluation(dg.Config):
     owners=["team:data-science"],
     pool="gpu",
 )
+@explained
 def evaluations(context: dg.AssetExecutionContext, lake: LakeResource, config: Evaluation) -> dg.MaterializeResult:
     """What models are worth on people whom they have not seen, against baselines, with intervals, plots and a page."""
     release = context.partition_key

@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from assets.automation import follows_inputs, nightly
+from assets.failures import explained
 from assets.metadata import described, page
 from assets.resources import LakeResource
 from schemas.tables import LEDGER
@@ -17,7 +19,9 @@ from schemas.tables import LEDGER
     kinds={"deltalake", "python"},
     owners=["team:compliance"],
     metadata=described(LEDGER),
+    freshness_policy=nightly(),
 )
+@explained
 def ledger(lake: LakeResource) -> dg.MaterializeResult:
     """Every event as leaves of a Merkle log; a materialization signs its present state."""
     from lineage.ledger.seals import seal
@@ -27,6 +31,7 @@ def ledger(lake: LakeResource) -> dg.MaterializeResult:
 
 
 @dg.asset_check(asset=ledger, blocking=True)
+@explained
 def verified(lake: LakeResource) -> dg.AssetCheckResult:
     """Every entry, every byte and every seal of the ledger proves itself."""
     from lineage.ledger.verify import verify
@@ -42,7 +47,10 @@ def verified(lake: LakeResource) -> dg.AssetCheckResult:
     group_name="govern",
     kinds={"file", "python"},
     owners=["team:compliance"],
+    freshness_policy=nightly(),
+    automation_condition=follows_inputs(),
 )
+@explained
 def audit_report(lake: LakeResource) -> dg.MaterializeResult:
     """One self-contained page: the way of the data with counts, licences, decisions, digests and seals."""
     from lineage.evidence.report import write

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.automation import follows_inputs
+from assets.failures import explained
 from assets.metadata import described, reported
 from assets.partitions import DELIVERIES, HOME_TAG
 from assets.resources import LakeResource
@@ -20,6 +22,7 @@ from schemas.tables import CERTIFICATES, DECISIONS, INSTANCES
             kinds={"deltalake", "python"},
             owners=["team:data-engineering"],
             metadata=described(INSTANCES),
+            automation_condition=follows_inputs(),
         ),
         dg.AssetSpec(
             ["audit", "decisions"],
@@ -28,12 +31,14 @@ from schemas.tables import CERTIFICATES, DECISIONS, INSTANCES
             kinds={"deltalake", "python"},
             owners=["team:compliance"],
             metadata=described(DECISIONS),
+            automation_condition=follows_inputs(),
         ),
     ],
     group_name="deidentify",
     partitions_def=DELIVERIES,
     pool="cpu",
 )
+@explained
 def deidentified(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[dg.MaterializeResult]:
     """Allow-list de-identification of headers and kept text; what cannot be judged goes to quarantine."""
     from stages.instances import deidentify
@@ -43,6 +48,7 @@ def deidentified(context: dg.AssetExecutionContext, lake: LakeResource) -> Itera
 
 
 @dg.asset_check(asset=["curated", "instances"], blocking=True, partitions_def=DELIVERIES)
+@explained
 def no_residue(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """An independent scan of the output bytes, and of what lies around them, finds no identifier of the vault."""
     from stages.residual import keep, scan
@@ -62,6 +68,7 @@ def home(context: dg.AssetCheckExecutionContext) -> str | None:
 
 
 @dg.asset_check(asset=["curated", "instances"], blocking=True, partitions_def=DELIVERIES)
+@explained
 def reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """Files received are kept, duplicates, or in quarantine: none is lost."""
     from stages.reconcile import balance
@@ -78,7 +85,9 @@ def reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg
     kinds={"deltalake", "python"},
     owners=["team:compliance"],
     metadata=described(CERTIFICATES),
+    automation_condition=follows_inputs(),
 )
+@explained
 def certificates(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """What became of the 18 HIPAA identifiers in each series, and how it was checked; none for a leaking delivery."""
     from stages.certificates import certify_series

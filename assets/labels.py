@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from assets.automation import follows_inputs
+from assets.failures import explained
 from assets.metadata import described, reported
 from assets.partitions import DELIVERIES
 from assets.resources import LakeResource
@@ -17,7 +19,9 @@ from schemas.tables import DIAGNOSES, LABELS
     owners=["team:data-engineering"],
     pool="cpu",
     metadata=described(LABELS),
+    automation_condition=follows_inputs(),
 )
+@explained
 def labels(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Delivered segmentations and outlined structures, mapped onto volumes by reference, key and geometry."""
     from stages.labels import map_labels
@@ -33,7 +37,9 @@ def labels(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Material
     kinds={"deltalake", "python"},
     owners=["team:data-engineering"],
     metadata=described(DIAGNOSES),
+    automation_condition=follows_inputs(),
 )
+@explained
 def diagnoses(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Declared columns of delivered tables, mapped by key; nothing else of them is read."""
     from stages.diagnoses import map_diagnoses
@@ -42,6 +48,7 @@ def diagnoses(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mater
 
 
 @dg.asset_check(asset=labels, blocking=True, partitions_def=DELIVERIES)
+@explained
 def labels_reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """Label maps, segmentations and structure sets have rows or are in quarantine: none is lost."""
     from stages.reconcile import label_balance
@@ -51,6 +58,7 @@ def labels_reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource
 
 
 @dg.asset_check(asset=diagnoses, blocking=True, additional_deps=[labels], partitions_def=DELIVERIES)
+@explained
 def no_residue_in_labels(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """An independent scan of the words of labels and diagnoses finds no identifier of the vault."""
     from stages.residual import scan_labels

@@ -9,6 +9,7 @@ import dagster as dg
 from schemas.contract import Table
 
 if TYPE_CHECKING:
+    from stages.quarantine import Group
     from stages.station import Outcome
 
 _LARGEST_PREVIEW = 200_000
@@ -58,6 +59,22 @@ def sheet(lines: Sequence[Mapping[str, int | float | str]]) -> dg.MetadataValue[
     if not lines:
         return dg.MetadataValue.text("nothing to show")
     return dg.MetadataValue.table([dg.TableRecord(dict(line)) for line in lines])
+
+
+def worklist(groups: Sequence["Group"], delivery: str) -> dg.MetadataValue[Any]:
+    """What is held of a delivery as a page to work through, the largest group first; ids only, never a path."""
+    if not groups:
+        return dg.MetadataValue.md("Nothing is held back.")
+    parts = [
+        f"### {group.count} held: {group.reason}, at {group.stage}\n\n**To do:** {group.remedy}.\n\n"
+        f"For example {', '.join(f'`{one}`' for one in group.examples)}"
+        for group in groups
+    ]
+    steps = (
+        f"`larmor quarantine {delivery} --list FILE` writes which files these ids are, for people with access to the "
+        f"restricted zone. When something was put right: `larmor run --retry-quarantine {delivery}`."
+    )
+    return dg.MetadataValue.md("\n\n".join([*parts, steps]))
 
 
 def page(path: str) -> dg.MetadataValue[Any]:

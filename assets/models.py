@@ -5,9 +5,10 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from assets.failures import explained
 from assets.partitions import RELEASES
 from assets.resources import LakeResource
-from assets.training import overrides, trained, unalarmed
+from assets.training import Launcher, overrides, trained, unalarmed
 
 _RETRY = dg.RetryPolicy(max_retries=1, delay=5)
 """A lost process resumes from its last saved step; a second loss has a reason that a person must see."""
@@ -63,7 +64,10 @@ def finetuned_name(release: str, preset: str, task: str, *, scratch: bool) -> st
     retry_policy=_RETRY,
     check_specs=[dg.AssetCheckSpec(_LEARNS, asset=["models", "pretrained"], description="No alarm, such as collapse.")],
 )
-def pretrained(context: dg.AssetExecutionContext, lake: LakeResource, config: Pretraining) -> dg.MaterializeResult:
+@explained
+def pretrained(
+    context: dg.AssetExecutionContext, lake: LakeResource, launcher: Launcher, config: Pretraining
+) -> dg.MaterializeResult:
     """A foundation model, pre-trained without labels on a release's training subjects."""
     job = {
         "kind": "pretrain",
@@ -72,7 +76,7 @@ def pretrained(context: dg.AssetExecutionContext, lake: LakeResource, config: Pr
         "preset": config.preset,
         "config": overrides(config.overrides),
     }
-    told = trained(context, lake, job, config.ranks)
+    told = trained(context, lake, job, config.ranks, launcher)
     return dg.MaterializeResult(metadata=told, check_results=[unalarmed(told, _LEARNS)])
 
 
@@ -86,7 +90,10 @@ def pretrained(context: dg.AssetExecutionContext, lake: LakeResource, config: Pr
     pool="gpu",
     retry_policy=_RETRY,
 )
-def finetuned(context: dg.AssetExecutionContext, lake: LakeResource, config: Finetuning) -> dg.MaterializeResult:
+@explained
+def finetuned(
+    context: dg.AssetExecutionContext, lake: LakeResource, launcher: Launcher, config: Finetuning
+) -> dg.MaterializeResult:
     """A model of one task, grown from the pre-trained weights on a few labels, and the same from scratch."""
     metadata: dict[str, Any] = {}
     for scratch in (False, True) if config.scratch else (False,):
@@ -98,6 +105,6 @@ def finetuned(context: dg.AssetExecutionContext, lake: LakeResource, config: Fin
             "parent": None if scratch else pretrained_name(context.partition_key, config.preset),
             "config": overrides(config.overrides) | {"labels": config.labels, "scratch": scratch},
         }
-        told = trained(context, lake, job, ranks=1)
+        told = trained(context, lake, job, 1, launcher)
         metadata |= {f"scratch_{name}" if scratch else name: value for name, value in told.items()}
     return dg.MaterializeResult(metadata=metadata)

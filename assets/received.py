@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.failures import explained
 from assets.metadata import described, reported
 from assets.partitions import DELIVERIES
 from assets.resources import LakeResource
@@ -19,6 +20,7 @@ from schemas.tables import RECEIVED
     pool="cpu",
     metadata=described(RECEIVED),
 )
+@explained
 def received(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Every file of a delivery: registered, hashed, deduplicated, its licence in force; the rest in quarantine."""
     from stages.received import receive
@@ -27,6 +29,7 @@ def received(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Materi
 
 
 @dg.asset_check(asset=received, partitions_def=DELIVERIES)
+@explained
 def complete(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """The delivery has as many files as its licensor says."""
     from stages.reconcile import completeness
@@ -40,6 +43,7 @@ def complete(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.A
 
 
 @dg.asset_check(asset=received, partitions_def=DELIVERIES)
+@explained
 def settled(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """No file was left to a delivery that does not keep it any more; where one was, that delivery must run again."""
     from stages.versions import astray, leaning

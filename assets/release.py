@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.failures import explained
 from assets.metadata import page
 from assets.partitions import RELEASES
 from assets.resources import LakeResource
@@ -18,6 +19,7 @@ from assets.resources import LakeResource
     kinds={"deltalake", "python"},
     owners=["team:data-science"],
 )
+@explained
 def release(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """A frozen cohort: pinned table versions, splits by subject, a sealed test set, terms, a data card."""
     from lake.releases import CARD
@@ -31,6 +33,8 @@ def release(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Materia
     card = opened.location(Zone.CURATED, "releases", frozen.name).address(CARD)
     counts = {f"{split}_{what}": n for split, found in frozen.manifest.counts.items() for what, n in found.items()}
     facts: dict[str, str | int] = {"manifest_sha256": frozen.sha256, "licences": ", ".join(frozen.manifest.licences)}
+    if frozen.manifest.decision:
+        facts["decision"] = frozen.manifest.decision
     if risk := frozen.manifest.risk:
         facts |= {"smallest_cell": risk.smallest, "subjects_in_small_cells": risk.subjects_in_small_cells}
     return dg.MaterializeResult(metadata={**facts, **counts, "data_card": page(card)})

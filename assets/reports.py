@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from assets.automation import follows_inputs
+from assets.failures import explained
 from assets.instances import home
 from assets.metadata import described, reported
 from assets.partitions import DELIVERIES
@@ -18,7 +20,9 @@ from schemas.tables import REPORTS
     owners=["team:data-engineering"],
     pool="cpu",
     metadata=described(REPORTS),
+    automation_condition=follows_inputs(),
 )
+@explained
 def reports(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """De-identified report text of a delivery, and a caption for each study made from its metadata."""
     from stages.reports import write_reports
@@ -27,6 +31,7 @@ def reports(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Materia
 
 
 @dg.asset_check(asset=reports, blocking=True, partitions_def=DELIVERIES)
+@explained
 def no_residue_in_text(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """An independent scan of the text, and of what lies around the data, finds no identifier of the vault."""
     from stages.residual import scan_reports

@@ -6,10 +6,14 @@ Belongs here: resources. Their settings are `lake.settings`; nothing is set twic
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 if TYPE_CHECKING:
     from lake.settings import Settings
     from lake.zones import Lake
+
+USER_TAG = "user"
+"""Tag of a run: the person it acts for, as the proxy in front of the UI forwarded it."""
 
 _PLACES = ("restricted", "curated", "audit", "models", "landing")
 
@@ -20,11 +24,21 @@ class LakeResource(dg.ConfigurableResource):
     root: str | None = None
     """Folder of the lake; None: as configured."""
 
+    _user: str | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Note whom the run acts for, where it is stamped with a user."""
+        self._user = context.run.tags.get(USER_TAG) if context.run else None
+
+    def environment(self) -> dict[str, str]:
+        """Variables that make a process of this run act for the same user."""
+        return {"LARMOR_PRINCIPAL": self._user} if self._user else {}
+
     def open(self) -> "Lake":
         """The lake."""
         from lake.zones import Lake  # deltalake and pyarrow stay out of the definitions' import path
 
-        return Lake.open(self.root)
+        return Lake.open(self.root, **({"principal": self._user} if self._user else {}))
 
 
 def buckets(settings: "Settings") -> dict[str, dg.ConfigurableResource]:

@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from assets.automation import nightly
+from assets.failures import explained
 from assets.metadata import sheet
 from assets.resources import LakeResource
 
@@ -19,7 +21,9 @@ class ScrubConfig(dg.Config):
     kinds={"file", "python"},
     owners=["team:data-engineering"],
     pool="cpu",
+    freshness_policy=nightly(),
 )
+@explained
 def scrub(context: dg.AssetExecutionContext, config: ScrubConfig, lake: LakeResource) -> dg.MaterializeResult:
     """Files of all zones against their SHA-256: what differs is marked, and restored where a copy is configured."""
     from lake.scrub import facts
@@ -31,6 +35,7 @@ def scrub(context: dg.AssetExecutionContext, config: ScrubConfig, lake: LakeReso
 
 
 @dg.asset_check(asset=scrub)
+@explained
 def intact(lake: LakeResource) -> dg.AssetCheckResult:
     """No file is known to be other than it was written."""
     from lake.scrub import marked

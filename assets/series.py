@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from assets.automation import follows_inputs
+from assets.failures import explained
 from assets.metadata import described, reported, sheet
 from assets.partitions import DELIVERIES
 from assets.resources import LakeResource
@@ -17,7 +19,9 @@ from schemas.tables import SERIES
     owners=["team:data-engineering"],
     pool="cpu",
     metadata=described(SERIES),
+    automation_condition=follows_inputs(),
 )
+@explained
 def series(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """What each series of a delivery is: classification with evidence, geometry, quality, what is missing."""
     from stages.series import describe
@@ -26,6 +30,7 @@ def series(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Material
 
 
 @dg.asset_check(asset=series, partitions_def=DELIVERIES)
+@explained
 def usual(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """No series has a fault, or stands out in quality among those of its site, scanner and contrast."""
     from stages.quality import by_scanner

@@ -4,6 +4,8 @@ from typing import Any
 
 import dagster as dg
 
+from assets.automation import nightly
+from assets.failures import explained
 from assets.metadata import described, pictures, sheet
 from assets.resources import LakeResource
 from schemas.tables import TIER_MOVES
@@ -27,7 +29,9 @@ def queued(instance: dg.DagsterInstance) -> list[str]:
     kinds={"file", "python"},
     owners=["team:data-engineering"],
     pool="cpu",
+    freshness_policy=nightly(),
 )
+@explained
 def tier_plan(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Ways of keeping the lake's files, priced over its recorded use, and what the policy would move today."""
     from lake.tiering.plot import plot
@@ -56,7 +60,9 @@ def tier_plan(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mater
     owners=["team:data-engineering"],
     metadata=described(TIER_MOVES),
     pool="cpu",
+    freshness_policy=nightly(),
 )
+@explained
 def tier_moves(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Files moved between storage tiers as the policy says today: copied, verified, recorded."""
     from stages.tiers import carry_out, plan, summary

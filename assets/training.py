@@ -1,13 +1,14 @@
 """What model assets share: a training started as a process of its own, heard through Dagster Pipes.
 
-Belongs here: from a job to a materialization. The training itself is `training`, its process `assets.training_process`.
+Belongs here: from a job to a materialization, here or wherever the resource `launcher` trains. The training itself is
+`training`, its process `assets.training_process`, places away from home are `orchestration.launchers`.
 """
 
 import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import yaml
@@ -16,6 +17,38 @@ from assets.metadata import pictures
 from assets.resources import LakeResource
 from assets.training_process import REASON
 
+if TYPE_CHECKING:
+    from stages.clearance import Clearance
+
+STOPPED = "stopped; the next run goes on from the last saved step"
+"""What a step says that was stopped: whoever stops it means it, so it is not retried."""
+
+
+class Launcher(dg.ConfigurableResource):
+    """Where trainings run: this one runs them on this machine, others are made of it."""
+
+    def train(
+        self,
+        context: dg.AssetExecutionContext,
+        lake: LakeResource,
+        job: Mapping[str, Any],
+        ranks: int,
+        clearance: "Clearance",
+    ) -> Mapping[str, Any]:
+        """Train, and give what is to be shown of it; the model is then in its zone and on the record.
+
+        Args:
+            context: the asset's context, whose log gets the progress.
+            lake: the lake.
+            job: what to do (`training.run`).
+            ranks: processes.
+            clearance: that the terms allow it.
+
+        Raises:
+            dagster.Failure: if the job cannot be done, with the reason.
+        """
+        return {**here(context, lake, job, ranks), "decision": clearance.decision}
+
 
 def overrides(texts: Mapping[str, str]) -> dict[str, Any]:
     """Configuration values written as text, read as YAML would: `"50"` is a number, `"true"` a truth value."""
@@ -23,35 +56,61 @@ def overrides(texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def trained(
-    context: dg.AssetExecutionContext, lake: LakeResource, job: Mapping[str, Any], ranks: int
+    context: dg.AssetExecutionContext,
+    lake: LakeResource,
+    job: Mapping[str, Any],
+    ranks: int,
+    launcher: Launcher | None = None,
 ) -> Mapping[str, Any]:
     """Run a training or evaluation job in processes of its own and give what it reported as metadata.
+
+    Before anything starts, the release's terms are asked, and its files brought to where a training reads them.
 
     Args:
         context: the asset's context, whose log gets the progress.
         lake: the lake, whose root the job is given.
         job: what to do (`training.run`).
         ranks: processes.
+        launcher: where; None: on this machine, as evaluations are, which open a sealed test set.
+
+    Raises:
+        Refusal: if the terms do not allow it.
+        dagster.Failure: if the job cannot be done, with the reason; it is not to be retried.
+    """
+    from lineage.terms.questions import Action
+    from stages.clearance import cleared
+
+    release = str(job["release"])
+    action = Action.EVALUATE if job["kind"] == "evaluate" else Action.TRAIN
+    clearance = cleared(lake.open(), release, action, job.get("parent"))
+    _readied(context, lake, release)
+    return (launcher or Launcher()).train(context, lake, job, ranks, clearance)
+
+
+def here(
+    context: dg.AssetExecutionContext, lake: LakeResource, job: Mapping[str, Any], ranks: int
+) -> Mapping[str, Any]:
+    """Run a job in processes of this machine and give what it reported as metadata.
 
     Raises:
         dagster.Failure: if the job cannot be done, with the reason; it is not to be retried.
     """
     from training.launch import GRACE_S, command, environment
 
-    _readied(context, lake, str(job["release"]))
     root = lake.open().settings.root
     with tempfile.TemporaryDirectory(prefix="larmor-job-") as folder:
         path = Path(folder) / "job.yaml"
         path.write_text(yaml.safe_dump({"root": str(root), **job}), encoding="utf-8")
         client = dg.PipesSubprocessClient(
-            env=environment(ranks, len(os.sched_getaffinity(0))), termination_timeout_seconds=GRACE_S
+            env=environment(ranks, len(os.sched_getaffinity(0))) | lake.environment(),
+            termination_timeout_seconds=GRACE_S,
         )
         arguments = command(path, ranks, module="assets.training_process")
         try:
             run = client.run(command=arguments, context=context)
         except dg.DagsterExecutionInterruptedError:
-            # Dagster retries an interrupted step that has a retry policy, but whoever stops it means it
-            raise dg.Failure("stopped; the next run goes on from the last saved step", allow_retries=False) from None
+            # Dagster retries an interrupted step that has a retry policy
+            raise dg.Failure(STOPPED, allow_retries=False) from None
         if (told := path.with_suffix(REASON)).is_file():
             # what is wrong with a job is wrong at the second try too; only a lost process is tried again
             raise dg.Failure(told.read_text(encoding="utf-8"), allow_retries=False)

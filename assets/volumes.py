@@ -5,6 +5,8 @@ The work is `stages.volumes`, which knows nothing of Dagster and runs on an exec
 
 import dagster as dg
 
+from assets.automation import follows_inputs
+from assets.failures import explained
 from assets.metadata import described, pictures, reported
 from assets.partitions import DELIVERIES
 from assets.resources import LakeResource
@@ -20,7 +22,9 @@ from schemas.tables import VOLUMES
     owners=["team:data-engineering"],
     pool="cpu",
     metadata=described(VOLUMES),
+    automation_condition=follows_inputs(),
 )
+@explained
 def volumes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Normalized 3D and 4D volumes of a delivery: canonical axes, millimetre affine, voxels inside the table."""
     from stages.volumes import normalize, previews  # decoders stay out of the definitions' import path
@@ -32,6 +36,7 @@ def volumes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Materia
 
 
 @dg.asset_check(asset=volumes, blocking=True, partitions_def=DELIVERIES)
+@explained
 def accounted(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """Every kept instance is part of a volume, or in quarantine with its reason."""
     from stages.reconcile import volume_balance

@@ -17,6 +17,9 @@ NAMES = (
     "engines",
     "tokens",
     "running",
+    "ledger",
+    "exposures",
+    "withdrawal",
 )
 LONG = ("kills", "large_rows", "tiers", "hippocampus", "restoration")
 """Run only when they are named: they take half an hour, `hippocampus` one and a half."""

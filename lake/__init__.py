@@ -4,26 +4,38 @@ Belongs here: storage and reading. Does not belong here: DICOM, models, Dagster.
 
 Example:
     >>> import lake  # doctest: +SKIP
-    >>> volumes = lake.open("brain-2026q4").volumes()  # doctest: +SKIP
-    >>> crop = volumes.crop(volumes.ids[0], (0, 0, 0), (96, 96, 96))  # doctest: +SKIP
+    >>> release = lake.open("brain-2026q4", purpose="research")  # doctest: +SKIP
+    >>> table = release.table()  # doctest: +SKIP
+    >>> voxels = release.volume(table.volume[0])  # doctest: +SKIP
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lake.dataset import Crops
-    from lake.releases import Release
+    from lake.opened import OpenRelease
     from lake.volumes import Volumes
 
 __all__ = ["Crops", "Volumes", "open"]
 
 
-def open(name: str, root: str | None = None) -> "Release":
-    """The release of this name in the lake at `root`, or in the configured one."""
+def open(name: str, root: str | Path | None = None, *, purpose: str | None = None) -> "OpenRelease":
+    """The release of this name, opened for reading; each access to its volumes is recorded.
+
+    Args:
+        name: of the release.
+        root: the lake's folder; None: as `LARMOR_ROOT` and `larmor.yaml` say.
+        purpose: what for; None: `LARMOR_PURPOSE`, else what the release is for.
+
+    Raises:
+        lake.releases.ReleaseError: if there is none, or its list of members is not the frozen one.
+    """
+    from lake.opened import opened
     from lake.releases import Release
     from lake.zones import Lake
 
-    return Release.open(Lake.open(root), name)
+    return opened(Release.open(Lake.open(root), name), purpose)
 
 
 def __getattr__(name: str) -> Any:

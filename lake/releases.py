@@ -23,6 +23,8 @@ from schemas.release import SUPERSEDED, ReleaseManifest
 from schemas.tables import DIAGNOSES, LABELS, REPORTS, SERIES, VOLUMES
 
 MANIFEST, MEMBERS, CARD = "manifest.json", "members.parquet", "card.html"
+CARD_TEXT = "card.md"
+"""The card as Markdown."""
 SPLITS = ("train", "validation", "test")
 
 

@@ -31,6 +31,9 @@ class LauncherName(StrEnum):
     """Where a training runs."""
 
     LOCAL = "local"
+    SAGEMAKER = "sagemaker"
+    SLURM = "slurm"
+    KUBERNETES = "kubernetes"
 
 
 class Settings(BaseSettings):
@@ -57,13 +60,27 @@ class Settings(BaseSettings):
     workers: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
     """Processes of the local engine."""
     launcher: LauncherName = LauncherName.LOCAL
-    """Where trainings run."""
+    """Where trainings run: this machine, Amazon SageMaker, Slurm or Kubernetes."""
+    launching: Path | None = None
+    """Document of the place where trainings run (`schemas/launching.py`); needed for every launcher but `local`."""
     policy: str = "safe_harbor"
     """De-identification policy: a name that ships, or the path of a YAML document."""
     classification_rules: Path | None = None
     """Document of classification rules that come before those that ship; None: those that ship alone."""
     principal: str | None = None
-    """Who acts, for the record; None: the operating system's user."""
+    """Who acts, for the record; None: the operating system's user. A run of Dagster that is stamped with a user acts
+    for that one."""
+    roles: Path | None = None
+    """Document of roles (docs/how-to/terms-over-time.md); None: `<root>/roles.yaml`, and where there is none everybody
+    who reaches the lake may act in every zone."""
+    country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
+    """Country in which this installation works on data, ISO 3166-1 alpha-2; None: not said, which terms with a
+    territory refuse."""
+    determinations: bool = True
+    """Whether releases and exports of data that rest on an expert's determination need one in force; false: the record
+    of it is kept elsewhere."""
+    purpose: str | None = None
+    """What releases are opened for in Python, for the record; None: what the release is for."""
     vault_key_file: Path | None = None
     """File with the vault's 32-byte key; None: made once in the restricted zone."""
     seal_key_file: Path | None = None
@@ -84,11 +101,27 @@ class Settings(BaseSettings):
     """More of Spark's own settings, as a mapping (JSON in the environment); they win over Larmor's. No secrets."""
     spark_jars: Path | None = None
     """Folder of the two Java archives of Delta; None: the user's cache, where they are resolved once."""
+    anchor: str | None = None
+    """Folder or `s3://` prefix outside the lake where each seal of the ledger is copied, several with spaces between;
+    None: nowhere, so that whoever owns the lake could cut its record back to an older seal unseen."""
     mirror: str | None = None
     """Root of a copy of this lake, or a backup, that a scrub restores damaged files from; a folder or `s3://` prefix,
     several with spaces between; None: nothing is restored."""
     scrub_rounds: int = Field(default=30, ge=1)
     """Scrubs that together read every file once."""
+
+    alert_webhook_file: Path | None = None
+    """File with the URL that failed runs are posted to; the URL holds a token. None: not posted."""
+    alert_mail: str | None = None
+    """Mailboxes that failed runs are sent to, with commas between; None: not sent."""
+    alert_mail_server: str = "localhost:25"
+    """Mail server, host and port; TLS is used where it offers it."""
+    alert_mail_from: str | None = None
+    """Sender of those mails; None: the first mailbox."""
+    alert_mail_login_file: Path | None = None
+    """File with `user:password` for the mail server; None: no login."""
+    ui_url: str | None = None
+    """Where people open the Dagster UI, for links in messages; None: no links."""
 
     tiers: dict[str, Path] = Field(default_factory=dict)
     """Folders of storage tiers of local tables: storage class of the price book to folder, as a mapping (JSON in the
@@ -153,7 +186,7 @@ class Settings(BaseSettings):
     def _absolute_folder(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
 
-    @field_validator("root", "licences", "classification_rules")
+    @field_validator("root", "licences", "classification_rules", "roles", "launching")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()

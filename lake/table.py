@@ -283,9 +283,17 @@ class LakeTable:
                         **({} if self.contract.sealed else {"delta.enableChangeDataFeed": "true"}),
                     },
                 )
+                if self.location.local and self.location.private:
+                    self._shut()
             except (DeltaError, OSError) as error:
                 if not self.exists():
                     raise aws.translated(error, self.location.uri) from None
+
+    def _shut(self) -> None:
+        """Close what delta-rs made open to others; later commits are written by this project, for the owner alone."""
+        made = self.location.path / "_delta_log"
+        for path in (made, *made.iterdir()):
+            path.chmod(0o700 if path.is_dir() else 0o600)
 
     def _directly(
         self,

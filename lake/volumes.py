@@ -104,6 +104,10 @@ class Volumes:
         """Every volume's (or label's) id, sorted."""
         return self._index.ids
 
+    def only(self, volumes: Sequence[str]) -> "Volumes":
+        """Some of the volumes, as if there were no others."""
+        return Volumes.of(self._source, self._contract, self._index.only(volumes))
+
     def __len__(self) -> int:
         """Number of volumes."""
         return int(self._index.rows.num_rows)

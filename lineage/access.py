@@ -1,6 +1,7 @@
 """Accesses: who read or exported what, and for which purpose.
 
-Belongs here: recording one. Whether it is allowed is `lineage.terms`.
+Belongs here: recording one, after the roles were asked for the zone. Whether terms allow what is done is
+`lineage.terms`.
 """
 
 from enum import StrEnum
@@ -10,6 +11,8 @@ from lake.zones import Lake
 from lineage.ledger.events import EventType
 from lineage.ledger.ledger import append
 from lineage.principal import now, principal
+from lineage.terms.asking import admit
+from schemas.contract import Zone
 from schemas.tables import ACCESS
 
 
@@ -35,10 +38,12 @@ def accessed(lake: Lake, action: Access | str, what: str, rows: int, purpose: st
 
     Raises:
         ValueError: if the action is none of `Access`.
+        lineage.terms.refusal.Refusal: if the installation has roles, and none gives the principal the zone.
         lineage.ledger.events.EventError: if target or purpose are more than a name.
     """
     kind = Access(action)
-    said = {"action": str(kind), "target": what, "rows": rows, "purpose": purpose}
+    grant = admit(lake, str(kind), [_zone(kind, what)], what)
+    said = {"action": str(kind), "target": what, "rows": rows, "purpose": purpose, "grant": grant}
     # the event comes first: a crash in between leaves an access without its row, never one without an event
     sequence = append(lake, EventType.ACCESSED, said | facts)
     row = {
@@ -52,3 +57,11 @@ def accessed(lake: Lake, action: Access | str, what: str, rows: int, purpose: st
     table = lake.table(ACCESS)
     table.append([table.write([row], {})])
     return sequence
+
+
+def _zone(kind: Access, what: str) -> Zone:
+    """The zone that what is accessed lies in; releases are in the curated one."""
+    first, slash, _ = what.partition("/")
+    if slash and first in set(Zone):
+        return Zone(first)
+    return Zone.MODELS if kind is Access.PREDICT else Zone.CURATED

@@ -20,12 +20,18 @@ class PrincipalError(ValueError):
 def principal(lake: Lake) -> str:
     """Who acts: `LARMOR_PRINCIPAL`, or the operating system's user.
 
+    A run of Dagster that a proxy's user started opens its lake with that user as the principal (`assets.resources`).
+
     Raises:
-        PrincipalError: if the configured name has characters that a user's name or address does not have.
+        PrincipalError: if the name has characters that a user's name or address does not have, as the stamp of a run
+            has whose user the proxy did not name.
     """
     name = lake.settings.principal or _system_user()
     if not _PRINCIPAL.fullmatch(name):
-        raise PrincipalError("found an unusable principal, needed a user's name or address; set LARMOR_PRINCIPAL")
+        raise PrincipalError(
+            "found an unusable principal, needed a user's name or address; set LARMOR_PRINCIPAL, or start the run "
+            "through the proxy that names its users"
+        )
     return name
 
 

@@ -11,24 +11,32 @@ from pathlib import Path
 
 import click
 
-from orchestration.fullness import DISK_FULL, is_full
+from assets.fullness import DISK_FULL, is_full
 
 VERBS = {
     "demo": "Licensed phantoms through every asset to an evaluated model and an audit report.",
     "ingest": "Make a folder or an archive a delivery.",
     "run": "Materialize a delivery or a release, headless.",
+    "quarantine": "List what is held back, why, and what to do.",
     "releases": "List releases, or freeze one from a specification.",
     "train": "Pre-train or fine-tune a model on a release.",
     "evaluate": "Evaluate models against each other, with intervals and a page.",
-    "predict": "Label, restore or judge an image with a fine-tuned model.",
+    "predict": "Label, restore or judge an image, or many, with a fine-tuned model.",
     "export": "Write a release as NIfTI or DICOM files.",
-    "look": "A gallery page of volumes.",
+    "look": "Look at volumes in the browser: a gallery, and each in planes and 3D.",
     "who-saw": "List the models that were trained on a subject.",
     "exposures": "List what a model was trained on.",
+    "terms": "List terms in force, what covered a series, or learn a document.",
+    "break-glass": "Ask for a zone in an emergency, or open it as the second person.",
     "verify": "Prove the ledger, entry by entry.",
+    "prove": "Write a proof of an entry that a person without the lake can check.",
+    "seal": "Sign how far the ledger has come.",
+    "reconcile": "Compare the ledger with the tables and with Dagster's storage.",
     "withdraw": "Plan the withdrawal of a subject, a delivery or a licence.",
     "tiers": "Show what storage costs; plan, move and restore files between storage tiers.",
-    "report": "Write the audit report.",
+    "report": "Write the audit report, or hand evidence over as a signed bundle.",
+    "review": "Sign off that entries of the ledger were examined.",
+    "disclosures": "List what left of a subject, to whom and what for.",
     "doctor": "Check an installation and a lake.",
     "dev": "Start the Dagster UI on this lake.",
 }

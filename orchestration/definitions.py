@@ -25,7 +25,9 @@ def build(root: str | None = None) -> dg.Definitions:
             instances,
             labels,
             models,
+            quarantine,
             received,
+            reconciled,
             release,
             reports,
             scrub,
@@ -36,20 +38,25 @@ def build(root: str | None = None) -> dg.Definitions:
         from assets.resources import LakeResource, buckets
         from assets.sources import SOURCES
         from lake.settings import Settings
+        from orchestration.alerts import alerts
         from orchestration.batch import deliveries_job
         from orchestration.jobs import JOBS
+        from orchestration.launchers.resource import launcher
         from orchestration.progress import progress
-        from orchestration.schedules import SCRUB_JOB, SCRUB_SCHEDULE, TIERS_JOB, TIERS_SCHEDULE
+        from orchestration.schedules import SCHEDULES, SCRUB_JOB, TIERS_JOB
         from orchestration.sensors import SENSORS
 
-        curated = [instances, series, volumes, reports, labels]
-        modules = [received, *curated, release, models, evaluations, governance, scrub, tiers]
+        settings = Settings()
+        curated = [instances, series, volumes, reports, labels, quarantine]
+        modules = [received, *curated, release, models, evaluations, governance, reconciled, scrub, tiers]
         return dg.Definitions(
             assets=[*dg.load_assets_from_modules(modules), *SOURCES],
             asset_checks=dg.load_asset_checks_from_modules(modules),
             jobs=[*JOBS, deliveries_job, SCRUB_JOB, TIERS_JOB],
-            sensors=SENSORS,
-            schedules=[SCRUB_SCHEDULE, TIERS_SCHEDULE],
-            resources={"lake": LakeResource(root=root), **buckets(Settings())},
+            sensors=[*SENSORS, *alerts(settings)],
+            schedules=SCHEDULES,
+            resources={"lake": LakeResource(root=root), "launcher": launcher(settings), **buckets(settings)},
+            # a process a step would cost a second or more each, and the work of a step has processes of its own
+            executor=dg.in_process_executor,
             loggers={"progress": progress, "console": dg.colored_console_logger},
         )

@@ -11,10 +11,10 @@ from typing import Any
 
 import dagster as dg
 
+from assets.fullness import DISK_FULL, is_full
 from assets.partitions import DELIVERIES_NAME, RELEASES_NAME
 from lake.settings import Settings
 from orchestration.definitions import build
-from orchestration.fullness import DISK_FULL, is_full
 from orchestration.instance import instance
 from orchestration.jobs import DELIVERY_ASSETS, EVIDENCE_ASSETS, RELEASE_ASSETS
 from orchestration.processes import TAG, own_mark
@@ -68,6 +68,11 @@ def together(definitions: dg.Definitions, keys: Sequence[Key]) -> list[dg.AssetK
 def run_delivery(settings: Settings, name: str, to: str | None = None) -> list[Made]:
     """Materialize a delivery up to an asset."""
     return _run(settings, "delivery", until(DELIVERY_ASSETS, to), (DELIVERIES_NAME, name))
+
+
+def run_assets(settings: Settings, partition: tuple[str, str], keys: Sequence[Key]) -> list[Made]:
+    """Materialize these assets of the job `delivery`, and what the same steps make."""
+    return _run(settings, "delivery", keys, partition)
 
 
 def run_release(
@@ -139,7 +144,8 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
         if event.event_type_value == "STEP_FAILURE" and event.step_failure_data.error:
             step = str(event.step_key).replace("__", "/")
             if told := event.step_failure_data.user_failure_data:
-                return f"{step}: {told.description}"
+                lines = told.metadata.get("lines")
+                return f"{step}: {told.description}" + (f"\n{lines.value}" if lines else "")
             error = event.step_failure_data.error
             # the innermost cause is the sentence that names the remedy; Dagster's own frames stand around it
             while error.cause:

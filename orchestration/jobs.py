@@ -17,6 +17,7 @@ DELIVERY_ASSETS = (
     ("curated", "reports"),
     ("curated", "labels"),
     ("curated", "diagnoses"),
+    ("restricted", "quarantine"),
 )
 RELEASE_ASSETS = (("curated", "release"), ("models", "pretrained"), ("models", "finetuned"), ("models", "evaluations"))
 EVIDENCE_ASSETS = (("audit", "ledger"), ("audit", "audit_report"))

@@ -1,7 +1,7 @@
 """Predictions on what a person names: a NIfTI file, a DICOM series, or a volume of the lake; as NIfTI, DICOM or JSON.
 
 Belongs here: putting together what `training` predicts, `stages` finds and `imaging` writes, for none of them knows the
-others' trade.
+others' trade. Many images at once are `orchestration.predicted_folder`.
 """
 
 import datetime as dt
@@ -11,7 +11,10 @@ from imaging import nifti
 from imaging.segmentation_writer import Origin, write
 from imaging.volume import Volume
 from lake.zones import Lake
+from lineage.terms.decisions import Decision
+from lineage.terms.questions import Action
 from stages import sources
+from stages.permission import permitted_model
 from training.errors import TrainingError
 from training.evaluation.prediction import (
     ENDINGS,
@@ -30,7 +33,14 @@ SEGMENTATION = ".dcm"
 
 
 def predict(
-    lake: Lake, model: str, source: str, out: Path, *, number: int | None = None, purpose: str = "research"
+    lake: Lake,
+    model: str,
+    source: str,
+    out: Path,
+    *,
+    number: int | None = None,
+    purpose: str = "research",
+    device: str = "auto",
 ) -> Predicted:
     """Write what a model says of an image, and put it on the record.
 
@@ -41,29 +51,45 @@ def predict(
         out: the file: `.nii`, `.nii.gz`, `.dcm` for a segmentation that refers to its source, or `.json` of a model
             that says something of whole volumes.
         number: which volume of a series that gives several, from 1.
-        purpose: what for, for the record; for a volume of the lake, its licence must allow it.
+        purpose: what for; the terms of the model, and of a volume of the lake, must allow it.
+        device: where it is computed: cpu, cuda, or auto, which is the GPU where there is one.
 
     Raises:
         CheckpointError: if there is no such model, or it is not a fine-tuned one.
         ImagingError: if the image cannot be read, or a segmentation cannot refer to it.
-        Refusal: if the licence of a volume of the lake does not allow it.
+        Refusal: if the terms of the model, or of a volume of the lake, do not allow it.
         TrainingError: if the files are not as needed.
     """
     place = Path(source)
     if source.endswith(ENDINGS) and place.suffix != SEGMENTATION and not out.name.endswith(SEGMENTATION):
-        return predict_file(lake, model, place, out, purpose)
+        return predict_file(lake, model, place, out, purpose, device)
     check_target(out, (*ENDINGS, FACTS, SEGMENTATION))
     found = _found(lake, source, number, purpose)
+    refuse_unreferable(found, out)
+    predictor = Predictor.load(lake, model, device)
+    decision = permitted_model(lake, predictor.manifest, Action.PREDICT, purpose)
+    return predict_source(lake, predictor, found, out, decision)
+
+
+def refuse_unreferable(found: sources.Source, out: Path) -> None:
+    """Refuse a DICOM segmentation of an image that did not come as DICOM.
+
+    Raises:
+        TrainingError: if it is asked for.
+    """
     if found.plan is None and out.name.endswith(SEGMENTATION):
         raise TrainingError("found an image that did not come as DICOM, needed one to refer to; write .nii.gz instead")
-    predictor = Predictor.load(lake, model)
+
+
+def predict_source(lake: Lake, predictor: Predictor, found: sources.Source, out: Path, decision: Decision) -> Predicted:
+    """As `predict`, with a model that is loaded, an image that is found, and the decision that terms allow it."""
     predictor.check(out, segmentation=SEGMENTATION)
     said = predictor.says(found.volume)
     if said.voxels is None:
-        return keep_facts(lake, predictor, said.facts, found.volume, out, purpose=purpose)
+        return keep_facts(lake, predictor, said.facts, found.volume, out, decision=decision)
     placed = Volume(said.voxels, found.volume.affine)
     content, form = _content(predictor, found, placed, out)
-    return keep(lake, predictor, content, placed, out, steps=found.volume.steps, purpose=purpose, form=form)
+    return keep(lake, predictor, content, placed, out, steps=found.volume.steps, decision=decision, form=form)
 
 
 def _found(lake: Lake, source: str, number: int | None, purpose: str) -> sources.Source:

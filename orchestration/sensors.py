@@ -1,8 +1,10 @@
-"""What notices that something is there: deliveries in landing, specifications of releases.
+"""What notices that something is there: deliveries in landing, specifications of releases, inputs made anew.
 
 Belongs here: from files to partitions and runs. Names only: nothing a sensor logs or tags can hold PHI.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -29,14 +31,20 @@ _GOING = [
 ]
 
 
-@dg.sensor(name="landing", job=deliveries_job, minimum_interval_seconds=30)
+@dg.sensor(
+    name="landing",
+    job=deliveries_job,
+    minimum_interval_seconds=30,
+    description="Deliveries in landing become partitions, and are run once, a hundred in one run. Off until turned on.",
+)
 def landing(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult | dg.SkipReason:
     """Deliveries in landing that have a manifest become partitions, and are run once, many in one run."""
     going = context.instance.get_runs_count(dg.RunsFilter(job_name=deliveries_job.name, statuses=_GOING))
     room = (_RUNS_AT_ONCE - going) * _DELIVERIES_A_RUN
     if room <= 0:
         return dg.SkipReason(f"found {going} runs of deliveries that wait or go on, needed fewer than {_RUNS_AT_ONCE}")
-    new = _new(lake.open(), set(context.instance.get_dynamic_partitions(DELIVERIES_NAME)))[:room]
+    known = set(context.instance.get_dynamic_partitions(DELIVERIES_NAME))
+    new = list(islice(_new(lake.open(), known), room))
     if not new:
         return dg.SkipReason("found no new delivery in landing")
     batches = [new[i : i + _DELIVERIES_A_RUN] for i in range(0, len(new), _DELIVERIES_A_RUN)]
@@ -51,7 +59,10 @@ def landing(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.Senso
 
 
 @dg.sensor(
-    name="release_specs", minimum_interval_seconds=30, asset_selection=dg.AssetSelection.keys(["curated", "release"])
+    name="release_specs",
+    minimum_interval_seconds=30,
+    asset_selection=dg.AssetSelection.keys(["curated", "release"]),
+    description="Specifications of releases become partitions; a person freezes them. Off until turned on.",
 )
 def release_specs(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult | dg.SkipReason:
     """Specifications of releases become partitions; a person freezes them when the cohort is complete."""
@@ -65,13 +76,21 @@ def release_specs(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg
     return dg.SensorResult(dynamic_partitions_requests=[RELEASES.build_add_request(new)])
 
 
-def _new(lake: "Lake", known: set[str]) -> list[str]:
+def _new(lake: "Lake", known: set[str]) -> Iterator[str]:
     """Complete deliveries that are no partition yet, sorted; one that is on its way has a dot, or no manifest."""
     from schemas.delivery import MANIFEST_NAME
 
     landing = lake.landed()
-    names = [name for name in landing.list() if not name.startswith(".") and name not in known]
-    return [name for name in names if landing.exists(f"{name}/{MANIFEST_NAME}")]
+    names = sorted(name for name in landing.list() if not name.startswith(".") and name not in known)
+    # asked one by one: on S3 each question is a request, and of 10,000 that wait only the first few have room
+    return (name for name in names if landing.exists(f"{name}/{MANIFEST_NAME}"))
 
 
-SENSORS = [landing, release_specs]
+FOLLOWING = dg.AutomationConditionSensorDefinition(
+    "following",
+    target=dg.AssetSelection.all(),
+    minimum_interval_seconds=60,
+    description="What was made once is made again when its inputs are (assets.automation). Off until turned on.",
+)
+
+SENSORS = [landing, release_specs, FOLLOWING]

@@ -9,6 +9,10 @@ from pydantic import Field
 
 from schemas.document import Document
 from schemas.naming import Name
+from schemas.union import Terms
+
+MANIFEST = "manifest.json"
+"""Name of a checkpoint's manifest, which is written last: without it there is no model."""
 
 RETIRED = "retired.json"
 """Name of the manifest of a checkpoint that was taken out of use by a withdrawal."""
@@ -39,6 +43,8 @@ class CheckpointManifest(Document):
     """Licence to document digest, parents included."""
     share_models: bool = False
     """Whether every licence involved allows the model to leave."""
+    terms: Terms | None = None
+    """The most restrictive of all documents that cover it, parents included; None: written before it was carried."""
     exposure_sha256: str
     """SHA-256 of `exposure.json`: volumes served and how often."""
     steps: int = Field(ge=0)

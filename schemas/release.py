@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.document import Document
 from schemas.naming import Name
+from schemas.union import Terms
 
 SMALLEST_CELL = 11
 """Subjects that must look alike unless a specification says otherwise: the Centers for Medicare and Medicaid Services
@@ -140,6 +141,10 @@ class ReleaseManifest(Document):
     """Whether every licence in it allows such models to leave."""
     export: bool
     """Whether every licence in it allows export."""
+    terms: Terms | None = None
+    """The most restrictive of all documents that cover it; None: frozen before it was carried."""
+    decision: str | None = None
+    """Digest of the decision that it might be frozen, as its event says; None: frozen before it was noted."""
     risk: ReleaseRisk | None = None
     """How many subjects look alike; None: frozen before this was measured."""
     residual: Residual | None = None

@@ -450,14 +450,14 @@ LEDGER = Table(
 LICENCES = Table(
     "licences",
     Zone.AUDIT,
-    "Terms as they were known: valid from and until, known from; corrections never overwrite",
+    "Terms of every kind as they were known: valid from and until, known from; corrections never overwrite",
     (
         LICENCE,
         Column("digest", _STRING, "SHA-256 of the document's canonical JSON"),
-        Column("document", _STRING, "The document, canonical JSON"),
+        Column("document", _STRING, "The document, canonical JSON; consents name subjects", Phi.PSEUDONYM),
         Column("valid_from", _STRING, "First day in force, ISO date"),
         Column("valid_until", _STRING, "Last day in force, ISO date; empty: no end", nullable=True),
-        Column("known_from", _STRING, "When this lake learned of it, UTC, RFC 3339"),
+        Column("known_from", _STRING, "When this lake learned of it, until the next row of it, UTC, RFC 3339"),
     ),
     key=("licence", "digest"),
     partition_by=(),
@@ -466,7 +466,7 @@ LICENCES = Table(
 EXPOSURES = Table(
     "exposures",
     Zone.AUDIT,
-    "Which checkpoint was trained on which volume of which subject, parents included",
+    "Which checkpoint was trained on which volume of which subject, parents included, a row a volume: of older lakes",
     (
         Column("model", _STRING, "Name of the model"),
         Column("checkpoint", _STRING, "Digest of the checkpoint's weights"),
@@ -481,6 +481,57 @@ EXPOSURES = Table(
     ),
     key=("model", "checkpoint", "via", "volume"),
     partition_by=("model",),
+)
+
+EXPOSED_CHECKPOINTS = Table(
+    "exposed_checkpoints",
+    Zone.AUDIT,
+    "What the training of each checkpoint served, and which checkpoints it came from; one that is replaced stays",
+    (
+        Column("sequence", _INT, "Place in the order in which checkpoints were recorded, from 0"),
+        Column("model", _STRING, "Name of the model"),
+        Column("checkpoint", _STRING, "Digest of the checkpoint's weights"),
+        Column("release", _STRING, "Release it was trained on"),
+        Column("parents", _STRINGS, "Digests of the weights it came from: where it started, and what taught it"),
+        Column("times", _INTS, "In how many epochs, one after the other, each set was served"),
+        Column("sets", _STRINGS, "Digest of each set, in audit/exposure_sets"),
+        Column("served_sha256", _STRING, "SHA-256 of volume to samples, canonical JSON"),
+        Column("subjects", _INT, "Persons that it saw, through ancestors too"),
+        Column("volumes", _INT, "Volumes that it saw, through ancestors too"),
+        Column("own", _INT, "Volumes that its own training served"),
+        Column("inherited", _INT, "Volumes that its ancestors saw"),
+        Column("samples", _INT, "Samples of its own training"),
+    ),
+    key=("checkpoint", "model"),
+    partition_by=(),
+)
+
+EXPOSURE_SETS = Table(
+    "exposure_sets",
+    Zone.AUDIT,
+    "Sets of volumes that trainings served, each once, however many checkpoints saw it",
+    (
+        Column("digest", _STRING, "SHA-256 of the bitmap"),
+        Column("bitmap", _BINARY, "Roaring bitmap, portable format, of numbers in audit/exposed_volumes"),
+    ),
+    key=("digest",),
+    partition_by=(),
+)
+
+EXPOSED_VOLUMES = Table(
+    "exposed_volumes",
+    Zone.AUDIT,
+    "Volumes that a training ever served, numbered for the bitmaps of audit/exposure_sets",
+    (
+        Column("number", _INT, "Its number, for ever"),
+        DELIVERY,
+        LICENCE,
+        SUBJECT,
+        SERIES_ID,
+        VOLUME_ID,
+    ),
+    key=("number",),
+    partition_by=(),
 )
 
 ACCESS = Table(
@@ -520,6 +571,26 @@ TIER_MOVES = Table(
     partition_by=(),
 )
 
+REVIEWS = Table(
+    "reviews",
+    Zone.AUDIT,
+    "Who examined which entries of the ledger, what was found, and what the sign-off means",
+    (
+        Column("time", _STRING, "When it was signed off, UTC, RFC 3339"),
+        Column("principal", _STRING, "Who examined and signed off"),
+        Column("first", _INT, "First entry that was examined"),
+        Column("last", _INT, "Last entry that was examined"),
+        Column("meaning", _STRING, "What the sign-off means: review, approval, responsibility, authorship, rejection"),
+        Column("exceptions", _STRINGS, "Entries that need an answer, <sequence>:<kind of exception>"),
+        Column("reference", _STRING, "Where the answers are kept, a name of another system", nullable=True),
+        Column("content_sha256", _STRING, "SHA-256 of the examined entries, their events as lines"),
+        Column("report_sha256", _STRING, "SHA-256 of the report that was examined with them", nullable=True),
+        Column("entry", _INT, "Entry of the ledger that records the review"),
+    ),
+    key=("entry",),
+    partition_by=(),
+)
+
 TABLES = (
     RECEIVED,
     IDENTIFIERS,
@@ -536,7 +607,11 @@ TABLES = (
     LEDGER,
     LICENCES,
     EXPOSURES,
+    EXPOSED_CHECKPOINTS,
+    EXPOSURE_SETS,
+    EXPOSED_VOLUMES,
     ACCESS,
     TIER_MOVES,
+    REVIEWS,
 )
 """All tables, in the order of the data's way."""

@@ -79,14 +79,16 @@ def _rules(lake: Lake) -> Rules:
         return Rules()
     head = confirm(log).as_head
 
-    def later(zone: str, name: str) -> bool:
+    def left_out(zone: str, name: str) -> bool:
         seal = name.removeprefix("seals/")
-        return zone == Zone.AUDIT and seals.is_seal(seal) and _version(log, seal) > head.version
+        later = seals.is_seal(seal) and _version(log, seal) > head.version
+        # tiles are made of the log, so a copy of them would only be more to keep
+        return zone == Zone.AUDIT and (later or name.startswith("tiles/"))
 
     return Rules(
         pins={LEDGER.path: head.version},
         fixed={f"{Zone.AUDIT}/seals/{HEAD}": head.data},
-        left_out=later,
+        left_out=left_out,
     )
 
 

@@ -4,7 +4,6 @@ Belongs here: asking the terms, writing the folder at once and whole, and the re
 `stages.bids_folder`; DICOM files and their directory are `stages.media`.
 """
 
-import datetime as dt
 import hashlib
 import json
 import shutil
@@ -19,11 +18,15 @@ from lineage.access import Access, accessed
 from lineage.ledger.events import EventType
 from lineage.ledger.ledger import append
 from lineage.terms import terms
+from lineage.terms.decisions import Decision
+from lineage.terms.questions import Action
+from lineage.terms.refusal import Refusal
 from schemas.contract import Zone
 from schemas.licence import Licence
 from schemas.tables import LICENCES
 from stages import bids_folder, media
 from stages.media_labels import segmentations
+from stages.permission import permitted_release
 from stages.station import Report, silent
 from stages.surroundings import scan_folder
 
@@ -94,7 +97,7 @@ def export(
     if strangers := set(splits) - set(SPLITS):
         raise ExportError(f"found split {', '.join(sorted(strangers))}, needed {' or '.join(SPLITS)}; test is sealed")
     _check_target(lake, to)
-    licences = permitted(lake, release, purpose or release.manifest.spec.purpose)
+    decision, licences = permitted(lake, release, purpose or release.manifest.spec.purpose, splits)
     members = [member for split in splits for member in release.members(split)]
     if not members:
         raise ExportError(f"release {name}: found no volume in {' and '.join(splits)}, needed at least one")
@@ -111,7 +114,7 @@ def export(
         sums = _checksums(building)
         made = _counted(members, building, to, hashlib.sha256(sums).hexdigest())
         # the record comes before the folder appears: nothing is ever out without being on the ledger
-        _record(lake, release, made, licences, purpose or release.manifest.spec.purpose, form)
+        _record(lake, release, made, licences, decision, form)
         building.rename(to)
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -129,30 +132,31 @@ def _check_names(lake: Lake, members: Sequence[Member], building: Path) -> None:
         )
 
 
-def permitted(lake: Lake, release: Release, purpose: str) -> dict[str, Licence]:
-    """The licences of a release, each of which was asked and allows the export today.
+def permitted(
+    lake: Lake, release: Release, purpose: str, splits: Sequence[str] = SPLITS
+) -> tuple[Decision, dict[str, Licence]]:
+    """The decision that volumes of a release may be exported today, and the licences that were asked.
 
     Raises:
         Refusal: if one does not, or did not when the release was frozen.
     """
-    today = dt.datetime.now(dt.UTC).date()
-    found = {name: terms.known(lake, name) for name in sorted(release.manifest.licences)}
-    for licence in found.values():
-        terms.permit(lake, licence, None, purpose=purpose, action=terms.Action.EXPORT, day=today)
+    decision = permitted_release(lake, release, Action.EXPORT, purpose, splits)
     if not release.manifest.export:
         name, digest = _forbidding(lake, release)
-        facts = {"action": "export", "term": "export", "licence": name, "licence_sha256": digest, "day": str(today)}
+        day = str(decision.question.day)
+        facts = {"action": "export", "term": "export", "licence": name, "licence_sha256": digest, "day": day}
         append(lake, EventType.REFUSED, facts | {"release": release.name})
-        raise terms.Refusal(
+        raise Refusal(
             name, "export", f"false when release {release.name} was frozen", "true",
             "freeze a new release under the terms that are known now",
         )  # fmt: skip
-    return found
+    return decision, {name: terms.known(lake, name) for name in decision.licences}
 
 
 def _forbidding(lake: Lake, release: Release) -> tuple[str, str]:
     """Licence and digest of the document that forbade export when the release was frozen."""
-    digests = set(release.manifest.licences.values())
+    manifest = release.manifest
+    digests = set((manifest.terms.documents if manifest.terms else manifest.licences).values())
     for row in lake.table(LICENCES).rows():
         if row["digest"] in digests and not json.loads(row["document"])["export"]:
             return row["licence"], row["digest"]
@@ -219,9 +223,11 @@ def _counted(members: Sequence[Member], building: Path, to: Path, sha256: str) -
 
 
 def _record(
-    lake: Lake, release: Release, made: Exported, licences: Mapping[str, Licence], purpose: str, form: str
+    lake: Lake, release: Release, made: Exported, licences: Mapping[str, Licence], decision: Decision, form: str
 ) -> None:
+    purpose = decision.question.purpose
     facts = {
+        **decision.facts,
         "target": release.name,
         "rows": made.volumes,
         "purpose": purpose,

@@ -23,8 +23,11 @@ from lake.written import Written
 from lake.zones import Lake
 from lineage.ledger.events import EventType
 from lineage.terms import terms
+from lineage.terms.determinations import basis
+from lineage.terms.questions import Action
 from schemas.policy import Policy
 from schemas.tables import DECISIONS, IDENTIFIERS, INSTANCES, QUARANTINE, RECEIVED
+from stages import policies
 from stages.canaries import Flight
 from stages.decided import Tally
 from stages.identity import subjects_of
@@ -62,8 +65,9 @@ def deidentify(lake: Lake, delivery: str, report: Report = silent) -> list[Outco
     """
     manifest = manifest_of(lake, delivery)
     licence = terms.known(lake, manifest.licence)
-    permitted(lake, licence, manifest, terms.Action.DEIDENTIFY)
+    decision = permitted(lake, licence, manifest, Action.DEIDENTIFY)
     policy = load_policy(lake.settings.policy)
+    policies.told(lake, policy)
     units = list(_units(lake, delivery))
     flight = Flight.of(lake, units[0]["path"][0].as_py() if units else "")
     work = partial(clean_unit, lake=lake, delivery=delivery, policy=policy, licence=licence.id, flight=flight)
@@ -80,14 +84,16 @@ def deidentify(lake: Lake, delivery: str, report: Report = silent) -> list[Outco
             "canaries_planted": (planted := flight.planted(policy)),
             "canaries_removed": planted,
             **{f"held_{r}": n for r, n in sorted(reasons.items())},
+            **decision.told,
         },
     )
     acted = sum(int(str(row["count"])) for row in written.rows(DECISIONS))
     decisions = Outcome(DECISIONS.path, versions[DECISIONS.path], written.count(DECISIONS), details={"elements": acted})
     facts = {"policy_sha256": policy.digest, "decisions": decisions.kept, "reasons": dict(reasons)}
-    facts |= {"canaries_planted": planted, "canaries_removed": planted}
-    recorded(lake, EventType.DEIDENTIFIED, "instances", delivery, instances, **facts)
-    recorded(lake, EventType.MATERIALIZED, "instances", delivery, decisions, policy_sha256=policy.digest)
+    facts |= {"canaries_planted": planted, "canaries_removed": planted, "mode": basis(policy)}
+    recorded(lake, EventType.DEIDENTIFIED, "instances", delivery, instances, **facts, **decision.facts)
+    about = {"policy_sha256": policy.digest, **decision.facts}
+    recorded(lake, EventType.MATERIALIZED, "instances", delivery, decisions, **about)
     return [instances, decisions]
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from lake.aws import SCHEME
 from lake.storage import Location
 from lake.zones import Lake
-from lineage.terms import terms
+from lineage.terms.questions import Action
 from schemas.delivery import MANIFEST_NAME, Delivery, Kind
 from schemas.licence import Licence
 from schemas.naming import checked_name
@@ -69,7 +69,7 @@ def ingest(lake: Lake, source: Path | str, name: str, licence: Licence, **facts:
     try:
         _bring(source, staging)
         manifest = _manifest(staging, name, licence, facts)
-        permitted(lake, licence, manifest, terms.Action.INTAKE)
+        permitted(lake, licence, manifest, Action.INTAKE)
         manifest.write(staging / MANIFEST_NAME)
         staging.replace(folder)
     finally:
@@ -88,7 +88,7 @@ def _carried(lake: Lake, source: str, name: str, licence: Licence, facts: dict[s
         if not arrival.landing.local and _kind(paths) is Kind.NIFTI:
             raise IntakeError("found NIfTI and landing on S3, needed landing in a folder for it; set LARMOR_LANDING")
         manifest = drafted(name, licence, facts)
-        permitted(lake, licence, manifest, terms.Action.INTAKE)
+        permitted(lake, licence, manifest, Action.INTAKE)
         for path in paths:
             if not arrival.holds(path, found[path]):
                 arrival.copy(path, origin)

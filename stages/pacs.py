@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lake.zones import Lake
-from lineage.terms import terms
+from lineage.terms.questions import Action
 from schemas.delivery import Delivery
 from schemas.licence import Licence
 from schemas.pacs import Pacs, StudyQuery
@@ -132,7 +132,7 @@ def pull(
     """
     arrival = Arrival.open(lake, name, ".pulling")
     manifest = drafted(name, licence, facts)
-    permitted(lake, licence, manifest, terms.Action.INTAKE)
+    permitted(lake, licence, manifest, Action.INTAKE)
     web = web or DicomWeb(pacs)
     wanted = _found(web, studies) if isinstance(studies, StudyQuery) else list(studies)
     pulled = Pulled(manifest, studies=len(wanted))

@@ -9,7 +9,7 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +22,7 @@ from lake.written import Written
 from lake.zones import Lake
 from lineage.ledger.events import EventType
 from lineage.terms import terms
+from lineage.terms.questions import Action
 from schemas.delivery import MANIFEST_NAME, Delivery, Kind
 from schemas.document import DocumentError
 from schemas.reasons import Reason
@@ -88,7 +89,7 @@ def receive(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
         raise DocumentError(f"delivery {delivery}: found NIfTI in a landing on S3, needed one in a folder for it")
     licence = terms.find(lake.licences, manifest.licence)
     terms.learn(lake, licence)
-    permitted(lake, licence, manifest, terms.Action.INTAKE)
+    decision = permitted(lake, licence, manifest, Action.INTAKE)
     paths = delivered(lake, delivery)
     listed = _listed(place, manifest, paths)
     if not paths:
@@ -110,7 +111,8 @@ def receive(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
         if not near or not astray(lake, delivery):
             break
     outcome = _outcome(written, versions, manifest, len(paths), leaning(lake, delivery, near))
-    facts = {"licence": licence.id, "licence_sha256": licence.digest, "received": len(paths)}
+    outcome = replace(outcome, details={**outcome.details, **decision.told})
+    facts = {**decision.facts, "licence": licence.id, "licence_sha256": licence.digest, "received": len(paths)}
     return recorded(lake, EventType.RECEIVED, "received", delivery, outcome, **facts)
 
 

@@ -21,7 +21,8 @@ from typing import Any
 
 from deid.objects import classes
 from lake.zones import Lake
-from lineage.terms import terms
+from lineage.terms.questions import Action
+from lineage.terms.refusal import Refusal
 from schemas.delivery import MANIFEST_NAME, Delivery
 from schemas.licence import Licence
 from schemas.naming import checked_name
@@ -153,7 +154,7 @@ class Receiver:
         self._lock = threading.Lock()
         self._number = 0
         self.deliveries: list[Delivery] = []
-        permitted(lake, licence, drafted(self._prefix, licence, facts), terms.Action.INTAKE)
+        permitted(lake, licence, drafted(self._prefix, licence, facts), Action.INTAKE)
 
     def serve(self, stop: threading.Event, ready: Callable[[int], None] = lambda _: None) -> list[Delivery]:
         """Listen until `stop` is set; then finish what is being sent, and land it.
@@ -231,7 +232,7 @@ class Receiver:
             return _CANNOT_UNDERSTAND
         try:
             gathering = self._gathering(event.assoc, len(data))
-        except terms.Refusal:
+        except Refusal:
             return _NOT_AUTHORIZED
         except OSError:
             return _OUT_OF_RESOURCES
@@ -282,7 +283,7 @@ class Receiver:
                 break
         manifest = drafted(name, self._licence, self._facts)
         # terms may have ended since the receiver was started
-        permitted(self._lake, self._licence, manifest, terms.Action.INTAKE)
+        permitted(self._lake, self._licence, manifest, Action.INTAKE)
         return _Gathering(Arrival.open(self._lake, name, ENDING), manifest)
 
     def _land(self, quiet_s: float) -> None:

@@ -5,6 +5,7 @@ Belongs here: choosing, splitting and freezing. Reading a release is `lake.relea
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lake.releases import CARD, MANIFEST, MEMBERS, SPLITS, Release, keep_places
+from lake.releases import CARD, CARD_TEXT, MANIFEST, MEMBERS, SPLITS, Release, keep_places
 from lake.zones import Lake
 from lineage.ledger.events import EventType
 from lineage.ledger.ledger import append
 from lineage.ledger.seals import seal
-from lineage.terms import terms
+from lineage.terms.questions import Action
+from lineage.terms.union import union
+from schemas.agreement import AnyTerm
 from schemas.contract import Zone
-from schemas.licence import Licence
 from schemas.release import ReleaseManifest, ReleaseRisk, ReleaseSpec, SmallCells, Splits
 from schemas.tables import DIAGNOSES, LABELS, REPORTS, SERIES, VOLUMES
-from stages.datacard import card
+from schemas.term import Kind
+from stages.datacard import card, markdown
+from stages.permission import covered_by, permitted_rows
 from stages.risk import assessed, banded, exposed, residual
 from stages.standing import counting_volumes
 from stages.standing import licences as licences_of
@@ -70,20 +74,25 @@ def freeze(lake: Lake, spec: ReleaseSpec, report: Report = silent) -> Release:
     rows = cohort(lake, spec, versions, report)
     rows, risk = _guarded(lake, spec, rows)
     report(f"{len(rows)} volumes of {len({r['subject'] for r in rows})} subjects in the cohort")
-    licences = _licences(lake, spec, {name for row in rows for name in row["licences"]})
+    decision = permitted_rows(lake, rows, Action.RELEASE, spec.purpose, spec.name)
+    covering = covered_by(lake, decision)
     split = split_subjects({str(row["subject"]) for row in rows}, spec.splits, spec.seed)
     members = [{name: row.get(name) for name in _MEMBERS.names} | {"split": split[row["subject"]]} for row in rows]
     raw = _parquet(members)
-    manifest = _manifest(spec, versions, members, licences, sorted({str(r["policy"]) for r in rows}), raw)
-    manifest = manifest.model_copy(update={"risk": risk, "residual": residual(lake, rows)})
+    manifest = _manifest(spec, versions, members, covering, sorted({str(r["policy"]) for r in rows}), raw)
+    measured = {"risk": risk, "residual": residual(lake, rows)}
+    manifest = manifest.model_copy(update=measured | {"decision": decision.digest})
     location.write_bytes(MEMBERS, raw)
     keep_places(lake, spec.name, versions, members)
     location.write_bytes(CARD, card(manifest, rows, split).encode())
+    location.write_bytes(CARD_TEXT, markdown(manifest, rows, split).encode())
     # the manifest comes last: without it there is no release
     location.write_bytes(MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
     release = Release.open(lake, spec.name)
     facts = {"release": spec.name, "release_sha256": release.sha256, "members_sha256": manifest.members_sha256}
-    append(lake, EventType.RELEASED, facts | {"volumes": len(members), "licences": manifest.licences})
+    rights = {name: getattr(manifest, name) for name in ("train_models", "share_models", "export")}
+    counted = {"volumes": len(members), "licences": manifest.licences}
+    append(lake, EventType.RELEASED, {**decision.facts, **facts, **rights, **counted})
     seal(lake)
     return release
 
@@ -198,24 +207,15 @@ def split_subjects(subjects: set[str], splits: Splits, seed: int) -> dict[str, s
     return split
 
 
-def _licences(lake: Lake, spec: ReleaseSpec, names: set[str]) -> dict[str, Licence]:
-    """Licences of the cohort as known, each of which must allow what the release is for."""
-    today = dt.datetime.now(dt.UTC).date()
-    found = {name: terms.known(lake, name) for name in sorted(names)}
-    for licence in found.values():
-        terms.permit(lake, licence, None, purpose=spec.purpose, action=terms.Action.RELEASE, day=today)
-    return found
-
-
 def _manifest(
     spec: ReleaseSpec,
     versions: dict[str, int],
     members: list[dict[str, Any]],
-    licences: dict[str, Licence],
+    covering: Sequence[AnyTerm],
     policies: list[str],
     raw: bytes,
 ) -> ReleaseManifest:
-    counts = {}
+    counts, together = {}, union(covering)
     for split in SPLITS:
         rows = [member for member in members if member["split"] == split]
         distinct = {f"{name}s": len({r[name] for r in rows}) for name in ("subject", "volume")}
@@ -230,11 +230,12 @@ def _manifest(
         tables=versions,
         members_sha256=hashlib.sha256(raw).hexdigest(),
         counts=counts,
-        licences={name: licence.digest for name, licence in licences.items()},
+        licences={document.id: document.digest for document in covering if document.kind == Kind.LICENCE},
         policies=policies,
-        train_models=all(licence.train_models for licence in licences.values()),
-        share_models=all(licence.share_models for licence in licences.values()),
-        export=all(licence.export for licence in licences.values()),
+        train_models=together.train_models,
+        share_models=together.share_models,
+        export=together.export,
+        terms=together,
     )
 
 

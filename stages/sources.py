@@ -4,9 +4,9 @@ Belongs here: from a place to a volume, the plan that it was made by and its fil
 `training.evaluation.prediction`, a segmentation of that `imaging.segmentation_writer`.
 """
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,12 @@ from imaging.series import VolumePlan, plan
 from imaging.volume import Volume
 from lake.volumes import Volumes
 from lake.zones import Lake
-from lineage.terms import terms
+from lineage.terms.questions import Action
 from schemas.reasons import Reason
 from schemas.tables import VOLUMES
 from stages import media
 from stages.images import image_of
+from stages.permission import permitted_rows
 from stages.standing import licences
 
 
@@ -54,9 +55,7 @@ def of_folder(place: Path, number: int | None = None) -> Source:
     Raises:
         ImagingError: if there is no such volume, or it is not clear which is meant.
     """
-    paths = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
-    files, headers = _readable([path.read_bytes() for path in paths])
-    plans = plan(headers).volumes
+    files, headers, plans = _planned(place)
     if not plans or (number is None and len(plans) > 1) or not 1 <= (number or 1) <= len(plans):
         raise ImagingError(
             Reason.UNSUPPORTED,
@@ -66,19 +65,40 @@ def of_folder(place: Path, number: int | None = None) -> Source:
     return _source(plans[(number or 1) - 1], files, headers)
 
 
+def each_of_folder(place: Path) -> list[Callable[[], Source]]:
+    """The volumes of all series in a folder, each made when it is called for; the files are read once."""
+    files, headers, plans = _planned(place)
+    return [partial(_source, planned, files, headers) for planned in plans]
+
+
+def _planned(place: Path) -> tuple[list[bytes], list[Header], Sequence[VolumePlan]]:
+    paths = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
+    files, headers = _readable([path.read_bytes() for path in paths])
+    return files, headers, plan(headers).volumes
+
+
 def of_lake(lake: Lake, volume: str, purpose: str) -> Source:
     """A volume of the lake and its de-identified files.
 
     Raises:
         KeyError: if there is no such volume.
-        Refusal: if its licence does not allow that anything made of it leaves.
+        Refusal: if its terms do not allow that anything is made of it, or leaves.
         ImagingError: if its files are no longer the ones that it was made of.
     """
     volumes = Volumes(lake, VOLUMES)
     row = volumes.row(volume)
-    today = dt.datetime.now(dt.UTC).date()
-    for name in sorted(licences(lake, [row])[row["subject"], row["series"]]):
-        terms.permit(lake, terms.known(lake, name), None, purpose=purpose, action=terms.Action.EXPORT, day=today)
+    rows = [{**row, "licences": licences(lake, [row])[row["subject"], row["series"]]}]
+    for action in (Action.EXPORT, Action.PREDICT):
+        permitted_rows(lake, rows, action, purpose)
+    return of_row(lake, volumes, row)
+
+
+def of_row(lake: Lake, volumes: Volumes, row: Mapping[str, Any]) -> Source:
+    """A volume of the lake and its de-identified files, for whoever has asked its licences already.
+
+    Raises:
+        ImagingError: if its files are no longer the ones that it was made of.
+    """
     if not row["sources"]:
         return Source(image_of(volumes, row), None, ())
     wanted = media.sources_of(row["delivery"], row)

@@ -12,6 +12,7 @@ from lake.engine import Work, engine
 from lake.written import Written
 from lake.zones import Lake
 from lineage.ledger.events import EventType
+from lineage.ledger.history import digest
 from lineage.ledger.ledger import append
 from schemas.contract import Table
 from schemas.reasons import Reason
@@ -88,7 +89,9 @@ def recorded(lake: Lake, type_: EventType, station: str, delivery: str, outcome:
     """Put the outcome on the ledger and pass it on."""
     counts = {"kept": outcome.kept, "duplicates": outcome.duplicates, "quarantined": outcome.quarantined}
     own = {"table": outcome.table, "stage": station} if type_ is EventType.MATERIALIZED else {}
-    append(lake, type_, {"delivery": delivery, "version": outcome.version, **own, **counts, **facts})
+    # the commit names the digest of every file that it adds, so that its own digest ties the data to the ledger
+    commit = {"version": outcome.version, "commit_sha256": digest(lake, outcome.table, outcome.version)}
+    append(lake, type_, {"delivery": delivery, **commit, **own, **counts, **facts})
     return outcome
 
 

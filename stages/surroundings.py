@@ -25,9 +25,9 @@ from lake.storage import Location
 from lake.zones import Lake
 from lineage.ledger.commits import Log, tip
 from lineage.ledger.events import EventType
+from lineage.terms.terms import history
 from schemas.contract import Zone
 from schemas.delivery import MANIFEST_NAME
-from schemas.licence import Licence
 from schemas.reasons import Reason
 from schemas.tables import IDENTIFIERS, LICENCES, RECEIVED, TABLES
 from stages.residual import Residue
@@ -97,10 +97,9 @@ def own_words(lake: Lake) -> frozenset[str]:
     texts = [str(lake.settings.root), sys.prefix, str(Path.home()), platform.node(), _user(), *Reason, *EventType]
     texts += [lake.settings.policy, lake.settings.principal or ""]
     texts += [f"{table.path} {' '.join(column.name for column in table.columns)}" for table in TABLES]
-    if lake.table(LICENCES).exists():
-        for row in lake.table(LICENCES).rows(["licence", "document"]):
-            licence = Licence.model_validate_json(row["document"])
-            texts += [row["licence"], licence.licensor, licence.title, licence.attribution or ""]
+    for entry in history(lake) if lake.table(LICENCES).exists() else ():
+        document = entry.document
+        texts += [document.id, document.licensor, document.title, getattr(document, "attribution", "")]
     return frozenset(word for text in texts for word in _WORD.findall(text.casefold()))
 
 

@@ -28,7 +28,7 @@ from lineage.ledger.ledger import append, entries
 from lineage.principal import now, principal
 from schemas.contract import Table
 from schemas.prices import PriceBook
-from schemas.tables import ACCESS, EXPOSURES, LABELS, LICENCES, SERIES, TABLES, TIER_MOVES, VOLUMES
+from schemas.tables import ACCESS, EXPOSED_CHECKPOINTS, EXPOSURES, LABELS, LICENCES, SERIES, TABLES, TIER_MOVES, VOLUMES
 from schemas.tiering import Demand, TieringPolicy
 
 DEMAND = "tiers/demand.yaml"
@@ -212,7 +212,8 @@ def used(lake: Lake, today: dt.date) -> list[Use]:
         if row["action"] in _READING:
             found += _uses(lake, row["subject_of_access"], members, int(row["rows"]), day, known=day + 1)
     # without exposures nothing was trained, and a long ledger need not be read
-    for entry in entries(lake) if lake.table(EXPOSURES).exists() else []:
+    trained = any(lake.table(table).exists() for table in (EXPOSED_CHECKPOINTS, EXPOSURES))
+    for entry in entries(lake) if trained else []:
         if entry["type"] == EventType.TRAINED:
             facts = json.loads(entry["event"])["facts"]
             day = (dt.datetime.fromisoformat(entry["time"]).date() - today).days

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from deid.residual import Scanner
 from lake import releases, upkeep
@@ -23,7 +24,8 @@ from lake.zones import Lake
 from lineage.ledger import ledger, seals
 from lineage.ledger.events import EventType
 from lineage.withdrawal import withdrawals
-from lineage.withdrawal.holdings import Held, Kind, Scope, asked, columns, held, inside
+from lineage.withdrawal.belonging import Kind, Scope, columns, inside
+from lineage.withdrawal.holdings import Held, asked, held
 from lineage.withdrawal.plan import Plan, landing_files, plan
 from lineage.withdrawal.withdrawals import Withdrawal, WithdrawalError, confirmation
 from schemas.checkpoint import RETIRED
@@ -115,18 +117,25 @@ def _begin(lake: Lake, scope: Scope, made: Plan, found: Held, confirmed: str | N
 
 def _uids(lake: Lake, scope: Scope, found: Held) -> set[str]:
     """UIDs of the series and volumes that nothing outside the scope shares."""
-    mine, others = set[str](), set[str]()
-    wanted = list(dict.fromkeys([*columns(VOLUMES), "volume"]))
-    for row in lake.table(VOLUMES).rows(wanted):
-        (mine if inside(row, scope, found.keys) else others).update((row["series"], row["volume"]))
-    return {*mine, *(series for _, series in found.keys.series)} - others
+    mine, others = _values(lake, VOLUMES, scope, found, ("series", "volume"))
+    return mine.union(*found.keys.series.values()) - others
 
 
 def _instances(lake: Lake, scope: Scope, found: Held) -> set[str]:
     """Pseudonymous UIDs of its instances and studies, which stand in no other table."""
-    wanted = list(dict.fromkeys([*columns(INSTANCES), "study", "instance"]))
-    rows = lake.table(INSTANCES).rows(wanted)
-    return {row[name] for row in rows if inside(row, scope, found.keys) for name in ("study", "instance")}
+    return _values(lake, INSTANCES, scope, found, ("study", "instance"))[0]
+
+
+def _values(lake: Lake, table: Table, scope: Scope, found: Held, names: Sequence[str]) -> tuple[set[str], set[str]]:
+    """Values of some columns: in rows that belong to a scope, and in all others."""
+    opened = lake.table(table)
+    if not opened.exists():
+        return set(), set()
+    rows = opened.read(list(dict.fromkeys([*columns(table), *names])))
+    belongs = inside(rows, scope, found.keys)
+    mine, others = rows.filter(belongs), rows.filter(pc.invert(belongs))
+    mine_, others_ = ({value for name in names for value in of[name].unique().to_pylist()} for of in (mine, others))
+    return mine_, others_
 
 
 def _scanner(lake: Lake, withdrawal: Withdrawal) -> Scanner | None:
@@ -177,7 +186,7 @@ def _note_nobodys_rows(lake: Lake, found: Held, scanner: Scanner | None) -> None
         return
     for row in lake.table(RECEIVED).rows(["delivery", "path", "subject"]):
         if row["subject"] is None and scanner.scan_storage(row["path"].encode(), ""):
-            found.keys.places.add((row["delivery"], row["path"]))
+            found.keys.places.setdefault(row["delivery"], set()).add(row["path"])
 
 
 def _named(pseudonyms: Sequence[str], scanner: Scanner | None) -> Forget:
@@ -252,8 +261,8 @@ def _superseded(lake: Lake) -> Iterable[Location]:
 def _tables(lake: Lake, scope: Scope, found: Held, forget: Forget) -> dict[str, int]:
     """Erase its rows; tables that are found through others go first, so that what leads to them outlasts them."""
 
-    def matched(rows: pa.Table) -> pa.Array:
-        return pa.array([inside(row, scope, found.keys) for row in rows.to_pylist()], pa.bool_())
+    def matched(rows: pa.Table) -> pa.Array | pa.ChunkedArray:
+        return inside(rows, scope, found.keys)
 
     pinned = upkeep.pinned(lake)
     counted = dict.fromkeys(("rows", "files", "bytes", "in_writing", "commits"), 0)

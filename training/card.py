@@ -1,6 +1,6 @@
 """The model card of a checkpoint: one readable page that needs no other file and no network.
 
-Belongs here: what the card shows. Its words and layout are `templates/card.html.j2`.
+Belongs here: what the card shows. Its words and layout are `templates/card.html.j2` and `templates/card.md.j2`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ import jinja2
 import yaml
 
 from schemas.checkpoint import CheckpointManifest
+from stages.markdown import environment as markdown_templates
 
 WIDTH, HEIGHT = 640, 200
 """Pixels of a curve."""
@@ -33,23 +34,45 @@ def render(
         metrics: content of `metrics.json`; its `curve` is drawn, its numbers are listed.
         volumes: volume to samples served; only their numbers are shown.
     """
-    numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
-    return (
-        environment()
-        .get_template("card.html.j2")
-        .render(
-            manifest=manifest,
-            config=yaml.safe_dump(dict(config), sort_keys=False),
-            classes=config.get("classes") or {},
-            numbers=numbers,
-            skipped=metrics.get("skipped") or {},
-            volumes=len(volumes),
-            samples=sum(volumes.values()),
-            curve=polyline(metrics.get("curve") or []),
-            width=WIDTH,
-            height=HEIGHT,
-        )
-    )
+    return environment().get_template("card.html.j2").render(**_said(manifest, config, metrics, volumes))
+
+
+def markdown(
+    manifest: CheckpointManifest,
+    config: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    volumes: Mapping[str, int],
+    figure: str | None = None,
+) -> str:
+    """The card as Markdown, for a repository of models.
+
+    Args:
+        manifest: as `render`.
+        config: as `render`.
+        metrics: as `render`.
+        volumes: as `render`.
+        figure: name of a file beside the card that shows how the training went; None: there is none.
+    """
+    template = markdown_templates("training").get_template("card.md.j2")
+    return template.render(**_said(manifest, config, metrics, volumes), figure=figure)
+
+
+def _said(
+    manifest: CheckpointManifest, config: Mapping[str, Any], metrics: Mapping[str, Any], volumes: Mapping[str, int]
+) -> dict[str, Any]:
+    """What a card says, whatever it is written as."""
+    return {
+        "manifest": manifest,
+        "config": yaml.safe_dump(dict(config), sort_keys=False),
+        "classes": config.get("classes") or {},
+        "numbers": {name: value for name, value in metrics.items() if isinstance(value, int | float)},
+        "skipped": metrics.get("skipped") or {},
+        "volumes": len(volumes),
+        "samples": sum(volumes.values()),
+        "curve": polyline(metrics.get("curve") or []),
+        "width": WIDTH,
+        "height": HEIGHT,
+    }
 
 
 def polyline(curve: Sequence[Sequence[float]]) -> Mapping[str, Any] | None:

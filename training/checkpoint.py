@@ -19,8 +19,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from lineage.terms.union import joined
 from schemas.checkpoint import RETIRED, CheckpointManifest
 from schemas.release import ReleaseManifest
+from schemas.union import Terms
 from training import card
 from training.errors import CheckpointError
 from training.result import Result
@@ -35,6 +37,8 @@ WEIGHTS, CONFIG, MANIFEST, METRICS, EXPOSURE, CARD = (
     "exposure.json",
     "card.html",
 )
+CARD_TEXT = "card.md"
+"""The card as Markdown."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,10 @@ def _build(building: Path, name: str, made: Made) -> CheckpointManifest:
     for other, content in made.files.items():
         (building / other).write_bytes(content)
     manifest = _manifest(name, building, made)
-    (building / CARD).write_text(card.render(manifest, made.config, made.metrics, made.volumes), encoding="utf-8")
+    said = (manifest, made.config, made.metrics, made.volumes)
+    (building / CARD).write_text(card.render(*said), encoding="utf-8")
+    figure = next((name for name in made.files if name.endswith(".png")), None)
+    (building / CARD_TEXT).write_text(card.markdown(*said, figure), encoding="utf-8")
     (building / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
     for file in building.iterdir():
         sync(file)
@@ -199,6 +206,7 @@ def _manifest(name: str, folder: Path, made: Made) -> CheckpointManifest:
             "parent_weights_sha256": parent.weights_sha256 if parent else None,
             "licences": licences,
             "share_models": made.release.share_models and (parent is None or parent.share_models),
+            "terms": _terms(made.release, parent),
             "exposure_sha256": digest_of(folder / EXPOSURE),
             "steps": made.steps,
             "world_size": made.world_size,
@@ -210,6 +218,13 @@ def _manifest(name: str, folder: Path, made: Made) -> CheckpointManifest:
             "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         }
     )
+
+
+def _terms(release: ReleaseManifest, parent: CheckpointManifest | None) -> Terms | None:
+    """The most restrictive of what covers the release and the parent; None where one of them carries none."""
+    carried = [release.terms, *([parent.terms] if parent else [])]
+    known = [terms for terms in carried if terms is not None]
+    return joined(known) if len(known) == len(carried) else None
 
 
 def load(folder: Path) -> Checkpoint:

@@ -65,6 +65,7 @@ def run(job: Mapping[str, Any] | Path, report: Any) -> Result:
 
     Raises:
         DocumentError: if the job or its configuration is wrong.
+        Refusal: if the terms do not allow it.
         TrainingError: if it cannot be done.
         ReleaseError: if there is no such release.
         StagingError: if a staging folder is set, and the release cannot be staged there.
@@ -81,6 +82,7 @@ def run(job: Mapping[str, Any] | Path, report: Any) -> Result:
     for name in (wanted.parent, *wanted.checkpoints):
         if name and "/" not in name and out.parent == desk(opened, name).parent:
             fetched(opened, name)
+    decision = _asked(opened, wanted, release, out)
     # of the processes of one machine the first to come copies a file, the others wait for it
     with staging(release) as near:
         if process.rank() != 0:
@@ -88,10 +90,21 @@ def run(job: Mapping[str, Any] | Path, report: Any) -> Result:
         if near:
             report({"event": "staged", "files": near.files, "bytes": near.bytes, "copied": near.copied})
         with reserved(opened, out):
-            return _recorded(opened, wanted, release, out, report)
+            return _recorded(opened, wanted, release, out, report, decision)
 
 
-def _recorded(lake: Any, job: Job, release: Any, out: Path, report: Any) -> Result:
+def _asked(lake: Any, job: Job, release: Any, out: Path) -> Any:
+    """The decision that the terms allow the job, before anything is read."""
+    from lineage.terms.questions import Action
+    from training import record
+    from training.config.presets import configured
+
+    if job.kind == "evaluate":
+        return record.asked(lake, release, Action.EVALUATE, configured(job.preset, "evaluate", job.config).split)
+    return record.asked(lake, release, Action.TRAIN, parent=found(job.parent, out) if job.parent else None)
+
+
+def _recorded(lake: Any, job: Job, release: Any, out: Path, report: Any, decision: Any) -> Result:
     """Do a job and put it on the record: the opening of a sealed split before, what was made after."""
     from training import record
     from training.checkpoint import read_manifest
@@ -101,30 +114,32 @@ def _recorded(lake: Any, job: Job, release: Any, out: Path, report: Any) -> Resu
     if job.kind != "evaluate":
         result = do(job, release, out, report)
         put_up(lake, out)
-        record.trained(lake, release, result)
+        record.trained(lake, release, result, decision)
         return result
     split = configured(job.preset, "evaluate", job.config).split
-    record.opening(lake, release, split)
+    record.opening(lake, release, split, decision)
     result = do(job, release, out, report, _trainer(lake, release, out, report))
     put_up(lake, out)
     given = [found(name, out) for name in job.checkpoints]
     beside = [out.parent / name for name in result.metrics["trained_to_compare"]]
-    record.evaluated(lake, release, result, [read_manifest(folder) for folder in (*given, *beside)], split)
+    record.evaluated(lake, release, result, [read_manifest(folder) for folder in (*given, *beside)], split, decision)
     return result
 
 
 def _trainer(lake: Any, release: Any, out: Path, report: Any) -> Any:
     """What trains the models that an evaluation compares with: beside it, each on the record."""
+    from lineage.terms.questions import Action
     from training import record
     from training.finetune import finetune
     from training.shelf import put_up, reserved
 
     def train(name: str, config: Any, parent: Path | None) -> Path:
         folder = out.parent / name
+        decision = record.asked(lake, release, Action.TRAIN, parent=parent)
         with reserved(lake, folder):
             result = finetune(config, release, folder, report, parent=parent)
             put_up(lake, folder)
-        record.trained(lake, release, result)
+        record.trained(lake, release, result, decision)
         return folder
 
     return train
@@ -182,7 +197,8 @@ def main(arguments: list[str] | None = None) -> int:
     except Stopped as error:  # "stopped" was told when it was
         sys.stderr.write(f"{error}\n")
         return EXIT_CODE
-    except ValueError as error:  # documents, releases and trainings that cannot be as asked: the message is the remedy
+    except (ValueError, PermissionError) as error:
+        # terms, documents, releases and trainings that cannot be as asked: the message is the remedy
         if process.rank() == 0:
             tell({"event": "failed", "error": str(error)})
         return 1

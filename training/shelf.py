@@ -12,7 +12,6 @@ from pathlib import Path
 
 from lake.zones import Lake
 from schemas.contract import Zone
-from training.checkpoint import MANIFEST, METRICS
 from training.running import lease
 
 _SCRATCH = ("scratch", "models")
@@ -27,6 +26,8 @@ def desk(lake: Lake, name: str) -> Path:
 
 def put_up(lake: Lake, folder: Path) -> None:
     """Put what was made on a desk into the zone, in place of what is there; what makes it complete comes last."""
+    from training.checkpoint import MANIFEST, METRICS  # torch stays out of those who only ask where a model lies
+
     location = lake.location(Zone.MODELS, folder.name)
     if location.local or folder != desk(lake, folder.name):
         return
@@ -47,6 +48,8 @@ def fetched(lake: Lake, name: str) -> Path:
     location, folder = lake.location(Zone.MODELS, name), desk(lake, name)
     if location.local:
         return folder
+    from training.checkpoint import MANIFEST
+
     with _locked(folder.parent):
         try:
             manifest = location.read_bytes(MANIFEST)

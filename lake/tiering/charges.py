@@ -48,6 +48,7 @@ class Charge:
         open: whether a group may enter, on any day.
         archive: whether only spare groups may.
         expected: what reads that nobody announced cost a day, at the rate expected.
+        rate: single reads a day that are expected; 0: all are known.
     """
 
     kind: StorageClass
@@ -61,11 +62,25 @@ class Charge:
     open: NDArray[np.bool_]
     archive: bool
     expected: Floats
+    rate: Floats
 
     @property
     def prepaid(self) -> Floats:
         """The minimum duration, paid on entering; the days that it covers then cost nothing."""
         return self.minimum * self.stages[0].daily
+
+    def daily(self, day: int) -> list[Floats]:
+        """Cost of a day in each stage, so many days after the day that is planned on, when files were where they are.
+
+        A later stage saves what it does times the chance that no use came since it began or, where a file was unused
+        for long on the first day, since then.
+        """
+        costs, before = [self.stages[0].daily], 0
+        for stage, last in zip(self.stages[1:], self.stages[:-1], strict=True):
+            before += last.days
+            unused = np.exp(-self.rate * min(day, before))
+            costs.append(costs[-1] + unused * (stage.daily - last.daily))
+        return costs
 
     def reading(self, groups: Ints, requests: Floats, size: Floats) -> Floats:
         """What reads cost.
@@ -111,10 +126,9 @@ def stage_at(charge: Charge, idle: Ints) -> Floats:
 def with_reads(charges: Sequence[Charge], fleet: Fleet, reads: Floats, stretches: Floats) -> list[Charge]:
     """Classes as they are expected to be where uses come at a rate.
 
-    A single read is served where the files are. A stretch of reads (the epochs of a training) has them moved to the
-    first class and back, where reading is charged by the byte: that wastes what is left of a minimum duration. Any of
-    them sends files of a class that lowers its price by itself back to the first price, so that each later stage saves
-    what it does times the chance that none came before.
+    A single read is served where the files are, and sends files of a class that lowers its price by itself back to the
+    first price (`Charge.daily`). A stretch of reads (the epochs of a training) has them moved to the first class where
+    reading is charged by the byte; what becomes of them afterwards is planned anew (`optimum`'s `news`).
 
     Args:
         charges: the classes.
@@ -122,28 +136,14 @@ def with_reads(charges: Sequence[Charge], fleet: Fleet, reads: Floats, stretches
         reads: (groups,) single reads a day, one request a file.
         stretches: (groups,) stretches a day.
     """
-    rate, every = reads + stretches, np.arange(len(fleet))
+    every = np.arange(len(fleet))
     found = []
     for charge in charges:
-        stages, before, daily = [charge.stages[0]], charge.stages[0].days, charge.stages[0].daily
-        for stage, last in zip(charge.stages[1:], charge.stages[:-1], strict=True):
-            daily = daily + np.exp(-rate * before) * (stage.daily - last.daily)
-            stages.append(Stage(stage.days, daily))
-            before += stage.days
         expected = reads * charge.reading(every, fleet.files, fleet.bytes)
         if charge.per_byte or charge.archive:
-            there_and_back = charge.leave + charges[0].enter + charge.enter
-            expected = expected + stretches * (
-                there_and_back + _wasted(charge.minimum, stretches) * charge.stages[0].daily
-            )
-        found.append(replace(charge, stages=stages, expected=expected))
+            expected = expected + stretches * (charge.leave + charges[0].enter)
+        found.append(replace(charge, expected=expected, rate=reads))
     return found
-
-
-def _wasted(minimum: int, rate: Floats) -> Floats:
-    """Days of a minimum duration that are lost on average when something comes at a rate: E[max(0, minimum - X)]."""
-    some = np.maximum(rate, 1e-9)
-    return minimum - (1 - np.exp(-some * minimum)) / some
 
 
 def _charge(book: PriceBook, kind: StorageClass, fleet: Fleet, open_: bool) -> Charge:
@@ -180,4 +180,5 @@ def _charge(book: PriceBook, kind: StorageClass, fleet: Fleet, open_: bool) -> C
         open=np.full(count, open_),
         archive=not kind.immediate,
         expected=np.zeros(count),
+        rate=np.zeros(count),
     )

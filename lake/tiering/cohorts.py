@@ -109,22 +109,21 @@ class Queue:
 class Stay:
     """A stay in one class: its stretches in line, each handing on to the next."""
 
-    def __init__(self, stretches: list[tuple[int, Floats]], groups: int, *, renewed: bool) -> None:
+    def __init__(self, stretches: list[int], groups: int, *, renewed: bool) -> None:
         """A stay that nobody has begun.
 
         Args:
-            stretches: days and daily cost of each; the last is `NEVER` long.
+            stretches: days of each; the last is `NEVER` long.
             groups: number of groups.
             renewed: whether a read begins it anew.
         """
-        self._queues = [Queue(days, groups) for days, _ in stretches]
-        self._daily = [daily for _, daily in stretches]
-        self._renewed = renewed
+        self._queues = [Queue(days, groups) for days in stretches]
+        self._lengths, self._renewed = stretches, renewed
 
     def begin(self, chosen: NDArray[np.bool_], age: NDArray[np.int64], entered: int) -> None:
         """Put groups in before the first day, that have been in it so many days."""
         before = 0
-        for queue, (days, _) in zip(self._queues, self._lengths(), strict=True):
+        for queue, days in zip(self._queues, self._lengths, strict=True):
             here = chosen & (age >= before) & (age < before + days)
             # a queue whose first day comes counts ages from 1
             queue.begin(here, np.maximum(age - before, 1), entered)
@@ -164,10 +163,7 @@ class Stay:
         for queue in self._queues:
             queue.add_to(rows, cost)
 
-    def spend(self, more: Floats) -> None:
-        """A day's storage, and what else every day costs here."""
-        for queue, daily in zip(self._queues, self._daily, strict=True):
-            queue.add(daily + more)
-
-    def _lengths(self) -> list[tuple[int, Floats]]:
-        return [(queue._days, daily) for queue, daily in zip(self._queues, self._daily, strict=True)]
+    def spend(self, daily: list[Floats], more: Floats) -> None:
+        """A day's storage in each stretch, and what else every day costs here."""
+        for queue, cost in zip(self._queues, daily, strict=True):
+            queue.add(cost + more)

@@ -86,6 +86,7 @@ def foresight(fleet: Fleet, uses: Uses, charges: Sequence[Charge], policy: Tieri
         told = uses.group[(uses.known == day) & (uses.day >= day)]
         urgent = np.zeros(len(fleet), np.bool_)
         urgent[told] = True
+        urgent |= planned_on == -NEVER  # written yesterday
         urgent |= (fleet.end_known == day) | (fleet.spare == day)
         urgent |= planned_on + policy.lookahead_days // 2 <= day if day % policy.replan_days == 0 else False
         rows = np.flatnonzero(state.there & (urgent | (pending if day % policy.replan_days == 0 else False)))
@@ -111,7 +112,7 @@ def ahead(
     may = [replace(charge, open=allowed(policy, fleet, charge, state.day)) for charge in charges]
     reads, stretches = (rate[rows] for rate in rates(fleet, state, policy))
     expected = with_reads([charge.take(rows) for charge in may], mine, reads, stretches)
-    return optimum(mine, known, expected, policy.lookahead_days)
+    return optimum(mine, known, expected, policy.lookahead_days, stretches)
 
 
 def rates(fleet: Fleet, state: State, policy: TieringPolicy) -> tuple[Floats, Floats]:

@@ -25,7 +25,7 @@ class State:
         held: days in that class.
         last_read: day of the last read, or of birth.
         reads: days with a read that nobody announced, recent ones counting more.
-        stretches: stretches of announced reads, recent ones counting more.
+        stretches: stretches of reads announced at short notice, recent ones counting more.
         watched: days that it was there, recent ones counting more.
         surprised: groups that were read yesterday though nobody announced it.
     """
@@ -49,6 +49,9 @@ _MEMORY_DAYS = 180
 
 _STRETCH_DAYS = 7
 """Announced reads no further apart are one use: the epochs of a training move files once."""
+
+_SHORT_NOTICE_DAYS = 30
+"""What was announced longer ahead was in the plan already, and says nothing of uses that no plan knows yet."""
 
 
 def walk(fleet: Fleet, uses: Uses, days: int, decide: Decide) -> Schedule:
@@ -87,7 +90,7 @@ def morning(fleet: Fleet, uses: Uses) -> State:
     group, day = past.group[order], past.day[order]
     before = np.where(np.r_[True, np.diff(group) != 0][: len(group)], fleet.born[group], np.r_[0, day[:-1]][: len(day)])
     announced, weight = past.announced[order], np.exp(day / _MEMORY_DAYS)
-    begun = announced & (day - before > _STRETCH_DAYS)
+    begun = announced & (day - past.known[order] < _SHORT_NOTICE_DAYS) & (day - before > _STRETCH_DAYS)
     state.reads = np.bincount(group[~announced], weight[~announced], count).astype(np.float64)
     state.stretches = np.bincount(group[begun], weight[begun], count).astype(np.float64)
     np.maximum.at(state.last_read, group, day)
@@ -102,7 +105,8 @@ def _evening(state: State, fleet: Fleet, uses: Uses, present: NDArray[np.bool_])
     places = places[present[uses.group[places]]]
     rows, announced = uses.group[places], uses.announced[places]
     state.last_read[fleet.born == state.day] = state.day
-    begun = announced & (state.day - state.last_read[rows] > _STRETCH_DAYS)
+    short = announced & (state.day - uses.known[places] < _SHORT_NOTICE_DAYS)
+    begun = short & (state.day - state.last_read[rows] > _STRETCH_DAYS)
     fade = np.exp(-1 / _MEMORY_DAYS)
     state.watched = state.watched * fade + present
     state.reads, state.stretches = state.reads * fade, state.stretches * fade

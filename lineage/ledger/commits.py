@@ -6,6 +6,7 @@ SHA-256 of the commit before it, and the Merkle tree after it; the head records 
 `lineage.ledger`, judging `lineage.ledger.verify`.
 """
 
+import bisect
 import hashlib
 import json
 import re
@@ -127,10 +128,11 @@ class Tip:
 
 @dataclass(frozen=True)
 class Log:
-    """Where a ledger and its seals lie."""
+    """Where a ledger, its seals and the tiles of its tree lie."""
 
     ledger: Location
     seals: Location
+    tiles: Location
     commits: Location = field(init=False)
 
     def __post_init__(self) -> None:
@@ -141,7 +143,7 @@ class Log:
     def of(cls, lake: Lake | Path | str) -> "Log":
         """The ledger of a lake, or of an audit zone that was handed over as a folder or an `s3://` URI."""
         audit = lake.location(Zone.AUDIT) if isinstance(lake, Lake) else Location(lake)
-        return cls(audit.join(LEDGER.name), audit.join("seals"))
+        return cls(audit.join(LEDGER.name), audit.join("seals"), audit.join("tiles"))
 
     def read(self, version: int) -> bytes:
         """Bytes of a commit.
@@ -158,6 +160,20 @@ class Log:
         except FileNotFoundError:
             return False
         return True
+
+    def holding(self, sequence: int, newest: int) -> Commit:
+        """The commit that adds an entry, found among those up to `newest` by halves.
+
+        Raises:
+            LedgerDamaged: if a commit on the way cannot be read.
+            FileNotFoundError: if one is not there.
+        """
+
+        def first(version: int) -> int:
+            return parse(version, self.read(version)).first
+
+        version = bisect.bisect_right(range(1, newest + 1), sequence, key=first)
+        return parse(version, self.read(version))
 
     def after(self, tip: Tip) -> Iterator[Commit]:
         """Commits after a tip, in order, each chained to the one before.

@@ -35,6 +35,7 @@ class EventType(StrEnum):
     EXPORTED = "exported"
     TERM_KNOWN = "term_known"
     REFUSED = "refused"
+    BREAK_GLASS = "break_glass"
     POLICY_CHANGED = "policy_changed"
     TIER_MOVED = "tier_moved"
     WITHDRAWN = "withdrawn"
@@ -72,6 +73,8 @@ _TABLE = _matches(r"(restricted|curated|audit|models)/[a-z0-9_]{1,63}")
 _DIGEST = _matches(r"[0-9a-f]{64}")
 _PSEUDONYM = _matches(r"[A-Za-z0-9.-]{1,64}")
 _VERSION = _matches(r"[0-9A-Za-z.+-]{1,64}")
+_PRINCIPAL = _matches(r"[A-Za-z0-9][A-Za-z0-9._@+\\-]{0,127}")
+_TIME = _matches(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
 _DAY = _matches(r"\d{4}-\d{2}-\d{2}")
 _COUNTS = _mapping(_NAME, _is_count)
 # the same licence in two wordings stands as `<licence>@<digest>` beside itself
@@ -88,6 +91,8 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "pseudonym": (_PSEUDONYM, "a pseudonym of letters, digits, '.' and '-'"),
     "version": (_VERSION, "a version of letters, digits, '.', '+' and '-'"),
     "day": (_DAY, "an ISO date"),
+    "time": (_TIME, "a time, UTC, RFC 3339"),
+    "principal": (_PRINCIPAL, "a user's name or address"),
     "count": (_is_count, "an integer from 0"),
     "counts": (_COUNTS, "a mapping of names to integers from 0"),
     "table counts": (_mapping(_TABLE, _is_count), "a mapping of <zone>/<table> to integers from 0"),
@@ -99,7 +104,7 @@ _FIELDS: dict[str, str] = {
     **dict.fromkeys(
         (
             "delivery", "licence", "release", "model", "parent", "action", "task", "kind", "split", "stage", "term",
-            "policy", "tier", "scope", "format", "meaning", "mode",
+            "policy", "tier", "scope", "format", "meaning", "mode", "grant", "zone", "reason",
         ),
         "name",
     ),
@@ -108,7 +113,7 @@ _FIELDS: dict[str, str] = {
         (
             "licence_sha256", "manifest_sha256", "policy_sha256", "release_sha256", "members_sha256", "weights_sha256",
             "config_sha256", "exposure_sha256", "parent_weights_sha256", "metrics_sha256", "content_sha256", "decision",
-            "commitment", "report_sha256",
+            "commitment", "report_sha256", "terms_sha256", "commit_sha256",
         ),
         "digest",
     ),
@@ -129,29 +134,37 @@ _FIELDS: dict[str, str] = {
     "inputs": "table counts",
     "splits": "split counts",
     "licences": "digests",
+    "agreements": "digests",
+    "holder": "principal",
+    "until": "time",
     "digests": "digests",
     "policies": "digests",
     "purpose": "phrase",
+    "recipient": "phrase",
+    "reference": "phrase",
     "run": "pseudonym",
     "code_version": "version",
 }  # fmt: skip
 
 _ANYWHERE = frozenset(
-    {"code_version", "decision", "licences", "licence", "licence_sha256", "purpose", "run", "delivery"}
-)
+    {
+        "code_version", "decision", "terms_sha256", "agreements", "grant", "licences", "licence", "licence_sha256",
+        "purpose", "run", "delivery",
+    }
+)  # fmt: skip
 _RECONCILED = frozenset({"received", "kept", "duplicates", "quarantined"})
 _CONTENT = frozenset({"subjects", "series", "instances", "volumes", "labels", "reports", "rows", "bytes", "files"})
 
 _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
     EventType.RECEIVED: (
         frozenset({"delivery", "licence", "licence_sha256"}) | _RECONCILED,
-        _CONTENT | {"reasons", "manifest_sha256", "version", "kind"},
+        _CONTENT | {"reasons", "manifest_sha256", "version", "commit_sha256", "kind"},
     ),
     EventType.DEIDENTIFIED: (
         frozenset({"delivery", "policy_sha256"}),
         _CONTENT
         | _RECONCILED
-        | {"policy", "mode", "reasons", "actions", "decisions", "findings", "version"}
+        | {"policy", "mode", "reasons", "actions", "decisions", "findings", "version", "commit_sha256"}
         | {"canaries_planted", "canaries_removed"},
     ),
     EventType.MATERIALIZED: (
@@ -160,6 +173,7 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
         | _RECONCILED
         | {
             "version",
+            "commit_sha256",
             "inputs",
             "reasons",
             "policy_sha256",
@@ -184,7 +198,7 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
     ),
     EventType.EXPOSED: (
         frozenset({"model", "weights_sha256", "release", "exposure_sha256", "subjects", "volumes"}),
-        _CONTENT | {"samples", "parent", "parent_weights_sha256", "models", "release_sha256"},
+        _CONTENT | {"samples", "parent", "parent_weights_sha256", "models", "release_sha256", "content_sha256"},
     ),
     EventType.EVALUATED: (
         frozenset({"model", "release", "split"}),
@@ -201,13 +215,17 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
     ),
     EventType.EXPORTED: (
         frozenset({"target", "rows", "purpose"}),
-        _CONTENT | {"format", "release", "release_sha256", "model", "content_sha256", "action"},
+        _CONTENT | {"format", "release", "release_sha256", "model", "content_sha256", "action", "recipient"},
     ),
     EventType.TERM_KNOWN: (
         frozenset({"licence", "licence_sha256"}),
-        frozenset({"valid_from", "valid_until", "train_models", "share_models", "export"}),
+        frozenset({"valid_from", "valid_until", "train_models", "share_models", "export", "kind", "policy_sha256"}),
     ),
-    EventType.REFUSED: (frozenset({"action", "term", "licence"}), frozenset({"release", "model", "target", "day"})),
+    EventType.REFUSED: (
+        frozenset({"action", "term"}),
+        frozenset({"release", "model", "target", "day", "kind", "subjects"}),
+    ),
+    EventType.BREAK_GLASS: (frozenset({"action", "grant", "zone", "reason", "holder"}), frozenset({"until"})),
     EventType.POLICY_CHANGED: (frozenset({"policy", "policy_sha256"}), frozenset({"mode"})),
     EventType.TIER_MOVED: (frozenset({"table", "tier"}), _CONTENT | {"version", "policy", "policy_sha256"}),
     EventType.WITHDRAWN: (
@@ -216,7 +234,7 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
     ),
     EventType.REVIEWED: (
         frozenset({"first", "last", "meaning", "exceptions"}),
-        frozenset({"content_sha256", "report_sha256"}),
+        frozenset({"content_sha256", "report_sha256", "digests", "counts", "reference"}),
     ),
     EventType.MAINTAINED: (frozenset({"table", "action", "files", "version"}), frozenset({"bytes"})),
     EventType.SCRUBBED: (frozenset({"files", "bytes", "findings"}), frozenset({"counts", "tables"})),
@@ -229,6 +247,11 @@ def fields(type_: EventType) -> tuple[frozenset[str], frozenset[str]]:
     """Facts that an event of this type must carry, and those that it may carry besides."""
     needed, optional = _DECLARED[type_]
     return needed, (optional | _ANYWHERE) - needed
+
+
+def is_phrase(text: str) -> bool:
+    """Whether a text may stand in an event as a phrase, such as a purpose."""
+    return _PHRASE(text)
 
 
 def checked(type_: EventType, facts: Facts) -> dict[str, Any]:

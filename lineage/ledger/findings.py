@@ -5,12 +5,13 @@ Belongs here: a finding, and whether a part file holds the entries that its comm
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lineage.ledger.commits import Commit, Log
+from lineage.ledger.commits import Commit, LedgerDamaged, Log
 from lineage.ledger.events import ending
 from lineage.ledger.merkle import Frontier, leaf_hash
 from schemas.tables import LEDGER
@@ -46,53 +47,96 @@ class Finding:
         return f"{self.file}{where}: found {self.found}, needed {self.needed}"
 
 
-def check_entries(log: Log, commit: Commit, before: Frontier) -> Finding | None:
-    """Whether the part file of a commit holds, to the byte, what the commit says and the tree needs.
+class Unfit(LedgerDamaged):
+    """Entries are not what their commit says."""
+
+    def __init__(self, finding: Finding) -> None:
+        """Carry the finding."""
+        super().__init__(str(finding))
+        self.finding = finding
+
+
+def check_file(log: Log, commit: Commit, first: int) -> bytes:
+    """The part file of a commit, if it is to the byte the one that the commit added.
+
+    Args:
+        log: where the files lie.
+        commit: a commit that adds entries.
+        first: sequence number that its entries must begin with.
+
+    Raises:
+        Unfit: if it is not, or if the entries begin elsewhere.
+    """
+    if commit.part is None or commit.first != first:
+        needed = f"the entry {first}: entries were removed or inserted"
+        raise _unfit(commit, f"entries from {commit.first} on", needed)
+    try:
+        data = log.ledger.read_bytes(commit.part)
+    except (OSError, ValueError):
+        raise _unfit(commit, "no such file", "the part file that its commit added") from None
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != commit.part_sha256:
+        raise _unfit(commit, f"SHA-256 {digest}", f"{commit.part_sha256}: the file was changed")
+    return data
+
+
+def check_entries(log: Log, commit: Commit, before: Frontier) -> list[bytes]:
+    """Leaf hashes of the entries of a commit, computed anew, if they are what the commit says and the tree needs.
 
     Args:
         log: where the files lie.
         commit: a commit that adds entries.
         before: the tree before it.
+
+    Raises:
+        Unfit: if they are not; see also `check_file`.
     """
-
-    def finding(found: str, needed: str, entries: range = commit.entries) -> Finding:
-        return Finding(f"{LEDGER.name}/{commit.part}", found, needed, entries, commit.version)
-
-    if commit.part is None or commit.first != before.size:
-        return finding(f"entries from {commit.first} on", f"the entry {before.size}: entries were removed or inserted")
-    try:
-        data = log.ledger.read_bytes(commit.part)
-    except (OSError, ValueError):
-        return finding("no such file", "the part file that its commit added")
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != commit.part_sha256:
-        return finding(f"SHA-256 {digest}", f"{commit.part_sha256}: the file was changed")
-    try:
-        leaves = _leaves(data, commit.entries)
-    except _Unfit as error:
-        return finding(*error.args)
+    leaves = _leaves(commit, check_file(log, commit, before.size))
     if before.extended(leaves) != commit.frontier:
-        return finding("a tree of another root", f"the root {commit.frontier.root.hex()} that its commit says")
-    return None
+        raise _unfit(commit, "a tree of another root", f"the root {commit.frontier.root.hex()} that its commit says")
+    return leaves
 
 
-class _Unfit(Exception):
-    """What was found, what was needed and, where it is one entry, which."""
+def entries(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """Entries of a part file that is in memory.
+
+    Raises:
+        pyarrow.ArrowException, OSError: if it is no Parquet file of these columns.
+    """
+    # on files of some hundred entries threads cost more than they save, most of all on a busy machine
+    return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(columns, use_threads=False)
 
 
-def _leaves(data: bytes, entries: range) -> list[bytes]:
+def _unfit(commit: Commit, found: str, needed: str, entries: range | None = None) -> Unfit:
+    file = f"{LEDGER.name}/{commit.part}"
+    return Unfit(Finding(file, found, needed, commit.entries if entries is None else entries, commit.version))
+
+
+def _leaves(commit: Commit, data: bytes) -> list[bytes]:
     try:
-        table = pq.read_table(pa.BufferReader(data)).cast(LEDGER.file_schema)
+        table = entries(data).cast(LEDGER.file_schema)
         columns = [table[name].to_pylist() for name in ("sequence", "time", "type", "event", "leaf")]
-    except (pa.ArrowException, KeyError):
-        raise _Unfit("no entries that can be read", "a Parquet file of the ledger's columns") from None
-    if columns[0] != list(entries):
-        raise _Unfit("other sequence numbers", "those of its commit, in order")
+        if any(column.null_count for column in table.columns):
+            raise pa.ArrowInvalid
+    except (pa.ArrowException, OSError, KeyError):
+        raise _unfit(commit, "no entries that can be read", "a Parquet file of the ledger's columns") from None
+    if columns[0] != list(commit.entries):
+        raise _unfit(commit, "other sequence numbers", "those of its commit, in order")
+    endings = _Endings()
     leaves = []
     for sequence, time, type_, event, leaf in zip(*columns, strict=True):
         node = leaf_hash(event.encode())
-        if node.hex() != leaf or not event.endswith(ending(type_, time)):
+        if node.hex() != leaf or not event.endswith(endings[time, type_]):
             one = range(sequence, sequence + 1)
-            raise _Unfit("an event that its time, type or leaf hash does not fit", "columns that agree", one)
+            raise _unfit(commit, "an event that its time, type or leaf hash does not fit", "columns that agree", one)
         leaves.append(node)
     return leaves
+
+
+class _Endings(dict[tuple[str, str], str]):
+    """How texts of a time and type end; entries of one append share both."""
+
+    def __missing__(self, key: tuple[str, str]) -> str:
+        time, type_ = key
+        self[key] = ending(type_, time)
+        return self[key]

@@ -5,7 +5,7 @@ All hashes are 32 raw bytes.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
@@ -77,19 +77,38 @@ def root(leaves: Iterable[bytes]) -> bytes:
     return Frontier().extended(leaves).root
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
+Subtree = Callable[[int, int], bytes]
+"""Root of the tree over the leaves from a first place up to another, which is not included."""
+
+
+def subtrees(leaves: Sequence[bytes]) -> Subtree:
+    """Roots of parts of a tree whose leaf hashes are all at hand; `lineage.ledger.tiles` has those of a large one."""
+    return lambda start, stop: root(leaves[start:stop])
+
+
+def inclusion_proof(subtree: Subtree, index: int, size: int) -> list[bytes]:
     """Hashes that lead from one leaf to the root, RFC 9162 section 2.1.3.1.
 
     Args:
-        leaves: all leaf hashes of the tree.
+        subtree: roots of parts of the tree.
         index: place of the leaf.
+        size: leaves of the tree.
 
     Raises:
         ProofError: if there is no such leaf.
     """
-    if not 0 <= index < len(leaves):
-        raise ProofError(f"found {len(leaves)} leaves, needed one at place {index}")
-    return _path(leaves, index)
+    if not 0 <= index < size:
+        raise ProofError(f"found {size} leaves, needed one at place {index}")
+    proof, start, stop = [], 0, size
+    while stop - start > 1:
+        middle = start + split(stop - start)
+        if index < middle:
+            proof.append(subtree(middle, stop))
+            stop = middle
+        else:
+            proof.append(subtree(start, middle))
+            start = middle
+    return proof[::-1]
 
 
 def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
@@ -118,19 +137,31 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[byte
     return node
 
 
-def consistency_proof(leaves: Sequence[bytes], first: int) -> list[bytes]:
+def consistency_proof(subtree: Subtree, first: int, second: int) -> list[bytes]:
     """Hashes that show that the tree of the first leaves was only appended to, RFC 9162 section 2.1.4.1.
 
     Args:
-        leaves: all leaf hashes of the larger tree.
+        subtree: roots of parts of the larger tree.
         first: leaves of the smaller tree.
+        second: leaves of the larger tree.
 
     Raises:
         ProofError: if the smaller tree is empty or larger than the larger one.
     """
-    if not 0 < first <= len(leaves):
-        raise ProofError(f"found a tree of {len(leaves)} leaves, needed 1 to {len(leaves)} for the first, not {first}")
-    return _subproof(leaves, first, whole=True)
+    if not 0 < first <= second:
+        raise ProofError(f"found a tree of {second} leaves, needed 1 to {second} for the first, not {first}")
+    proof, start, stop = [], 0, second
+    while stop != first:
+        middle = start + split(stop - start)
+        if first <= middle:
+            proof.append(subtree(middle, stop))
+            stop = middle
+        else:
+            proof.append(subtree(start, middle))
+            start = middle
+    if start > 0:  # the checker has the root of the smaller tree only where that is a subtree of its own
+        proof.append(subtree(start, stop))
+    return proof[::-1]
 
 
 def consistent(first: int, first_root: bytes, second: int, second_root: bytes, proof: Sequence[bytes]) -> bool:
@@ -169,24 +200,6 @@ def consistent(first: int, first_root: bytes, second: int, second_root: bytes, p
     return last == 0 and old == first_root and new == second_root
 
 
-def _split(size: int) -> int:
-    """Largest power of two below `size`."""
+def split(size: int) -> int:
+    """Leaves of the left half of a tree: the largest power of two below `size`, RFC 9162 section 2.1.1."""
     return 1 << ((size - 1).bit_length() - 1)
-
-
-def _path(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    if len(leaves) == 1:
-        return []
-    k = _split(len(leaves))
-    if index < k:
-        return [*_path(leaves[:k], index), root(leaves[k:])]
-    return [*_path(leaves[k:], index - k), root(leaves[:k])]
-
-
-def _subproof(leaves: Sequence[bytes], first: int, *, whole: bool) -> list[bytes]:
-    if first == len(leaves):
-        return [] if whole else [root(leaves)]
-    k = _split(len(leaves))
-    if first <= k:
-        return [*_subproof(leaves[:k], first, whole=whole), root(leaves[k:])]
-    return [*_subproof(leaves[k:], first - k, whole=False), root(leaves[:k])]

@@ -8,6 +8,7 @@ was changed since. Judging the log against its seals is `lineage.ledger.verify`.
 import contextlib
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -15,11 +16,13 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from lake.table import LakeTable
 from lake.zones import Lake
-from lineage.ledger import commits, keys, leftovers
+from lineage.ledger import anchors, commits, keys, leftovers
 from lineage.ledger.commits import LedgerDamaged, Log, Tip
 from lineage.ledger.findings import check_entries
 from lineage.ledger.merkle import Frontier
+from lineage.ledger.tiles import Tiles
 from lineage.principal import now
 from schemas.document import canonical_json
 from schemas.tables import LEDGER
@@ -104,6 +107,11 @@ class Seal:
         """Digest of its file."""
         return sha256(self.data).hexdigest()
 
+    @property
+    def printed(self) -> str:
+        """The first half of that digest in groups, to keep on paper; another file with the same is out of reach."""
+        return " ".join(self.sha256[place : place + 4] for place in range(0, 32, 4))
+
     @classmethod
     def parse(cls, data: bytes, name: str) -> "Seal":
         """The seal in a file; whether it is signed is for `valid` to say.
@@ -161,13 +169,22 @@ def seal(lake: Lake) -> Seal:
     """Check what was appended since the last seal, and seal it; without news, the last seal.
 
     Also brings the head up to date and removes what killed writers left. May run in any number of processes at once.
+    A seal stands once it lies beside the log: an anchor that cannot be reached undoes no seal, gets this one with the
+    next, and is told by `larmor seal` and `larmor verify`.
 
     Raises:
         SealError: if the ledger is empty, or the last seal was signed by another key.
         lineage.ledger.commits.LedgerDamaged: if what is to be sealed does not hold.
         lineage.ledger.keys.KeyFileError: if the private key cannot be used.
     """
-    log, key = Log.of(lake), keys.private_key(lake)
+    log = Log.of(lake)
+    made = _sealed(log, lake.table(LEDGER), keys.private_key(lake))
+    with contextlib.suppress(OSError):
+        anchors.copy(log, anchors.places(lake.settings))
+    return made
+
+
+def _sealed(log: Log, table: LakeTable, key: Ed25519PrivateKey) -> Seal:
     _publish(log, key.public_key())
     for _ in range(_TRIES):
         newest = commits.confirm(log)
@@ -177,7 +194,7 @@ def seal(lake: Lake) -> Seal:
         if last and last.statement.size == newest.frontier.size:
             return last
         _check_since(log, last, newest)
-        leftovers.sweep(log, lake.table(LEDGER), newest.frontier.size)
+        leftovers.sweep(log, table, newest.frontier.size)
         made = _sign(log, key, last, newest)
         try:
             log.seals.create(made.name, made.data)
@@ -211,7 +228,19 @@ def _last(log: Log, key: Ed25519PublicKey) -> Seal | None:
 
 
 def _check_since(log: Log, last: Seal | None, newest: Tip) -> None:
-    """Check every commit and entry between the last seal and the tip; what was sealed before is not read again."""
+    """Check every commit and entry between the last seal and the tip; what was sealed before is not read again.
+
+    Tiles that reach the last seal are brought up to this one; others are left to whoever asks for a proof.
+    """
+    tiles, size = Tiles(log.tiles), last.size if last else 0
+    leaves = _leaves_since(log, last, newest)
+    if tiles.reach(size):
+        tiles.extend(size, leaves)
+    else:
+        deque(leaves, maxlen=0)
+
+
+def _leaves_since(log: Log, last: Seal | None, newest: Tip) -> Iterator[bytes]:
     before = Tip(-1, "", Frontier(), newest.head)
     if last:
         said = last.statement
@@ -223,8 +252,8 @@ def _check_since(log: Log, last: Seal | None, newest: Tip) -> None:
     for commit in log.after(before):
         if commit.version > newest.version:
             break
-        if commit.part is not None and (finding := check_entries(log, commit, frontier)):
-            raise LedgerDamaged(str(finding))
+        if commit.part is not None:
+            yield from check_entries(log, commit, frontier)
         frontier = commit.frontier
     if frontier != newest.frontier:
         raise LedgerDamaged("found fewer commits than the newest seal or the head says, needed all of them")

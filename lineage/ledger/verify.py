@@ -11,14 +11,19 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from lake.storage import Location
 from lake.zones import Lake
-from lineage.ledger import chain, commits, keys, leftovers, seals
+from lineage.ledger import anchored, chain, commits, keys, leftovers, seals
+from lineage.ledger.anchors import places
 from lineage.ledger.chain import Chain
 from lineage.ledger.commits import HEAD, LOG_FOLDER, Head, LedgerDamaged, Log
-from lineage.ledger.findings import Finding, check_entries
+from lineage.ledger.findings import Finding, Unfit, check_entries, check_file
 from lineage.ledger.merkle import Frontier
 from lineage.ledger.seals import Seal, SealError
 from schemas.tables import LEDGER
+
+_PRINTED = 32
+"""Hexadecimal digits that a printed hash has at least (`lineage.ledger.seals.Seal.printed`)."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,9 @@ class Verdict:
         seals: seals that hold.
         sealed: entries under the last seal that holds.
         unconfirmed: commits after the head, as a killed writer leaves them; the next append or seal confirms them.
+        compared: entries that were sealed and compared file by file with what was sealed, not hashed anew one by one.
+        anchors: anchors outside that the seals were compared with.
+        unanchored: seals that an anchor has not got yet; the next seal copies them.
         leftovers: files of killed writers that belong to no commit, relative to the audit zone; no reader sees them.
         key: fingerprint of the public key; None: there is none yet.
         findings: what does not hold, the first entry that it touches first.
@@ -41,6 +49,9 @@ class Verdict:
     seals: int
     sealed: int
     unconfirmed: int
+    compared: int
+    anchors: int
+    unanchored: int
     leftovers: tuple[str, ...]
     key: str | None
     findings: tuple[Finding, ...]
@@ -61,13 +72,25 @@ class Verdict:
         return self.findings[0] if self.findings else None
 
 
-def verify(lake: Lake | Path | str, public_key: Path | None = None) -> Verdict:
+def verify(
+    lake: Lake | Path | str,
+    public_key: Path | None = None,
+    *,
+    since_last_seal: bool = False,
+    anchors: Sequence[Location] = (),
+    printed: str | None = None,
+) -> Verdict:
     """Judge the ledger of a lake.
 
     Args:
         lake: the lake, or the folder or `s3://` URI of an audit zone that was handed over.
         public_key: PEM file that was kept outside; None: the one beside the seals, which shows that the log agrees with
             itself but not that nobody made all of it anew.
+        since_last_seal: whether files under the last seal are compared with their digests only, which the seal signs
+            through the chain of commits: every byte is as it was sealed, and whoever sealed had checked the entries and
+            the tree then. Entries after it are proven as always.
+        anchors: places outside that keep seals, besides those that the lake's settings name.
+        printed: hash of a seal that was kept on paper.
 
     Raises:
         lineage.ledger.keys.KeyFileError: if the given public key is none.
@@ -75,22 +98,32 @@ def verify(lake: Lake | Path | str, public_key: Path | None = None) -> Verdict:
     log = Log.of(lake)
     given = keys.read_public(public_key.read_bytes(), public_key.name) if public_key else None
     key, key_findings = _key(log, given)
+    outside = [*anchors, *(places(lake.settings) if isinstance(lake, Lake) else ())]
+    held = list(map(anchored.read, outside))
     signed, seal_findings = _seals(log, key)
+    ours = {seal.name: seal for seal in signed}
+    lost, anchor_findings = anchored.compare(held, key, ours)
+    signed += lost
     head, head_findings = _head(log, signed)
     # listed after seals and head were read: a log that grows meanwhile has more commits than they say, never fewer
     versions = [v for v in map(commits.commit_version, log.commits.list()) if v is not None]
     found = chain.read(log, versions, head, signed)
-    frontier, entry_findings = _entries(log, found)
+    sealed = [seal.statement for seal in signed if found.is_at(seal.statement)]
+    last = max((said.version for said in sealed), default=-1) if since_last_seal else -1
+    frontier, entry_findings = _entries(log, found, last)
     strangers, left = _strangers(log, found)
-    findings = [*key_findings, *seal_findings, *head_findings, *found.findings, *entry_findings, *strangers]
-    findings += _trees(found, head, signed)
-    sealed = [s.statement for s in signed if s.statement.size <= frontier.size and found.is_at(s.statement)]
+    findings = [*key_findings, *seal_findings, *anchor_findings, *head_findings, *found.findings, *entry_findings]
+    findings += [*strangers, *_trees(found, head, signed), *_paper(signed, printed)]
+    sealed = [said for said in sealed if said.size <= frontier.size]
     return Verdict(
         entries=frontier.size,
         root=frontier.root.hex(),
         seals=len(sealed),
-        sealed=max((statement.size for statement in sealed), default=0),
+        sealed=max((said.size for said in sealed), default=0),
         unconfirmed=max(0, found.newest - head.version) if head else 0,
+        compared=max((said.size for said in sealed), default=0) if since_last_seal else 0,
+        anchors=len(outside),
+        unanchored=anchored.unanchored(held, ours),
         leftovers=tuple(left),
         key=keys.fingerprint(key) if key else None,
         findings=tuple(sorted(findings, key=lambda finding: finding.at)),
@@ -151,16 +184,36 @@ def _head(log: Log, signed: Sequence[Seal]) -> tuple[Head | None, list[Finding]]
         return None, [Finding(f"seals/{HEAD}", "no head", str(error))]
 
 
-def _entries(log: Log, found: Chain) -> tuple[Frontier, list[Finding]]:
-    """Walk the entries from the first on, up to the first commit that does not hold."""
+def _entries(log: Log, found: Chain, compared: int) -> tuple[Frontier, list[Finding]]:
+    """Walk the entries from the first on, up to the first commit that does not hold.
+
+    Args:
+        log: where the files lie.
+        found: its commits.
+        compared: version up to which the digest of a part file is enough.
+    """
     frontier = Frontier()
     version = 0
     while found.intact(version):
         commit = found.commits[version]
-        if commit.part is not None and (finding := check_entries(log, commit, frontier)):
-            return frontier, [finding]
+        if commit.part is not None:
+            try:
+                if version <= compared:
+                    check_file(log, commit, frontier.size)
+                else:
+                    check_entries(log, commit, frontier)
+            except Unfit as unfit:
+                return frontier, [unfit.finding]
         frontier, version = commit.frontier, version + 1
     return frontier, []
+
+
+def _paper(signed: Sequence[Seal], printed: str | None) -> list[Finding]:
+    """A hash on paper against the seals."""
+    wanted = "".join((printed or "").split()).lower()
+    if not wanted or any(seal.sha256.startswith(wanted) for seal in signed if len(wanted) >= _PRINTED):
+        return []
+    return [Finding("seals", "no seal of the printed hash", "the one that it was printed of: the log was cut back")]
 
 
 def _strangers(log: Log, found: Chain) -> tuple[list[Finding], list[str]]:

@@ -1,15 +1,20 @@
-"""Licences over time, and what they allow: asked before the work is done, and answered with a reason.
+"""Documents of terms over time: what this lake learned, when, and what it knew at any moment.
 
-Belongs here: what this lake knew of a licence and when, decisions, and the most restrictive union of terms. The
-documents are `schemas.licence`. Whoever does the work asks first, and puts `Decision.facts` into the event of the work.
+Belongs here: finding, learning and remembering documents. The documents are `schemas.licence`, `schemas.agreement` and
+`schemas.determination`; what they allow is `lineage.terms.decisions`.
+
+The table `audit/licences` keeps every kind of document, one row for each time that a document was learned, and no row
+ever changes. Time has two axes. *Valid* time is in the document: the first and the last day in force. *Known* time is
+in the row: `known_from`, until the next row of the same document. Knowledge of a document only moves forward: a row
+that would have been known before the newest one is refused, so that what was known then stays what it was.
 """
 
 import datetime as dt
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 from lake.parts import Part
@@ -18,107 +23,95 @@ from lake.zones import Lake
 from lineage.ledger.events import EventType, Facts
 from lineage.ledger.ledger import append
 from lineage.principal import now
-from schemas.delivery import Delivery
+from lineage.terms.refusal import Refusal
+from schemas.agreement import AnyDocument, AnyTerm, Consent, parsed
+from schemas.determination import Determination
 from schemas.document import DocumentError, canonical_json
 from schemas.licence import Licence
 from schemas.tables import LICENCES
+from schemas.term import Kind
 
 _SUFFIXES = (".yaml", ".yml")
 _TRIES = 50
 
 
-class Action(StrEnum):
-    """What a decision is asked for."""
-
-    INTAKE = "intake"
-    DEIDENTIFY = "deidentify"
-    RELEASE = "release"
-    TRAIN = "train"
-    EVALUATE = "evaluate"
-    PREDICT = "predict"
-    EXPORT = "export"
-    SHARE = "share"
-
-
-_PERMISSIONS = {Action.TRAIN: "train_models", Action.SHARE: "share_models", Action.EXPORT: "export"}
-"""Actions that a licence must allow in a field of its own."""
-
-
-class Refusal(PermissionError):
-    """The terms do not allow it.
+@dataclass(frozen=True)
+class Entry:
+    """A document as it was known for a time.
 
     Attributes:
-        licence: id of the licence.
-        term: field of the licence that refuses; `licence` where there is no licence to ask.
+        document: the document.
+        digest: its digest when it was learned.
+        known_from: when the lake learned it, UTC, RFC 3339.
+        known_until: when the lake learned another wording, UTC, RFC 3339; None: known until now.
     """
 
-    def __init__(self, licence: str, term: str, found: str, needed: str, remedy: str) -> None:
-        """Make the message that a person reads: which term, what was found, what was needed, what to do."""
-        super().__init__(f"licence {licence}, {term}: found {found}, needed {needed}; {remedy}")
-        self.licence = licence
-        self.term = term
+    document: AnyDocument
+    digest: str
+    known_from: str
+    known_until: str | None
+
+    def known_at(self, moment: str) -> bool:
+        """Whether this is what was known at a moment, UTC, RFC 3339 with microseconds."""
+        return self.known_from <= moment and (self.known_until is None or moment < self.known_until)
 
 
 @dataclass(frozen=True)
-class Decision:
-    """That the terms allow it, as asked.
+class Known:
+    """What was known of every document at one moment.
 
     Attributes:
-        action: what is to be done.
-        purpose: what for.
-        licence: id of the licence.
-        licence_sha256: digest of the document that was asked.
-        delivery: the delivery; None: more than one.
-        day: the day it was asked for.
+        documents: id to document.
     """
 
-    action: Action
-    purpose: str
-    licence: str
-    licence_sha256: str
-    delivery: str | None
-    day: dt.date
+    documents: Mapping[str, AnyDocument]
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the decision's canonical JSON."""
-        said = {name: None if value is None else str(value) for name, value in vars(self).items()}
-        return hashlib.sha256(canonical_json(said).encode()).hexdigest()
+    @classmethod
+    def of(cls, lake: Lake, at: dt.datetime | None = None) -> "Known":
+        """What a lake knew at a moment; None: what it knows now."""
+        moment = instant(at) if at else None
+        entries = history(lake)
+        kept = [e for e in entries if (e.known_at(moment) if moment else e.known_until is None)]
+        return cls({entry.document.id: entry.document for entry in kept})
 
-    @property
-    def facts(self) -> Facts:
-        """What an event says of the decision that its work rests on."""
-        return {
-            "licence": self.licence,
-            "licence_sha256": self.licence_sha256,
-            "purpose": self.purpose,
-            "decision": self.digest,
-        }
+    def term(self, id_: str) -> AnyTerm | None:
+        """The document of this id that says what may be done; None: there is none."""
+        found = self.documents.get(id_)
+        return None if isinstance(found, Determination) else found
 
+    def candidates(self, kind: str, subject: str) -> list[AnyTerm]:
+        """Documents of a kind that may cover a subject, in the order of their ids; those of other subjects left out."""
+        if kind == Kind.CONSENT:
+            of_all = [document for document in self._of_kind.get(kind, ()) if not document.subjects]
+            return [*self.consents.get(subject, ()), *of_all]
+        return self._of_kind.get(kind, [])
 
-@dataclass(frozen=True)
-class Terms:
-    """What covers work on several licences at once: the most restrictive of each term.
+    @cached_property
+    def determinations(self) -> list[Determination]:
+        """Expert determinations, in the order of their ids."""
+        return [d for _, d in sorted(self.documents.items()) if isinstance(d, Determination)]
 
-    Attributes:
-        licences: licence to the digest of its document.
-        purposes: purposes that every licence allows.
-        train_models: whether every licence allows models to be trained.
-        share_models: whether every licence allows such models to leave.
-        export: whether every licence allows export.
-        valid_from: latest first day; None without licences.
-        valid_until: earliest last day; None: no end.
-        attributions: how to name the licensors.
-    """
+    @cached_property
+    def consents(self) -> Mapping[str, list[Consent]]:
+        """Subject to the consents that name them, given or taken back."""
+        found: dict[str, list[Consent]] = {}
+        for document in self._of_kind.get(Kind.CONSENT, ()):
+            assert isinstance(document, Consent), "chosen by kind"
+            for subject in (*document.subjects, *document.withdrawn):
+                found.setdefault(subject, []).append(document)
+        return found
 
-    licences: Mapping[str, str]
-    purposes: tuple[str, ...]
-    train_models: bool
-    share_models: bool
-    export: bool
-    valid_from: dt.date | None
-    valid_until: dt.date | None
-    attributions: tuple[str, ...]
+    @cached_property
+    def _of_kind(self) -> Mapping[str, list[AnyTerm]]:
+        found: dict[str, list[AnyTerm]] = {}
+        for _, document in sorted(self.documents.items()):
+            if not isinstance(document, Determination):
+                found.setdefault(document.kind, []).append(document)
+        return found
+
+    def having(self, documents: Iterable[AnyDocument]) -> "Known":
+        """The same, and these documents in their wording."""
+        return Known({**self.documents, **{document.id: document for document in documents}})
 
 
 def find(folder: Path, id_or_file: str | Path) -> Licence:
@@ -160,28 +153,34 @@ def install(lake: Lake, id_or_file: str | Path) -> Licence:
     return licence
 
 
-def learn(lake: Lake, licence: Licence, at: dt.datetime | None = None) -> bool:
-    """Record that this lake knows a licence document; returns whether that was news.
+def learn(lake: Lake, document: AnyDocument, at: dt.datetime | None = None) -> bool:
+    """Record that this lake knows a document; returns whether that was news.
 
     What was known before stays: a correction is a further row, known from a later time.
 
     Args:
         lake: the lake.
-        licence: the document.
+        document: the document, of any kind.
         at: when it became known; None: now.
+
+    Raises:
+        ValueError: if a wording of the document is known from that time or a later one, which this would contradict.
+        Refusal: if a document of another kind has the id.
     """
     table = lake.table(LICENCES)
-    known_from = _instant(at) if at else now()
+    known_from = instant(at) if at else now()
     part: Part | None = None
     for _ in range(_TRIES):
         version = table.version()
-        rows = _rows(lake, licence.id, version)
-        if rows and rows[-1]["digest"] == licence.digest:
+        newest = _newest(_entries(lake, version), document)
+        if newest and newest.digest == document.digest:
             return False
+        if newest and newest.known_from >= known_from:
+            known_from, part = _after(newest, at), None
         if part is None:
             # the event comes before the row: a crash in between repeats the event, and never loses it
-            append(lake, EventType.TERM_KNOWN, _told(licence))
-            part = table.write([_row(licence, known_from)], {})
+            append(lake, EventType.TERM_KNOWN, _told(document))
+            part = table.write([_row(document, known_from)], {})
         try:
             table.append([part], expected_version=version)
         except Conflict:
@@ -201,110 +200,64 @@ def known(lake: Lake, licence: str, on: dt.datetime | None = None) -> Licence:
     Raises:
         Refusal: if the lake did not know it then.
     """
-    rows = _rows(lake, licence, None)
-    if on is not None:
-        rows = [row for row in rows if row["known_from"] <= _instant(on)]
-    if not rows:
+    found = Known.of(lake, on).documents.get(licence)
+    if not isinstance(found, Licence):
         raise _unknown(licence, "one that this lake knows" + (" at that time" if on else ""))
-    return Licence.parse(json.loads(rows[-1]["document"]), licence)
+    return found
 
 
-def decide(licence: Licence, delivery: Delivery | None, purpose: str, action: Action | str, day: dt.date) -> Decision:
-    """Ask whether a licence allows an action for a purpose on a day.
+def history(lake: Lake) -> list[Entry]:
+    """Every wording of every document that was ever known, by id and by time of knowledge."""
+    return _entries(lake, None)
 
-    Args:
-        licence: the licence.
-        delivery: the delivery's manifest; None where the work spans deliveries that were admitted before.
-        purpose: what for.
-        action: what is to be done.
-        day: when.
+
+def instant(at: dt.datetime) -> str:
+    """A moment as this table writes it: UTC, RFC 3339 with microseconds, so that texts sort as times do."""
+    return at.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _entries(lake: Lake, version: int | None) -> list[Entry]:
+    if version == -1:
+        return []
+    rows = lake.table(LICENCES).rows(version=version)
+    rows.sort(key=lambda row: (row["licence"], row["known_from"]))
+    return [
+        Entry(
+            parsed(json.loads(row["document"]), row["licence"]),
+            row["digest"],
+            row["known_from"],
+            after["known_from"] if after and after["licence"] == row["licence"] else None,
+        )
+        for row, after in pairwise([*rows, None])
+        if row is not None
+    ]
+
+
+def _newest(entries: Iterable[Entry], document: AnyDocument) -> Entry | None:
+    """What is known of the document now.
 
     Raises:
-        Refusal: if it does not; the message names the term and the remedy.
-        ValueError: if the action is none of `Action`.
+        Refusal: if what has its id is of another kind.
     """
-    act = Action(action)
-    if delivery is not None:
-        _check_delivery(licence, delivery)
-    if not licence.in_force(day):
-        bound, limit = ("from", licence.valid_from) if day < licence.valid_from else ("until", licence.valid_until)
-        raise Refusal(
-            licence.id,
-            f"valid_{bound}",
-            f"{act} on {day}",
-            f"a day {bound} {limit}",
-            "agree on a renewal with the licensor and add the new document to the licences",
+    for entry in entries:
+        if entry.document.id == document.id and entry.known_until is None:
+            if entry.document.kind != document.kind:
+                raise Refusal(
+                    document.id, "kind", f"a {document.kind}", f"a {entry.document.kind}, as this id is known",
+                    "give the new document an id of its own", kind=document.kind,
+                )  # fmt: skip
+            return entry
+    return None
+
+
+def _after(newest: Entry, at: dt.datetime | None) -> str:
+    """A moment after the newest knowledge: clocks of two machines may differ, the past may not change."""
+    if at is not None:
+        raise ValueError(
+            f"found a time of knowledge before {newest.known_from}, when a wording of {newest.document.id} was learned "
+            "that it would contradict, needed a later one"
         )
-    if purpose not in licence.purposes:
-        raise Refusal(
-            licence.id,
-            "purposes",
-            f"a purpose that it does not allow for {act}",
-            f"one of: {', '.join(licence.purposes)}",
-            "use the data for one of these, or agree on the purpose with the licensor",
-        )
-    permission = _PERMISSIONS.get(act)
-    if permission and not getattr(licence, permission):
-        raise Refusal(
-            licence.id,
-            permission,
-            "false",
-            f"true for {act}",
-            "leave its deliveries out, or agree with the licensor and add the new document to the licences",
-        )
-    return Decision(act, purpose, licence.id, licence.digest, delivery.name if delivery else None, day)
-
-
-def permit(
-    lake: Lake, licence: Licence, delivery: Delivery | None, *, purpose: str, action: Action | str, day: dt.date
-) -> Decision:
-    """As `decide`, and a refusal is put on the ledger before it is raised.
-
-    Raises:
-        Refusal: if the licence does not allow it.
-    """
-    try:
-        return decide(licence, delivery, purpose, action, day)
-    except Refusal as refusal:
-        facts = {"licence": refusal.licence, "licence_sha256": licence.digest, "term": refusal.term, "day": str(day)}
-        about = {"action": str(action), "delivery": delivery.name if delivery else None}
-        append(lake, EventType.REFUSED, facts | about)
-        raise
-
-
-def union(licences: Iterable[Licence]) -> Terms:
-    """The most restrictive union of licences; without any, nothing is allowed."""
-    given = sorted(licences, key=lambda licence: licence.id)
-    ends = [licence.valid_until for licence in given if licence.valid_until]
-    common = [p for p in (given[0].purposes if given else []) if all(p in licence.purposes for licence in given)]
-    return Terms(
-        licences={licence.id: licence.digest for licence in given},
-        purposes=tuple(common),
-        train_models=bool(given) and all(licence.train_models for licence in given),
-        share_models=bool(given) and all(licence.share_models for licence in given),
-        export=bool(given) and all(licence.export for licence in given),
-        valid_from=max((licence.valid_from for licence in given), default=None),
-        valid_until=min(ends, default=None),
-        attributions=tuple(sorted({licence.attribution for licence in given if licence.attribution})),
-    )
-
-
-def _check_delivery(licence: Licence, delivery: Delivery) -> None:
-    if delivery.licence != licence.id:
-        raise Refusal(
-            licence.id, "licence", f"delivery {delivery.name} under {delivery.licence}", f"one under {licence.id}",
-            "name the licence that covers it in delivery.yaml",
-        )  # fmt: skip
-    if delivery.licensor != licence.licensor:
-        raise Refusal(
-            licence.id, "licensor", f"delivery {delivery.name} of another licensor", "one of the licence's licensor",
-            "name the licensor in delivery.yaml as the licence does, or use the licence that this licensor granted",
-        )  # fmt: skip
-    if not licence.covers(delivery.name):
-        raise Refusal(
-            licence.id, "deliveries", f"delivery {delivery.name}", f"a name like {', '.join(licence.deliveries)}",
-            "use the licence that covers this delivery, or agree with the licensor on a wider one",
-        )  # fmt: skip
+    return instant(dt.datetime.fromisoformat(newest.known_from) + dt.timedelta(microseconds=1))
 
 
 def _unknown(name: str, needed: str) -> Refusal:
@@ -318,35 +271,25 @@ def _readable(path: Path) -> Licence | None:
         return None  # a broken document of another licence is no reason to refuse this one
 
 
-def _instant(at: dt.datetime) -> str:
-    return at.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _rows(lake: Lake, licence: str, version: int | None) -> list[dict[str, str]]:
-    if version == -1:
-        return []
-    rows = lake.table(LICENCES).rows(version=version)
-    return sorted((row for row in rows if row["licence"] == licence), key=lambda row: str(row["known_from"]))
-
-
-def _row(licence: Licence, known_from: str) -> dict[str, str | None]:
+def _row(document: AnyDocument, known_from: str) -> dict[str, str | None]:
     return {
-        "licence": licence.id,
-        "digest": licence.digest,
-        "document": canonical_json(licence.model_dump(mode="json")),
-        "valid_from": str(licence.valid_from),
-        "valid_until": str(licence.valid_until) if licence.valid_until else None,
+        "licence": document.id,
+        "digest": document.digest,
+        "document": canonical_json(document.model_dump(mode="json")),
+        "valid_from": str(document.valid_from),
+        "valid_until": str(document.valid_until) if document.valid_until else None,
         "known_from": known_from,
     }
 
 
-def _told(licence: Licence) -> Facts:
-    return {
-        "licence": licence.id,
-        "licence_sha256": licence.digest,
-        "valid_from": str(licence.valid_from),
-        "valid_until": str(licence.valid_until) if licence.valid_until else None,
-        "train_models": licence.train_models,
-        "share_models": licence.share_models,
-        "export": licence.export,
+def _told(document: AnyDocument) -> Facts:
+    rights = ("train_models", "share_models", "export")
+    said: dict[str, object] = {name: getattr(document, name, None) for name in rights}
+    return said | {
+        "licence": document.id,
+        "licence_sha256": document.digest,
+        "kind": str(document.kind),
+        "valid_from": str(document.valid_from),
+        "valid_until": str(document.valid_until) if document.valid_until else None,
+        "policy_sha256": getattr(document, "policy_sha256", None),
     }

@@ -4,42 +4,17 @@ Belongs here: counting in every file that is still on disk, also those that only
 because deleting rows from the newest version removes nothing from disk. What follows from it is `lineage.withdrawal`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lake.files import DataFile, commits, data_files
-from lake.sources import Source, UnreadableFile
 from lake.zones import Lake
+from lineage.withdrawal.belonging import Booleans, Keys, Kind, Scope, columns, has, inside, needed, note
+from lineage.withdrawal.reading import COUNT, Reader
 from schemas.contract import Table
 from schemas.tables import ACCESS, LEDGER, LICENCES, TABLES
-
-Pair = tuple[str, str]
-"""A delivery, and a series, path or subject in it."""
-
-
-class Kind(StrEnum):
-    """What can be withdrawn."""
-
-    SUBJECT = "subject"
-    DELIVERY = "delivery"
-    LICENCE = "licence"
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What is to be withdrawn.
-
-    Attributes:
-        kind: a subject (pseudonym), a delivery or a licence.
-        value: which.
-    """
-
-    kind: Kind
-    value: str
 
 
 @dataclass(frozen=True)
@@ -76,23 +51,6 @@ class Holding:
 
 
 @dataclass
-class Keys:
-    """What leads to rows that do not carry the scope's own column.
-
-    Attributes:
-        series: series of it.
-        places: paths of its files.
-        people: subjects of it.
-        made_of: deliveries of which a row was made with a part of it; what is left of them must be made again.
-    """
-
-    series: set[Pair] = field(default_factory=set)
-    places: set[Pair] = field(default_factory=set)
-    people: set[Pair] = field(default_factory=set)
-    made_of: set[str] = field(default_factory=set)
-
-
-@dataclass
 class Held:
     """All that tables hold of it.
 
@@ -116,21 +74,20 @@ class Held:
 _NOT_ASKED = {LEDGER.name, ACCESS.name, LICENCES.name}
 """The ledger names subjects by commitments only; accesses and terms are facts about people who work here and papers."""
 
-_OWN = ("delivery", "subject", "licence", "series", "path")
-_PARTS = {"delivery": "source_deliveries", "licence": "licences"}
-"""Columns with every delivery and licence that a row was made of; its own delivery and licence are one of them."""
+_NOT_ASKED = {LEDGER.name, ACCESS.name, LICENCES.name}
+"""The ledger names subjects by commitments only; accesses and terms are facts about people who work here and papers."""
 
 
 def held(lake: Lake, scope: Scope) -> Held:
     """What the tables hold of a scope, counted file by file."""
     answer = Held()
-    keys = answer.keys
     for table in asked(scope):
+        there = [file for file in data_files(lake.table(table)) if file.on_disk]
+        reader = Reader.of(lake, table, needed(table, scope))
         found: dict[tuple[tuple[str, str], ...], list[tuple[DataFile, int]]] = {}
-        for file in data_files(lake.table(table)):
-            if file.on_disk:
-                matched = _matched(lake, table, file, scope, keys, answer)
-                found.setdefault(tuple(sorted(file.partition.items())), []).append((file, matched))
+        for file, rows in reader.each(there):
+            matched = _matched(reader, file, rows, scope, answer)
+            found.setdefault(tuple(sorted(file.partition.items())), []).append((file, matched))
         newest = lake.table(table).version()
         for partition, counted in sorted(found.items()):
             if any(rows for _, rows in counted):
@@ -142,63 +99,30 @@ def held(lake: Lake, scope: Scope) -> Held:
 
 def asked(scope: Scope) -> list[Table]:
     """Tables to look into; those that carry the scope's column come first, they say what the others are asked for."""
-    tables = [table for table in TABLES if table.name not in _NOT_ASKED]
+    tables = [table for table in TABLES if table.name not in _NOT_ASKED and columns(table)]
     return sorted(tables, key=lambda table: not has(table, scope.kind))
 
 
-def columns(table: Table) -> list[str]:
-    """Columns of a table that say whether a row belongs to a scope."""
-    return [name for name in (*_OWN, *_PARTS.values()) if has(table, name)]
-
-
-def inside(row: Mapping[str, Any], scope: Scope, keys: Keys) -> bool:
-    """Whether a row with the columns of `columns` belongs to a scope."""
-    if row.get(scope.kind) is not None:
-        return bool(row[scope.kind] == scope.value) or scope.value in (row.get(_PARTS.get(scope.kind, "")) or ())
-    for name, known in (("series", keys.series), ("path", keys.places), ("subject", keys.people)):
-        if row.get(name) is not None:
-            return (row["delivery"], row[name]) in known
-    return False
-
-
-def _matched(lake: Lake, table: Table, file: DataFile, scope: Scope, keys: Keys, answer: Held) -> int:
+def _matched(reader: Reader, file: DataFile, rows: pa.Table | None, scope: Scope, answer: Held) -> int:
     """Rows of a file that belong to the scope; what they lead to is noted on the way."""
-    number = 0
-    try:
-        for row, count in _rows(lake.table(table).source, file, columns(table)):
-            belongs = inside(row, scope, keys)
-            number += count if belongs else 0
-            _note(row, belongs, scope, answer)
-    except (pa.ArrowInvalid, UnreadableFile):
+    if rows is None:
         answer.unreadable_files += 1
-    return number
+        return 0
+    belongs = inside(rows, scope, answer.keys)
+    if pc.any(belongs).as_py():
+        # only of these is it asked what they lead to
+        whole = reader.rows(file, columns(reader.table))
+        assert whole is not None, "was read a moment ago"
+        note(whole, inside(whole, scope, answer.keys), scope, answer.keys)
+    if "subject" in rows.column_names:
+        answer.subjects |= _people(rows, belongs)
+        answer.elsewhere |= _people(rows, pc.invert(belongs))
+    weights = rows[COUNT]
+    return int(pc.sum(weights.filter(belongs)).as_py() or 0)
 
 
-def _note(row: Mapping[str, Any], belongs: bool, scope: Scope, answer: Held) -> None:
-    keys = answer.keys
-    if subject := row.get("subject"):
-        (answer.subjects if belongs else answer.elsewhere).add(subject)
-    if belongs and scope.kind in row and row[scope.kind] != scope.value:
-        keys.made_of.add(row["delivery"])
-        return  # the series it stands under is another's
-    if belongs:
-        for name, known in (("series", keys.series), ("path", keys.places), ("subject", keys.people)):
-            if row.get(name):
-                known.add((row["delivery"], row[name]))
-
-
-def _rows(source: Source, file: DataFile, names: Sequence[str]) -> Iterator[tuple[dict[str, Any], int]]:
-    """Different rows of a file with the named columns, those of its partition included, and how often each is there."""
-    stored = [name for name in names if name not in file.partition]
-    partition = {name: file.partition[name] for name in names if name in file.partition}
-    with source.parquet(file.path) as parquet:
-        rows = parquet.read(columns=stored)
-    if any(pa.types.is_list(kind) for kind in rows.schema.types):  # Arrow does not group by lists
-        yield from ((partition | row, 1) for row in rows.to_pylist())
-        return
-    for row in rows.group_by(stored).aggregate([([], "count_all")]).to_pylist():
-        count = row.pop("count_all")
-        yield partition | row, count
+def _people(rows: pa.Table, chosen: Booleans) -> set[str]:
+    return {subject for subject in rows["subject"].filter(chosen).unique().to_pylist() if subject}
 
 
 def _holding(table: Table, partition: dict[str, str], counted: list[tuple[DataFile, int]], newest: int) -> Holding:
@@ -217,15 +141,17 @@ def _holding(table: Table, partition: dict[str, str], counted: list[tuple[DataFi
         older_bytes=sum(file.bytes for file in older),
         orphan_files=len(orphans),
         orphan_bytes=sum(file.bytes for file in orphans),
-        versions=[v for v in range(newest + 1) if any(file.in_version(v) for file, _ in hits)],
+        versions=sorted({v for file, _ in hits for v in _versions(file, newest)}),
         evidence=table.zone == "audit",
     )
 
 
+def _versions(file: DataFile, newest: int) -> range:
+    """Versions of the table that hold a file."""
+    if file.since is None:
+        return range(0)
+    return range(file.since, newest + 1 if file.until is None else file.until)
+
+
 def _named_in_log(lake: Lake, table: Table, subject: str) -> int:
     return sum(subject in text for _, text in commits(lake.table(table)))
-
-
-def has(table: Table, name: str) -> bool:
-    """Whether a table has a column of this name."""
-    return any(column.name == name for column in table.columns)

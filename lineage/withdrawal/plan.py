@@ -5,22 +5,28 @@ the steps are carried out by `stages.withdrawing`. The vault is another room's: 
 its secrets.
 """
 
-import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from lake.releases import SPLITS, Release, names
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from lake.releases import MEMBERS, Release, names
 from lake.zones import Lake
-from lineage.evidence import gathered
-from lineage.ledger import ledger
-from lineage.ledger.events import EventType
-from lineage.withdrawal.holdings import Held, Holding, Kind, Scope, held
+from lineage.exposures.exposures import saw
+from lineage.withdrawal.belonging import Kind, Scope
+from lineage.withdrawal.elsewhere import Elsewhere, elsewhere
+from lineage.withdrawal.estimate import Estimate, estimate
+from lineage.withdrawal.holdings import Held, Holding, held
 from lineage.withdrawal.steps import Step, steps
 from schemas.checkpoint import CheckpointManifest
+from schemas.contract import Zone
 from schemas.delivery import MANIFEST_NAME
-from schemas.tables import EXPOSURES, RECEIVED
+from schemas.tables import RECEIVED, TABLES
+
+_MANIFEST = "manifest.json"
 
 Secrets = Callable[[frozenset[str]], int | None]
 """How many of these subjects have a secret in the vault; None where the vault cannot be opened."""
@@ -35,12 +41,16 @@ class InRelease:
         splits: volumes in each split that has any.
         subjects: persons.
         tables: table to the version that the release is pinned to.
+        release_sha256: digest of its manifest.
+        licences: licences that its volumes of it came under.
     """
 
     release: str
     splits: Mapping[str, int]
     subjects: int
     tables: Mapping[str, int]
+    release_sha256: str
+    licences: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -98,8 +108,9 @@ class Plan:
         releases: releases that hold it.
         models: checkpoints that were trained on it.
         unrecorded_models: models in place without recorded exposures; nobody can say what they saw.
-        exports: recorded exports of releases that hold it.
-        evaluations: recorded evaluations on a split of a release that holds it; their pages show pictures.
+        copies: exports, evaluations, backups and staged files that are recorded, and whom to tell.
+        change_feed: tables of which the change feed still tells its rows, with the versions that do.
+        estimate: what it takes.
         landing: files as delivered.
         secrets: secrets in the vault of persons with no row outside it; None: the vault could not be asked.
         steps: what a person would do, in order.
@@ -114,8 +125,9 @@ class Plan:
     releases: list[InRelease]
     models: list[InModel]
     unrecorded_models: list[str]
-    exports: int
-    evaluations: int
+    copies: Elsewhere
+    change_feed: Mapping[str, int]
+    estimate: Estimate
     landing: Landing
     secrets: int | None
     steps: list[Step] = field(default_factory=list)
@@ -147,8 +159,13 @@ def plan(lake: Lake, scope: Scope, secrets: Secrets = lambda _: None, found: Hel
     found = found or held(lake, scope)
     only_here = frozenset(found.subjects - found.elsewhere)
     releases = _releases(lake, scope)
-    recorded, unrecorded = _models(lake, scope)
-    exports, evaluations = _handed_out(lake, releases)
+    manifests = _manifests(lake)
+    recorded, unrecorded = _models(lake, scope, manifests)
+    received = _received(lake, found)
+    mine = received.filter(pc.equal(received[scope.kind], scope.value))
+    licences = {*mine["licence"].unique().to_pylist(), *(each for release in releases for each in release.licences)}
+    if scope.kind is Kind.LICENCE:
+        licences.add(scope.value)
     unfinished = Plan(
         scope=scope,
         subjects=len(found.subjects),
@@ -159,8 +176,15 @@ def plan(lake: Lake, scope: Scope, secrets: Secrets = lambda _: None, found: Hel
         releases=releases,
         models=recorded,
         unrecorded_models=unrecorded,
-        exports=exports,
-        evaluations=evaluations,
+        copies=elsewhere(
+            lake,
+            {release.release: release.splits for release in releases},
+            [release.release_sha256 for release in releases],
+            [model.model for model in recorded],
+            licences - {None},
+        ),
+        change_feed=_change_feed(found.holdings),
+        estimate=estimate(lake, found.holdings, [manifests[m.model] for m in recorded if m.in_place]),
         landing=_landing(lake, scope, found),
         secrets=secrets(only_here),
     )
@@ -169,53 +193,61 @@ def plan(lake: Lake, scope: Scope, secrets: Secrets = lambda _: None, found: Hel
 
 def _releases(lake: Lake, scope: Scope) -> list[InRelease]:
     answer = []
+    columns = list(dict.fromkeys(["split", "subject", "licence", str(scope.kind)]))
     for name in names(lake):
-        release = Release.open(lake, name)
+        release = Release.open(lake, name)  # proves the list of members
+        data = lake.location(Zone.CURATED, "releases", name).read_bytes(MEMBERS)
         # members are counted, nothing of the sealed set is read or shown
-        members = {split: release.members(split, sealed_ok=True) for split in SPLITS}
-        inside = {s: [m for m in ms if getattr(m, scope.kind) == scope.value] for s, ms in members.items()}
-        splits = {split: len(found) for split, found in inside.items() if found}
-        if splits:
-            subjects = {member.subject for found in inside.values() for member in found}
-            answer.append(InRelease(name, splits, len(subjects), release.manifest.tables))
+        rows = pq.read_table(pa.BufferReader(data), columns=columns)
+        mine = rows.filter(pc.equal(rows[scope.kind], scope.value))
+        if mine.num_rows:
+            counted = mine.group_by("split").aggregate([([], "count_all")]).to_pydict()
+            splits = dict(sorted(zip(counted["split"], counted["count_all"], strict=True)))
+            licences = tuple(sorted(mine["licence"].unique().to_pylist()))
+            subjects = len(mine["subject"].unique())
+            answer.append(InRelease(name, splits, subjects, release.manifest.tables, release.sha256, licences))
     return answer
 
 
-def _models(lake: Lake, scope: Scope) -> tuple[list[InModel], list[str]]:
-    columns = ["model", "checkpoint", "via", "volume", "samples", str(scope.kind)]
-    rows = lake.table(EXPOSURES).rows(list(dict.fromkeys(columns)))
-    recorded = {(row["model"], row["checkpoint"]) for row in rows}
-    seen: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        if row[scope.kind] == scope.value:
-            seen[row["model"], row["checkpoint"]].append(row)
-    manifests: dict[str, CheckpointManifest] = {
-        row["name"]: row["manifest"] for row in gathered.models(lake) if row["manifest"]
-    }
+def _models(lake: Lake, scope: Scope, manifests: Mapping[str, CheckpointManifest]) -> tuple[list[InModel], list[str]]:
+    seen, recorded = saw(lake, **{scope.kind: scope.value})
     in_place = {(name, manifest.weights_sha256) for name, manifest in manifests.items()}
-    models = [
-        InModel(
-            model=model,
-            checkpoint=checkpoint,
-            direct=any(row["via"] == model for row in found),
-            via=tuple(sorted({row["via"] for row in found})),
-            volumes=len({row["volume"] for row in found}),
-            samples=sum(row["samples"] for row in found),
-            in_place=(model, checkpoint) in in_place,
-            clean_ancestor=_clean(model, checkpoint, manifests, recorded - seen.keys()),
+    clean = recorded - {(each.model, each.checkpoint) for each in seen}
+    models = []
+    for each in sorted(seen, key=lambda each: (each.model, each.checkpoint)):
+        there = manifests.get(each.model) if (each.model, each.checkpoint) in in_place else None
+        model = InModel(
+            model=each.model,
+            checkpoint=each.checkpoint,
+            direct=each.model in each.via,
+            via=each.via,
+            volumes=each.volumes,
+            samples=each.samples,
+            in_place=there is not None,
+            clean_ancestor=_clean(there, manifests, clean) if there else None,
         )
-        for (model, checkpoint), found in sorted(seen.items())
-    ]
+        models.append(model)
     return models, sorted(name for name, weights in in_place - recorded)
 
 
+def _manifests(lake: Lake) -> dict[str, CheckpointManifest]:
+    """Manifests of the checkpoints that stand in the models zone; one that cannot be read tells nothing."""
+    location = lake.location(Zone.MODELS)
+    found = {}
+    for name in location.list():
+        if name.startswith(".") or not location.exists(f"{name}/{_MANIFEST}"):
+            continue
+        try:
+            found[name] = CheckpointManifest.model_validate_json(location.read_bytes(f"{name}/{_MANIFEST}"))
+        except ValidationError:
+            continue
+    return found
+
+
 def _clean(
-    model: str, checkpoint: str, manifests: Mapping[str, CheckpointManifest], clean: set[tuple[str, str]]
+    current: CheckpointManifest, manifests: Mapping[str, CheckpointManifest], clean: set[tuple[str, str]]
 ) -> str | None:
     """The nearest ancestor, by weights, among the checkpoints that are known to be clean."""
-    current = manifests.get(model)
-    if current is None or current.weights_sha256 != checkpoint:
-        return None
     while current.parent:
         parent = manifests.get(current.parent)
         if parent is None or parent.weights_sha256 != current.parent_weights_sha256:
@@ -226,18 +258,26 @@ def _clean(
     return None
 
 
-def _handed_out(lake: Lake, releases: Iterable[InRelease]) -> tuple[int, int]:
-    """Recorded exports of the releases, and recorded evaluations on a split of them that holds it."""
-    splits = {release.release: set(release.splits) for release in releases}
-    exports = evaluations = 0
-    for entry in ledger.entries(lake) if splits else []:
-        if entry["type"] not in (EventType.EXPORTED, EventType.EVALUATED):
-            continue
-        facts = json.loads(entry["event"])["facts"]
-        there = splits.get(facts.get("release"), set())
-        exports += entry["type"] == EventType.EXPORTED and bool(there)
-        evaluations += entry["type"] == EventType.EVALUATED and facts["split"] in there
-    return exports, evaluations
+def _change_feed(holdings: list[Holding]) -> dict[str, int]:
+    """Versions of each table that tells its changes and hold rows of it; the feed reads them from the same files."""
+    sealed = {table.path for table in TABLES if table.sealed}
+    versions: dict[str, set[int]] = {}
+    for holding in holdings:
+        if holding.table not in sealed and not holding.evidence:
+            versions.setdefault(holding.table, set()).update(holding.versions)
+    return {table: len(of) for table, of in sorted(versions.items()) if of}
+
+
+def _received(lake: Lake, found: Held) -> pa.Table:
+    """What was received in the deliveries that hold something of a scope."""
+    table, columns = lake.table(RECEIVED), ["delivery", "path", "subject", "licence"]
+    schema = pa.schema([RECEIVED.arrow_schema.field(name) for name in columns])
+    deliveries = sorted(_deliveries(found)) if table.exists() else []
+    return pa.concat_tables([schema.empty_table(), *(table.read(columns, {"delivery": name}) for name in deliveries)])
+
+
+def _deliveries(found: Held) -> set[str]:
+    return {holding.partition["delivery"] for holding in found.holdings if "delivery" in holding.partition}
 
 
 def landing_files(lake: Lake, scope: Scope, found: Held) -> dict[tuple[str, str], int]:
@@ -254,16 +294,17 @@ def _delivered(lake: Lake, scope: Scope, found: Held) -> tuple[dict[tuple[str, s
     """Files as delivered, with their sizes, and how many others name no person."""
     if scope.kind is Kind.DELIVERY:
         return {(scope.value, file.name): file.bytes for file in lake.landed(scope.value).files()}, 0
-    rows = lake.table(RECEIVED).rows(["delivery", "path", "subject", "licence"])
-    inside = [row for row in rows if row[scope.kind] == scope.value]
-    deliveries = {row["delivery"] for row in inside} | {h.partition.get("delivery") for h in found.holdings}
-    places = [(str(row["delivery"]), row["path"]) for row in inside]
+    rows = _received(lake, found)
+    inside = rows.filter(pc.equal(rows[scope.kind], scope.value))
+    places = list(zip(inside["delivery"].to_pylist(), inside["path"].to_pylist(), strict=True))
+    deliveries = _deliveries(found)
     unattributed = 0
     if scope.kind is Kind.SUBJECT:
-        unattributed = sum(row["subject"] is None and row["delivery"] in deliveries for row in rows)
+        nobody = rows.filter(pc.is_null(rows["subject"]))["delivery"]
+        unattributed = pc.sum(pc.is_in(nobody, pa.array(sorted(deliveries), pa.string()))).as_py() or 0
     else:
-        places += [(str(delivery), MANIFEST_NAME) for delivery in deliveries]
+        places += [(delivery, MANIFEST_NAME) for delivery in deliveries]
     # one listing a delivery: on S3 each file by itself would be a request
-    sizes = {delivery: {f.name: f.bytes for f in lake.landed(delivery).files()} for delivery, _ in places}
+    sizes = {delivery: {f.name: f.bytes for f in lake.landed(delivery).files()} for delivery in deliveries}
     there = {(d, name): sizes[d][name] for d, name in places if name in sizes[d]}
     return there, unattributed

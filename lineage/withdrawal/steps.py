@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lineage.withdrawal.holdings import Kind
+from lineage.withdrawal.belonging import Kind
 
 if TYPE_CHECKING:
     from lineage.withdrawal.plan import Plan
@@ -97,22 +97,29 @@ def _derived(plan: "Plan") -> Iterator[Step]:
             f"{_many(len(plan.unrecorded_models), 'model')}: {', '.join(plan.unrecorded_models)}",
             by_person=True,
         )
-    if plan.exports:
-        number = _many(plan.exports, "recorded export")
-        yield Step("Tell whoever received an export, and ask for its deletion.", number, by_person=True)
-    if plan.evaluations:
+    if plan.copies.exports:
+        to = f", received by: {', '.join(plan.copies.recipients)}"
+        number = _many(plan.copies.exports, "recorded export")
+        yield Step("Tell whoever received an export, and ask for its deletion.", number + to, by_person=True)
+    if plan.copies.staged_files:
+        yield Step(
+            "Drop the staged copies of releases.",
+            f"{_many(plan.copies.staged_files, 'file')} in the staging folder, of releases that hold it",
+        )
+    if plan.copies.evaluations:
         yield Step(
             "Delete the pages of evaluations on it and evaluate again.",
-            f"{_many(plan.evaluations, 'recorded evaluation')}; a page shows images of its split",
+            f"{_many(plan.copies.evaluations, 'recorded evaluation')}; a page shows images of its split",
         )
 
 
 def _files(plan: "Plan") -> Iterator[Step]:
     older = sum(holding.older_files + holding.files for holding in plan.holdings if not holding.evidence)
     if older:
+        told = f"; time travel and change feed tell it in: {', '.join(plan.change_feed)}" if plan.change_feed else ""
         yield Step(
             "Delete the part files that still hold its rows; versions that a release needs get files without them.",
-            f"{_many(older, 'file')} after the rows are deleted; deleting rows removes nothing from disk",
+            f"{_many(older, 'file')} after the rows are deleted; deleting rows removes nothing from disk{told}",
         )
     orphans = sum(holding.orphan_files for holding in plan.holdings)
     if orphans or plan.unreadable_files:
@@ -148,9 +155,11 @@ def _identity(plan: "Plan") -> Iterator[Step]:
 def _close(plan: "Plan") -> Iterator[Step]:
     yield Step(
         "Let backups and snapshots of all zones expire, and note the day.",
-        "this lake does not know of them",
+        f"{_many(plan.copies.backups, 'backup')} of this lake on record; of snapshots of disks it does not know",
         by_person=True,
     )
+    if plan.copies.notify:
+        yield Step("Tell those whom it concerns that it was done.", "; ".join(plan.copies.notify), by_person=True)
     yield Step(
         "Search every byte that is left, write the certificate, record it on the ledger and seal it.",
         f"it proves that nothing outside the audit zone names this {plan.scope.kind} any more",

@@ -14,12 +14,16 @@ from lake.storage import Location
 from lake.zones import Lake
 from lineage.evidence.pages import environment
 from lineage.principal import now, principal
-from lineage.withdrawal.holdings import Kind, Scope
+from lineage.withdrawal.belonging import Kind, Scope
 from schemas.contract import Zone
 from schemas.document import canonical_json
 
 FOLDER = "withdrawals"
 RECORD, PAGE = "withdrawal.json", "certificate.html"
+
+
+_NOT_CONFIRMED = {"steps", "secrets", "estimate"}
+"""Of a plan: whether the vault was asked is the asker's affair, and an estimate is no part of what is withdrawn."""
 
 
 class WithdrawalError(ValueError):
@@ -111,8 +115,7 @@ def page_of(lake: Lake, withdrawal: Withdrawal) -> str:
 
 def confirmation(plan: Any) -> str:
     """What a person repeats to confirm a plan: eight digits of the digest of everything it counts."""
-    # whether the vault was asked is the asker's affair and no part of what is withdrawn
-    counted = {name: value for name, value in asdict(plan).items() if name not in ("steps", "secrets")}
+    counted = {name: value for name, value in asdict(plan).items() if name not in _NOT_CONFIRMED}
     return hashlib.sha256(canonical_json(json.loads(json.dumps(counted, default=str))).encode()).hexdigest()[:8]
 
 

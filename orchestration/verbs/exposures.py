@@ -6,22 +6,25 @@ from orchestration.verbs._shared import answer, as_json, opened, table
 
 
 @click.command("exposures", epilog="Example: larmor exposures demo-tiny")
-@click.argument("model")
+@click.argument("checkpoint")
+@click.option("--epoch", type=click.IntRange(min=1), help="Only what its own training served in this epoch.")
 @as_json
 @click.pass_context
-def command(context: click.Context, model: str, json_: bool) -> None:
-    """List the subjects that MODEL was trained on, those of its ancestors included."""
-    from lineage.exposures.exposures import exposures
+def command(context: click.Context, checkpoint: str, epoch: int | None, json_: bool) -> None:
+    """List the subjects that CHECKPOINT was trained on, those of its ancestors included.
 
-    rows = exposures(opened(context), model)
-    subjects: dict[tuple[str, str], dict[str, object]] = {}
-    for row in rows:
-        entry = subjects.setdefault(
-            (row["subject"], row["via"]),
-            {"subject": row["subject"], "via": row["via"], "delivery": row["delivery"], "volumes": 0, "samples": 0},
-        )
-        entry["volumes"] = int(str(entry["volumes"])) + 1
-        entry["samples"] = int(str(entry["samples"])) + row["samples"]
-    shown = list(subjects.values())
-    text = table(shown, ["subject", "via", "delivery", "volumes", "samples"]) if shown else f"No exposure of {model}."
-    answer(json_, rows, text, "larmor who-saw SUBJECT" if rows else "larmor releases, then larmor train RELEASE")
+    CHECKPOINT is the name of a model, whose newest checkpoint is meant, or the beginning of the digest of its weights.
+    """
+    from lineage.exposures.exposures import exposed
+
+    rows = exposed(opened(context), checkpoint, epoch)
+    if json_:
+        answer(json_, rows.to_pylist(), "")
+        return
+    counts = [("delivery", "min"), ("volume", "count"), ("samples", "sum")]
+    found = rows.group_by(["subject", "via"], use_threads=False).aggregate(counts)
+    names = {"delivery_min": "delivery", "volume_count": "volumes", "samples_sum": "samples"}
+    shown = found.rename_columns([names.get(name, name) for name in found.column_names]).to_pylist()
+    columns = ["subject", "via", "delivery", "volumes", "samples"]
+    text = table(shown, columns) if shown else f"No exposure of {checkpoint}."
+    answer(json_, shown, text, "larmor who-saw SUBJECT" if shown else "larmor releases, then larmor train RELEASE")

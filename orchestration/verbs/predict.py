@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+from lake.releases import names
+from lake.zones import Lake
+from orchestration.verbs._amounts import many
 from orchestration.verbs._shared import answer, as_json, opened, say, table
 
 
@@ -15,28 +18,60 @@ from orchestration.verbs._shared import answer, as_json, opened, say, table
 @click.argument("image", metavar="INPUT")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     required=True,
-    help="File to write: .nii, .nii.gz, a DICOM segmentation .dcm, or .json of a model of whole volumes.",
+    help="File to write: .nii, .nii.gz, a DICOM segmentation .dcm, or .json of a model of whole volumes; a folder for "
+    "many images.",
 )
 @click.option("--number", type=click.IntRange(min=1), help="Which volume of a DICOM series that gives several.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["nifti", "dicom", "json"]),
+    default="nifti",
+    show_default=True,
+    help="What each of many images gives.",
+)
+@click.option(
+    "--split", type=click.Choice(["train", "validation"]), help="One split of a release; default: both. Test is sealed."
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where it is computed; auto is the GPU where there is one.",
+)
 @click.option("--purpose", default="research", show_default=True, help="What for; it is recorded.")
 @as_json
 @click.pass_context
 def command(
-    context: click.Context, model: str, image: str, out: Path, number: int | None, purpose: str, json_: bool
+    context: click.Context,
+    model: str,
+    image: str,
+    out: Path,
+    number: int | None,
+    form: str,
+    split: str | None,
+    device: str,
+    purpose: str,
+    json_: bool,
 ) -> None:
     """Write what MODEL, a name among the lake's models or a folder, says of INPUT.
 
-    INPUT is a NIfTI file, a folder with a DICOM series, a multi-frame DICOM file, or the id of a volume of the lake.
+    INPUT is a NIfTI file, a folder with a DICOM series, a multi-frame DICOM file, or the id of a volume of the lake; or
+    many images: the name of a release, a folder of NIfTI files, or a folder of DICOM series, with a folder as --out.
     A label map or a restored image has the voxel grid of INPUT; a segmentation in DICOM refers to its slices. What is
     said of the whole, such as a class or a number, is written as JSON. Of a 4D image the first step is used.
     """
     lake = opened(context)
     say("Loading the model")
+    if not out.name.endswith(_ENDINGS):
+        _many(lake, model, image, out, form, split, device, purpose, json_)
+        return
     from orchestration.predictions import predict
 
-    made = predict(lake, model, image, out, number=number, purpose=purpose)
+    made = predict(lake, model, image, out, number=number, purpose=purpose, device=device)
     first = f" (first of {made.steps} steps)" if made.steps > 1 else ""
     shape = " x ".join(str(n) for n in made.shape)
     head = f"{'Said' if made.facts else 'Made'} of {shape} voxels by {made.model}{first}"
@@ -45,6 +80,45 @@ def command(
     answer(json_, asdict(made), f"{head}\n{made.out}\n\n{body}", _NEXT)
 
 
+def _many(
+    lake: Lake,
+    model: str,
+    image: str,
+    out: Path,
+    form: str,
+    split: str | None,
+    device: str,
+    purpose: str,
+    json_: bool,
+) -> None:
+    """Many images; exit code 1 where one of them failed."""
+    from orchestration.predicted_folder import predict_many
+    from stages.export import SPLITS
+
+    done = predict_many(
+        lake,
+        model,
+        image,
+        out,
+        form=form,
+        splits=(split,) if split else SPLITS,
+        purpose=purpose,
+        device=device,
+        report=lambda line: say(f"  {line}"),
+    )
+    lines = [f"{many(len(done.made), 'prediction')} by {done.model}, {done.there} were there already", str(done.folder)]
+    if done.failed:
+        lines += [f"{len(done.failed)} failed:", *(f"  {name}: {why}" for name, why in done.failed.items())]
+    answer(json_, asdict(done), "\n".join(lines), _next_of(lake, image, out) if form == "nifti" else _NEXT)
+    if done.failed:
+        raise SystemExit(1)
+
+
+def _next_of(lake: Lake, image: str, out: Path) -> str:
+    return f"larmor look --release {image} --predictions {out}" if image in names(lake) else _NEXT
+
+
+_ENDINGS = (".nii", ".nii.gz", ".dcm", ".json")
 _FEW = 16
 _NEXT = "open it over the image in a viewer, or read it; a model's output is no diagnosis"
 

@@ -30,10 +30,12 @@ def command(
 ) -> None:
     """Pre-train a model on RELEASE, or fine-tune the pre-trained one for a task; stopped, it goes on where it was.
 
-    NAME=VALUE are fields that differ from the preset; dotted names reach into sections.
+    NAME=VALUE are fields that differ from the preset; dotted names reach into sections. LARMOR_LAUNCHER says where it
+    runs: on this machine, on Slurm, on Amazon SageMaker or on Kubernetes.
     """
     from assets.training import overrides as parsed
     from lake.releases import Release
+    from lake.settings import LauncherName
     from training.config.presets import configured
 
     lake = opened(context)
@@ -43,6 +45,10 @@ def command(
     configured(preset, "finetune", {"scratch": True, **parsed(given)}) if task else configured(
         preset, "pretrain", parsed(given)
     )
+    if lake.settings.launcher is not LauncherName.LOCAL:
+        from orchestration.launchers.away import document_of
+
+        document_of(lake.settings)
     common = {"preset": preset, "overrides": given}
     if task:
         asset, config = "finetuned", common | {"task": task, "labels": labels, "scratch": scratch}

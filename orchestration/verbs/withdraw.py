@@ -12,7 +12,7 @@ from orchestration.verbs._shared import answer, as_json, opened, say, table
 
 if TYPE_CHECKING:
     from lake.zones import Lake
-    from lineage.withdrawal.holdings import Scope
+    from lineage.withdrawal.belonging import Scope
     from lineage.withdrawal.plan import Plan
 
 _ONLY_PLANNED = "This is a plan. Nothing was changed or deleted."
@@ -22,6 +22,7 @@ _ONLY_PLANNED = "This is a plan. Nothing was changed or deleted."
 @click.option("--subject", help="Pseudonym of a person, as in the tables; never a patient's id or name.")
 @click.option("--delivery", help="Name of a delivery.")
 @click.option("--licence", help="Id of a licence.")
+@click.option("--due", is_flag=True, help="List what may no longer be kept by its terms, each with a fresh plan.")
 @click.option("--confirm", metavar="DIGITS", help="What the plan printed: carry it out.")
 @as_json
 @click.pass_context
@@ -30,6 +31,7 @@ def command(
     subject: str | None,
     delivery: str | None,
     licence: str | None,
+    due: bool,
     confirm: str | None,
     json_: bool,
 ) -> None:
@@ -39,15 +41,18 @@ def command(
     deletes for good, proves that nothing is left, and writes a certificate. The same command goes on where it was
     interrupted. No run or training may be going on meanwhile.
     """
-    from lineage.withdrawal.holdings import Kind, Scope
+    from lineage.withdrawal.belonging import Kind, Scope
     from lineage.withdrawal.plan import plan
     from lineage.withdrawal.withdrawals import begun, confirmation
 
     given = {Kind.SUBJECT: subject, Kind.DELIVERY: delivery, Kind.LICENCE: licence}
     chosen = [Scope(kind, value) for kind, value in given.items() if value]
-    if len(chosen) != 1:
+    if due and not chosen and not confirm:
+        _due(opened(context), json_)
+        return
+    if len(chosen) != 1 or due:
         raise click.UsageError(
-            f"found {len(chosen)} of --subject, --delivery and --licence, needed exactly one", context
+            f"found {len(chosen)} of --subject, --delivery and --licence, needed exactly one, or --due alone", context
         )
     lake = opened(context)
     if confirm or begun(lake, chosen[0]):
@@ -61,6 +66,31 @@ def command(
         return
     next_step = f"read it, end runs and trainings, then: larmor withdraw --{made.scope.kind} ... --confirm "
     answer(json_, result, "\n\n".join(_parts(made)), next_step + confirmation(made))
+
+
+def _due(lake: "Lake", json_: bool) -> None:
+    import datetime as dt
+
+    from lineage.withdrawal.due import plan_due
+    from lineage.withdrawal.withdrawals import confirmation
+
+    planned = plan_due(lake, dt.datetime.now(dt.UTC).date())
+    rows = [
+        {
+            "what": f"--{due.scope.kind} {due.scope.value}",
+            "why": due.why,
+            "term": due.term,
+            "since": due.since or "",
+            "at end": str(due.at_end),
+            "rows": sum(holding.rows for holding in made.holdings if not holding.evidence),
+            "releases": len(made.releases),
+            "models": len(made.models),
+            "confirm": confirmation(made),
+        }
+        for due, made in planned
+    ]
+    text = table(rows, list(rows[0])) if rows else "Nothing that is held has to go."
+    answer(json_, rows, text, "larmor withdraw with what the first column says, and read its plan" if rows else "")
 
 
 def _carried_out(lake: "Lake", scope: "Scope", confirm: str | None, json_: bool) -> None:
@@ -116,15 +146,37 @@ def _parts(plan: "Plan") -> Iterator[str]:
             f"  landing: {landing}, and {plan.landing.unattributed} that name no person",
             f"  persons: {plan.subjects}, of whom {plan.subjects_only_here} have nothing outside it",
             f"  vault: {vault} of these",
-            f"  exports recorded: {plan.exports}; evaluations recorded: {plan.evaluations}",
+            f"  exports recorded: {plan.copies.exports}; evaluations recorded: {plan.copies.evaluations}",
+            f"  backups recorded: {plan.copies.backups}; staged files: {plan.copies.staged_files}",
+            f"  change feed: {_feed(plan)}",
+            f"  to tell: {'; '.join(plan.copies.notify) or 'nobody on record'}",
             f"  models without recorded exposures: {len(plan.unrecorded_models)}",
         ]
     )
+    yield f"What it takes, about\n{_takes(plan)}"
     lines = [
         f"{number:>3}. {step.do}{'  [a person]' if step.by_person else ''}\n     {step.why}"
         for number, step in enumerate(plan.steps, 1)
     ]
     yield "Steps, in this order; [a person] marks what no command does\n" + "\n".join(lines)
+
+
+def _feed(plan: "Plan") -> str:
+    return ", ".join(f"{table} in {many(of, 'version')}" for table, of in plan.change_feed.items()) or "nothing of it"
+
+
+def _takes(plan: "Plan") -> str:
+    takes = plan.estimate
+    bytes_ = f"{size(takes.rewritten_bytes)} written again, {size(takes.searched_bytes)} searched"
+    lines = [
+        f"  {takes.minutes:g} minutes: {bytes_}",
+        f"  requests to object stores: {takes.requests_cost:.2f}",
+    ]
+    if takes.device_hours:
+        lines.append(
+            f"  models trained again: {takes.device_hours:g} device-hours, {takes.training_usd:.2f} US dollars"
+        )
+    return "\n".join(lines)
 
 
 def _tables(plan: "Plan") -> str:

@@ -13,7 +13,7 @@ def test_without_s3_there_is_no_such_resource_and_nothing_of_aws_is_imported():
 
     code = (
         "import sys; from orchestration.definitions import build; found = build();"
-        "assert set(found.resources) == {'lake'}, found.resources; assert 'dagster_aws' not in sys.modules"
+        "assert set(found.resources) == {'lake', 'launcher'}, found.resources; assert 'dagster_aws' not in sys.modules"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
@@ -25,7 +25,7 @@ def test_each_zone_on_s3_has_a_client_of_its_bucket(bucket, monkeypatch):
     monkeypatch.setenv("LARMOR_LANDING", "s3://lake/landing")
     bucket.put_object(Bucket="lake", Key="curated/x", Body=b"1")
     found = build().resources
-    assert set(found) == {"lake", "s3_curated", "s3_landing"}
+    assert set(found) == {"lake", "launcher", "s3_curated", "s3_landing"}
     seen = []
 
     @dg.asset

@@ -94,3 +94,13 @@ def test_only_what_a_retry_can_help_is_retried(definitions):
             policies |= {key.to_user_string(): asset.op.retry_policy for key in asset.keys}
     retried = {key for key, policy in policies.items() if policy}
     assert retried == {"models/pretrained", "models/finetuned"}
+
+
+def test_what_fills_a_machine_or_a_gpu_has_a_pool(definitions):
+    pools = {}
+    for asset in definitions.assets or []:
+        if isinstance(asset, dg.AssetsDefinition) and asset.is_executable:
+            pools |= {key.to_user_string(): asset.op.pool for key in asset.keys}
+    assert {key for key, pool in pools.items() if pool == "gpu"} == {key for key in pools if key.startswith("models/")}
+    heavy = {"restricted/received", "curated/instances", "curated/volumes", "curated/series", "curated/labels"}
+    assert heavy | {"curated/reports", "audit/scrub", "audit/tier_moves"} <= {k for k, p in pools.items() if p == "cpu"}

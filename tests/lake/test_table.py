@@ -99,7 +99,8 @@ def test_restricted_files_are_for_their_owner_only(lake):
     put(lake.table(QUARANTINE), "a", ["1"])
     zone = lake.location(Zone.RESTRICTED).path
     assert stat.S_IMODE(zone.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(f.stat().st_mode) for f in zone.rglob("part-*.parquet")} == {0o600}
+    assert {stat.S_IMODE(f.stat().st_mode) for f in zone.rglob("*") if f.is_file()} == {0o600}
+    assert {stat.S_IMODE(f.stat().st_mode) for f in zone.rglob("*") if f.is_dir()} == {0o700}
 
 
 def test_a_ledger_never_gets_files_that_nobody_accounts_for(lake):

@@ -114,7 +114,7 @@ def test_the_production_file_gives_the_storage_queue_and_logs_that_it_names(prod
     with dg.DagsterInstance.from_config(str(production)) as opened:
         for part in (opened.run_storage, opened.event_log_storage, opened.schedule_storage):
             assert "Postgres" in type(part).__name__
-        assert type(opened.run_coordinator).__name__ == "QueuedRunCoordinator"
+        assert type(opened.run_coordinator).__name__ == "NamedRunCoordinator"
         assert opened.get_concurrency_config().run_queue_config.max_concurrent_runs == 16
         assert opened.run_monitoring_enabled
         assert opened.run_retries_enabled

@@ -8,14 +8,18 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+import torch
+from click.testing import CliRunner
 
 from imaging.drawings import Grid, paint
 from imaging.errors import ImagingError
 from imaging.segmentations import read
 from lake import payload
 from lineage.ledger import ledger
-from lineage.terms.terms import Refusal
-from orchestration import predictions
+from lineage.terms.refusal import Refusal
+from orchestration import overlays, predictions
+from orchestration.cli import cli
+from orchestration.predicted_folder import predict_many
 from orchestration.predictions import predict
 from schemas.checkpoint import CheckpointManifest
 from schemas.tables import INSTANCES, VOLUMES
@@ -24,6 +28,7 @@ from tests import synthetic
 from tests.imaging.conftest import make_dataset, to_bytes
 from training.data.labelled import Classes
 from training.errors import TrainingError
+from training.running.hardware import device_of
 from training.tasks.task import Prediction
 
 
@@ -172,3 +177,81 @@ def test_what_a_segmentation_cannot_refer_to_is_told(filled, series, tmp_path):
     with pytest.raises(ImagingError, match="needed a series of MR images"):
         predict(lake, "bright", str(tmp_path / "empty"), out)
     assert not out.exists()
+
+
+def test_a_release_is_predicted_on_into_a_folder_that_the_gallery_lays_over_it(lake, tmp_path):
+    synthetic.know(lake, synthetic.licence())
+    synthetic.fill(lake, {"a": ["S1", "S2", "S3"]}, contrasts=("T1",))
+    release = synthetic.frozen(lake, labels=False)
+    told = []
+    done = predict_many(lake, "bright", "cohort", tmp_path / "out", purpose="research", report=told.append)
+    wanted = {member.volume for split in ("train", "validation") for member in release.members(split)}
+    assert {path.name.removesuffix(".nii.gz") for path in (tmp_path / "out").glob("*.nii.gz")} == wanted
+    assert told[-1] == f"{len(wanted)} of {len(wanted)} images"
+    for volume in wanted:
+        label_map = overlays.over(tmp_path / "out", volume)
+        np.testing.assert_allclose(nib.load(label_map).affine, synthetic.AFFINE, atol=1e-5)
+        assert overlays.scheme_of(label_map) == {"0": "background", "1": "white matter"}
+    again = predict_many(lake, "bright", "cohort", tmp_path / "out", purpose="research")
+    assert (len(done.made), again.there, again.made) == (len(wanted), len(wanted), [])
+
+
+def test_a_stopped_batch_goes_on_and_one_bad_image_stops_no_other(lake, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(3):
+        array = np.random.default_rng(number).integers(0, 900, (6, 5, 4)).astype(np.int16)
+        nib.save(nib.Nifti1Image(array, np.eye(4)), images / f"image{number}.nii.gz")
+    (images / "broken.nii").write_bytes(b"no image")
+    done = predict_many(lake, "bright", str(images), tmp_path / "out")
+    assert [made.out.name for made in done.made] == [f"image{number}.nii.gz" for number in range(3)]
+    assert list(done.failed) == ["broken"]
+    (tmp_path / "out" / "image1.nii.gz").unlink()
+    again = predict_many(lake, "bright", str(images), tmp_path / "out")
+    assert [made.out.name for made in again.made] == ["image1.nii.gz"]
+
+
+def test_every_volume_of_a_folder_of_dicom_gets_a_segmentation(lake, tmp_path):
+    folder = tmp_path / "echoes"
+    folder.mkdir()
+    for number, data in enumerate(files(echoes=2)):
+        (folder / f"{number}.dcm").write_bytes(data)
+    predict_many(lake, "bright", str(folder), tmp_path / "out", form="dicom")
+    for number in (1, 2):
+        found = read((tmp_path / "out" / f"{number:03}.dcm").read_bytes())
+        assert found.references == {f"1.2.5.{number - 1}.{place}" for place in range(4)}
+
+
+def test_a_folder_holds_the_predictions_of_one_model(lake, series, tmp_path, monkeypatch):
+    predict_many(lake, "bright", str(series), tmp_path / "out")
+    monkeypatch.setattr(Bright, "digest", "e" * 64)
+    with pytest.raises(TrainingError, match="found predictions of another model"):
+        predict_many(lake, "bright", str(series), tmp_path / "out")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    with pytest.raises(TrainingError, match="found other files"):
+        predict_many(lake, "bright", str(series), tmp_path / "other")
+    with pytest.raises(TrainingError, match="neither a release nor a folder"):
+        predict_many(lake, "bright", "nothing", tmp_path / "third")
+
+
+def test_a_gpu_that_is_not_there_is_told():
+    with pytest.raises(TrainingError, match="found no GPU"):
+        device_of("cuda" if not torch.cuda.is_available() else pytest.skip("found a GPU"))
+    assert device_of("cpu").type == "cpu"
+
+
+def test_the_verb_says_what_failed_and_ends_with_an_exit_code(lake, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    draw = np.random.default_rng(0).integers(0, 900, (6, 5, 4)).astype(np.int16)
+    nib.save(nib.Nifti1Image(draw, np.eye(4)), images / "good.nii")
+    (images / "bad.nii").write_bytes(b"no image")
+    common = ["--root", str(lake.settings.root), "predict", "bright", str(images), "--out", str(tmp_path / "out")]
+    ended = CliRunner().invoke(cli, [*common, "--json"])
+    assert ended.exit_code == 1
+    said = json.loads(ended.stdout)
+    assert (len(said["made"]), list(said["failed"])) == (1, ["bad"])
+    (images / "bad.nii").unlink()
+    again = CliRunner().invoke(cli, common)
+    assert (again.exit_code, "1 were there already" in again.stdout) == (0, True)

@@ -3,18 +3,19 @@
 import base64
 import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import pytest
+from click.testing import CliRunner
 
 from lake.releases import ReleaseError
 from lineage.ledger import ledger
-from orchestration.gallery import TIMES, GalleryError, write
+from orchestration.cli import cli
+from orchestration.gallery.choice import GalleryError
+from orchestration.gallery.page import TIMES, write
 from schemas.tables import ACCESS, SERIES, VOLUMES
 from stages.quality import with_quality
-from tests import synthetic
+from tests import browser, synthetic
 
 
 class _Page(HTMLParser):
@@ -79,7 +80,7 @@ def test_a_page_can_be_read_without_seeing_it_and_without_its_script(filled):
     assert heads == ["h1", "h2", *["h3"] * 6]
     assert "hidden" in page.all("form")[0]
     assert all("hidden" not in card for card in page.all("li"))
-    assert len(page.all("label")) == len(page.all("select"))
+    assert len(page.all("label")) == len(page.all("select")) + len(page.all("input"))
 
 
 def test_the_sealed_test_set_of_a_release_is_not_shown(filled):
@@ -170,20 +171,33 @@ def test_what_stands_out_in_quality_can_be_looked_at(lake):
     assert write(lake, delivery="a", where="len(quality_flags) > 0").volumes == 1
 
 
+def test_what_stands_out_is_said_on_its_card(lake):
+    rows = [synthetic.volume_row("a", f"S{i}", snr=snr) for i, snr in enumerate([30.0, 31.0] * 5 + [5.0])]
+    synthetic.put(lake, VOLUMES, "a", rows)
+    synthetic.put(lake, SERIES, "a", with_quality(lake, "a", [synthetic.series_row(row) for row in rows]))
+    page = _page(write(lake, delivery="a"))
+    assert sorted(card["data-quality"] for card in page.all("li")) == ["stands out"] + ["unremarkable"] * 10
+    assert page.text.count("SNR 5)") == 1
+
+
+def test_the_verb_writes_one_file_where_it_is_told_to(filled, tmp_path):
+    page = tmp_path / "page.html"
+    asked = ["--root", str(filled.settings.root), "look", "--delivery", "a", "--out", str(page), "--json"]
+    ended = CliRunner().invoke(cli, asked)
+    assert (ended.exit_code, json.loads(ended.stdout)["volumes"]) == (0, 6)
+    assert page.is_file()
+
+
 @pytest.mark.ui
 def test_the_filters_of_a_page_hide_what_does_not_fit(filled, tmp_path):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("found no chromium, needed it to run the page's script")
     made = write(filled, out=tmp_path / "page.html")
-    choose = "<script>form.elements.contrast.value = 'T2'; form.dispatchEvent(new Event('change'));</script></body>"
-    made.page.write_text(made.page.read_text().replace("</body>", choose))
-    told = subprocess.run(
-        [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-         "--dump-dom", made.page.as_uri()],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    page = _Page(told.stdout)
-    visible = [card["data-contrast"] for card in page.all("li") if "hidden" not in card]
-    assert visible == ["T2"] * 4
-    assert "4 of 12 shown" in page.text
+    with browser.page(made.page.as_uri()) as shown:
+        shown.get_by_label("Contrast").select_option("T2")
+        visible = shown.locator("li.card:visible")
+        assert [card.get_attribute("data-contrast") for card in visible.all()] == ["T2"] * 4
+        assert "4 of 12 shown" in shown.locator("output").first.evaluate("told => told.value")
+        shown.get_by_label("Find").fill(visible.first.locator("code").last.text_content())
+        assert visible.count() == 1
+        shown.get_by_text("Show all").click()
+        assert visible.count() == 12
+        assert browser.serious(shown) == []

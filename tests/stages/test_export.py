@@ -11,7 +11,7 @@ import yaml
 
 from imaging import nifti
 from lineage.ledger import ledger
-from lineage.terms.terms import Refusal
+from lineage.terms.refusal import Refusal
 from schemas.tables import ACCESS, VOLUMES
 from stages import bids_folder
 from stages.export import ExportError, export

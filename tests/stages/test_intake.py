@@ -11,7 +11,7 @@ import pytest
 
 from lake.volumes import Volumes
 from lineage.terms import terms
-from lineage.terms.terms import Refusal
+from lineage.terms.refusal import Refusal
 from schemas.document import DocumentError
 from schemas.licence import Licence
 from schemas.tables import LABELS, QUARANTINE, SERIES, VOLUMES

@@ -8,7 +8,7 @@ import pytest
 from pydicom.fileset import FileSet
 
 from lake.zones import Lake
-from lineage.terms import terms
+from lineage.terms.refusal import Refusal
 from schemas.delivery import Delivery
 from schemas.reasons import Reason
 from schemas.tables import DECISIONS, INSTANCES, QUARANTINE, RECEIVED, REPORTS, SERIES, VOLUMES
@@ -150,5 +150,5 @@ def test_an_old_directory_names_nobody_in_a_new_one(treated, tmp_path):
 
 def test_terms_are_asked_for_dicom_too(treated, tmp_path):
     synthetic.frozen(treated, "fourth", splits=(1.0, 0.0, 0.0), labels=False)
-    with pytest.raises(terms.Refusal):
+    with pytest.raises(Refusal):
         export(treated, "fourth", tmp_path / "out", form="dicom", purpose="advertising")

@@ -15,7 +15,7 @@ from pydicom import dcmread
 
 from imaging.phantom import BodyPart, PhantomConfig, generate
 from lake.zones import Lake
-from lineage.terms import terms
+from lineage.terms.refusal import Refusal
 from schemas.document import DocumentError
 from schemas.pacs import Pacs, StudyQuery
 from stages import dicomweb
@@ -198,7 +198,7 @@ def test_a_licence_that_does_not_allow_it_refuses_before_the_archive_is_asked(la
     import datetime as dt
 
     ended = known(lake, licence(valid_until=dt.date(2021, 1, 1)))
-    with pytest.raises(terms.Refusal, match="valid_until"):
+    with pytest.raises(Refusal, match="valid_until"):
         pull(lake, Pacs(url="http://127.0.0.1:9"), listed(tmp_path, ["1.2.3"]), "pulled", ended)
 
 

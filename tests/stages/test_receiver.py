@@ -16,7 +16,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, 
 from pynetdicom import AE
 
 from lake.storage import Location
-from lineage.terms import terms
+from lineage.terms.refusal import Refusal
 from stages.arrival import IntakeError
 from stages.landed import delivered, names
 from stages.received import receive
@@ -226,7 +226,7 @@ def test_terms_that_ended_are_an_answer_and_no_delivery(lake, images):  # noqa: 
     with listening(lake) as port:
         known(lake, licence(valid_until=dt.date(2021, 1, 1)))
         assert send(port, images[:1]) in ([0x0124], [0])
-    with pytest.raises(terms.Refusal, match="valid_until"):
+    with pytest.raises(Refusal, match="valid_until"):
         Receiver(lake, Listening(0, ("A",)), "sent", known(lake, licence(valid_until=dt.date(2021, 1, 1))))
 
 

@@ -12,7 +12,7 @@ from lake.releases import SPLITS, Release, ReleaseError, names
 from lineage.exposures import exposures
 from lineage.ledger import ledger
 from lineage.ledger.verify import verify
-from lineage.withdrawal.holdings import Kind, Scope
+from lineage.withdrawal.belonging import Kind, Scope
 from lineage.withdrawal.plan import plan
 from lineage.withdrawal.withdrawals import WithdrawalError, all_of, complete, confirmation, page_of
 from schemas.checkpoint import RETIRED, CheckpointManifest

@@ -1,5 +1,6 @@
 """A small release of synthetic heads, in memory and as a lake on disk."""
 
+import datetime as dt
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -7,8 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from lineage.terms.union import union
+from schemas.licence import Licence
 from schemas.release import ReleaseManifest, ReleaseSpec
 
+LICENCE = Licence(
+    id="synthetic", title="Made", licensor="Maker", valid_from=dt.date(2020, 1, 1), train_models=True,
+    purposes=["research", "model-training"],
+)  # fmt: skip
 SCHEME = {0: "background", 1: "scalp", 2: "fluid", 3: "grey matter", 4: "white matter", 5: "lesion"}
 CONTRASTS = {
     "T1": (0.0, 0.9, 0.2, 0.55, 0.8, 0.45),
@@ -137,8 +144,8 @@ def manifest(**changes):
     content = {
         "name": "synthetic", "spec": ReleaseSpec(name="synthetic"), "created": "2026-01-01T00:00:00Z",
         "tables": {"curated/volumes": 0, "curated/labels": 0}, "members_sha256": "0" * 64, "counts": {},
-        "licences": {"synthetic": "a" * 64}, "policies": [], "train_models": True, "share_models": False,
-        "export": False,
+        "licences": {"synthetic": LICENCE.digest}, "policies": [], "train_models": True, "share_models": False,
+        "export": False, "terms": union([LICENCE]),
     }  # fmt: skip
     return ReleaseManifest.model_validate(content | changes)
 
@@ -181,10 +188,12 @@ def write_lake(root, release):
 
     from lake import payload
     from lake.zones import Lake
+    from lineage.terms import terms
     from schemas.contract import Zone
     from schemas.tables import LABELS, VOLUMES
 
     opened = Lake.open(root)
+    terms.learn(opened, LICENCE)
     for contract, arrays in ((VOLUMES, release.images), (LABELS, release.maps)):
         rows = []
         for name, row in arrays.facts.items():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -46,6 +47,11 @@ class Model:
     def classes(self) -> Classes:
         """What the label values of a segmentation mean."""
         return classes_in(self.about)
+
+    def on(self, device: torch.device | str) -> "Model":
+        """The same model, computing on a device."""
+        self.network.to(device)
+        return self
 
 
 def open_model(folder: Path) -> Model:

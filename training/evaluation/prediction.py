@@ -24,11 +24,15 @@ from lake.zones import Lake
 from lineage.access import Access, accessed
 from lineage.ledger.events import EventType
 from lineage.ledger.ledger import append
+from lineage.terms.decisions import Decision
+from lineage.terms.questions import Action
 from schemas.checkpoint import CheckpointManifest
+from stages.permission import permitted_model
 from training import checkpoint
 from training.data.volume import facts_of, unusable
 from training.errors import TrainingError
 from training.evaluation.inference import Model, answer, model_of
+from training.running.hardware import device_of
 from training.shelf import fetched
 from training.tasks.task import Prediction
 
@@ -77,7 +81,9 @@ class Predicted:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def predict_file(lake: Lake, model: str, source: Path, out: Path, purpose: str = "research") -> Predicted:
+def predict_file(
+    lake: Lake, model: str, source: Path, out: Path, purpose: str = "research", device: str = "auto"
+) -> Predicted:
     """Write what a model says of a NIfTI image, and put it on the record.
 
     Args:
@@ -85,9 +91,11 @@ def predict_file(lake: Lake, model: str, source: Path, out: Path, purpose: str =
         model: name of a fine-tuned model, or its folder.
         source: the image, `.nii` or gzipped.
         out: the file to write, `.nii` or `.nii.gz`, or `.json` of a model of whole volumes; must not be there yet.
-        purpose: what for, for the record.
+        purpose: what for; the terms of the model must allow it.
+        device: where it is computed: cpu, cuda, or auto, which is the GPU where there is one.
 
     Raises:
+        Refusal: if the terms of the model do not allow it.
         CheckpointError: if there is no such model, or it is not a fine-tuned one.
         ImagingError: if the image cannot be read.
         TrainingError: if the image has nothing to see in it, or the files are not as needed.
@@ -95,15 +103,21 @@ def predict_file(lake: Lake, model: str, source: Path, out: Path, purpose: str =
     if not source.is_file():
         raise TrainingError("found no such image, needed a NIfTI file (.nii or .nii.gz)")
     check_target(out, (*ENDINGS, FACTS))
-    predictor = Predictor.load(lake, model)
+    predictor = Predictor.load(lake, model, device)
+    decision = permitted_model(lake, predictor.manifest, Action.PREDICT, purpose)
+    return predict_image(lake, predictor, source, out, decision)
+
+
+def predict_image(lake: Lake, predictor: "Predictor", source: Path, out: Path, decision: Decision) -> Predicted:
+    """As `predict_file`, with a model that is loaded already, and the decision that its terms allow it."""
     predictor.check(out)
     data = source.read_bytes()
     volume = nifti.read(data)
     said = predictor.says(volume)
     if said.voxels is None:
-        return keep_facts(lake, predictor, said.facts, volume, out, purpose=purpose)
+        return keep_facts(lake, predictor, said.facts, volume, out, decision=decision)
     placed = on_source_grid(said.voxels, volume, data)
-    return keep(lake, predictor, packed(nifti.write(placed), out), placed, out, steps=volume.steps, purpose=purpose)
+    return keep(lake, predictor, packed(nifti.write(placed), out), placed, out, steps=volume.steps, decision=decision)
 
 
 @dataclass(frozen=True)
@@ -121,16 +135,17 @@ class Predictor:
     digest: str
 
     @classmethod
-    def load(cls, lake: Lake, model: str) -> "Predictor":
+    def load(cls, lake: Lake, model: str, device: str = "auto") -> "Predictor":
         """The model of a name among the lake's, or of a folder.
 
         Raises:
             CheckpointError: if there is no such model, or it is not a fine-tuned one.
+            TrainingError: if there is no such device.
         """
         folder = folder_of(lake, model)
         loaded = checkpoint.load(folder)
         digest = hashlib.sha256((folder / checkpoint.MANIFEST).read_bytes()).hexdigest()
-        return cls(model_of(loaded), loaded.manifest, digest)
+        return cls(model_of(loaded).on(device_of(device)), loaded.manifest, digest)
 
     @property
     def scheme(self) -> dict[int, str]:
@@ -161,14 +176,23 @@ class Predictor:
         Raises:
             TrainingError: if the image has nothing to see in it.
         """
-        row = _row(volume)
-        if reason := unusable(facts_of("input", row)):
-            raise TrainingError(f"found a {reason} image, needed one with intensities that differ; check the file")
-        said = answer(self.model, volume.array, row)
-        if self.model.task.answer != "labels" or said.voxels is None:
-            return said
-        small = max(self.model.classes.values) <= np.iinfo(np.uint8).max
-        return Prediction(said.voxels.astype(np.uint8) if small else said.voxels, said.facts)
+        return said_of(self.model, volume)
+
+
+def said_of(model: Model, volume: Volume) -> Prediction:
+    """What a model says of a volume; label values are as small integers as hold them.
+
+    Raises:
+        TrainingError: if the image has nothing to see in it.
+    """
+    row = row_of(volume)
+    if reason := unusable(facts_of("input", row)):
+        raise TrainingError(f"found a {reason} image, needed one with intensities that differ; check the file")
+    said = answer(model, volume.array, row)
+    if model.task.answer != "labels" or said.voxels is None:
+        return said
+    small = max(model.classes.values) <= np.iinfo(np.uint8).max
+    return Prediction(said.voxels.astype(np.uint8) if small else said.voxels, said.facts)
 
 
 def check_target(out: Path, endings: Sequence[str]) -> None:
@@ -196,7 +220,7 @@ def keep(
     out: Path,
     *,
     steps: int,
-    purpose: str,
+    decision: Decision,
     form: str = "nifti",
 ) -> Predicted:
     """Put a prediction on the record, and then where it is wanted.
@@ -208,29 +232,29 @@ def keep(
         placed: the label map or image.
         out: where the file goes.
         steps: steps of the image's fourth axis.
-        purpose: what for.
+        decision: that the terms allow it.
         form: what kind of file it is.
     """
-    sha256 = _kept(lake, predictor.manifest, content, out, purpose, form)
+    sha256 = _kept(lake, predictor.manifest, content, out, decision, form)
     classes = _counted(predictor.model, placed) if predictor.model.task.answer == "labels" else []
     return Predicted(out, predictor.manifest.name, placed.shape, classes, steps, sha256)
 
 
 def keep_facts(
-    lake: Lake, predictor: Predictor, facts: Mapping[str, Any], volume: Volume, out: Path, *, purpose: str
+    lake: Lake, predictor: Predictor, facts: Mapping[str, Any], volume: Volume, out: Path, *, decision: Decision
 ) -> Predicted:
     """Put what is said of a whole volume on the record, and then where it is wanted, as JSON."""
     manifest = predictor.manifest
     said = {"model": manifest.name, "weights_sha256": manifest.weights_sha256, "task": manifest.task, **facts}
     content = json.dumps(said, indent=1, ensure_ascii=False, allow_nan=False).encode()
-    sha256 = _kept(lake, manifest, content, out, purpose, "json")
+    sha256 = _kept(lake, manifest, content, out, decision, "json")
     return Predicted(out, manifest.name, volume.shape[:3], [], volume.steps, sha256, facts)
 
 
-def _kept(lake: Lake, manifest: CheckpointManifest, content: bytes, out: Path, purpose: str, form: str) -> str:
+def _kept(lake: Lake, manifest: CheckpointManifest, content: bytes, out: Path, decision: Decision, form: str) -> str:
     sha256 = hashlib.sha256(content).hexdigest()
     # the record comes before the file: no prediction is ever out without being on the ledger
-    _record(lake, manifest, sha256, purpose, form)
+    _record(lake, manifest, sha256, decision, form)
     Location(out.parent).write_bytes(out.name, content)
     return sha256
 
@@ -241,7 +265,7 @@ def folder_of(lake: Lake, model: str) -> Path:
     return given if (given / checkpoint.MANIFEST).is_file() else fetched(lake, model)
 
 
-def _row(volume: Volume) -> dict[str, Any]:
+def row_of(volume: Volume) -> dict[str, Any]:
     """What `curated/volumes` would say of the image."""
     numbers = statistics(volume)
     return {
@@ -267,8 +291,9 @@ def _counted(model: Model, placed: Volume) -> list[Found]:
     ]
 
 
-def _record(lake: Lake, manifest: CheckpointManifest, sha256: str, purpose: str, form: str) -> None:
+def _record(lake: Lake, manifest: CheckpointManifest, sha256: str, decision: Decision, form: str) -> None:
     facts = {
+        **decision.facts,
         "model": manifest.name,
         "weights_sha256": manifest.weights_sha256,
         "release": manifest.release,
@@ -276,7 +301,6 @@ def _record(lake: Lake, manifest: CheckpointManifest, sha256: str, purpose: str,
         "volumes": 1,
         "format": form,
         "content_sha256": sha256,
-        "purpose": purpose,
     }
     append(lake, EventType.PREDICTED, facts)
-    accessed(lake, Access.PREDICT, manifest.name, 1, purpose)
+    accessed(lake, Access.PREDICT, manifest.name, 1, decision.question.purpose)

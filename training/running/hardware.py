@@ -11,6 +11,8 @@ import time
 
 import torch
 
+from training.errors import TrainingError
+
 PEAK_TFLOPS = (
     ("H100 PCIe", 756.0),  # NVIDIA H100 Tensor Core GPU data sheet, 2022
     ("H100 NVL", 835.0),  # same
@@ -29,6 +31,17 @@ The first that fits counts."""
 
 _EDGE = {"cpu": 512, "cuda": 8192}
 _TRIES = 5
+
+
+def device_of(asked: str) -> torch.device:
+    """The device of a name: `cpu`, `cuda`, or `auto`, which is the GPU where there is one.
+
+    Raises:
+        TrainingError: if a GPU is asked for and there is none.
+    """
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("device: found no GPU that torch can use, needed one for cuda; say auto or cpu")
+    return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def device_name() -> str:

@@ -66,12 +66,12 @@ def windows(facts: Facts, window_mm: Sequence[float], overlap: float) -> list[Wi
 
 
 def outputs(network: nn.Module, scan: Scan, config: FinetuneConfig, overlap: float) -> Iterator[tuple[Window, Tensor]]:
-    """What a network says of each window of a volume: the first of its batch of one."""
-    bf16 = config.precision == "bf16"
+    """What a network says of each window of a volume: the first of its batch of one, computed where its weights are."""
+    bf16, device = config.precision == "bf16", next(network.parameters()).device
     for place in windows(scan.facts, config.window_mm, overlap):
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            found: Tensor = network(scan.windows(place, config))[0]
-        yield place, found.float()
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            found: Tensor = network(scan.windows(place, config).to(device))[0]
+        yield place, found.float().cpu()
 
 
 def _as_it_is(output: Tensor) -> Tensor:

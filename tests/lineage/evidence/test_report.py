@@ -213,3 +213,47 @@ def test_boxes_of_the_picture_do_not_overlap_and_stay_inside():
     assert len(set(places)) == len(places)
     assert all(x >= 0 and x + width <= drawn["width"] and y + height <= drawn["ledger"]["y"] for x, y in places)
     assert all(abs(a - c) >= width or abs(b - d) >= height for a, b in places for c, d in places if (a, b) != (c, d))
+
+
+def test_each_group_of_series_has_the_18_identifiers(evident):
+    page = _Page(report(evident))
+    assert "The 18 identifiers: 8 series alike" in page.text
+    assert page.text.count("Any other unique identifying number, characteristic or code") == 1
+    assert "a 112 112 100.0 % 7" in page.text
+
+
+def test_releases_show_strata_gaps_and_a_sealed_test_set_with_who_opened_it(evident):
+    text = _Page(report(evident)).text
+    assert "What is in cohort" in text
+    assert "Sex: only F" in text
+    assert "by officer," in text
+    assert re.search(r"base 0 of \d", text)
+
+
+def test_reviews_are_shown_with_their_exceptions_and_hold(evident):
+    text = _Page(report(evident)).text
+    assert "review 3 unexplained count QA-17" in text
+    assert "holds" in text
+
+
+def test_numbers_and_what_the_ledger_says_of_them_stand_side_by_side(evident):
+    text = _Page(report(evident)).text
+    assert re.search(r"curated/instances a \d+ 4 4 \d+", text)
+    assert re.search(r"restricted/received b \d+ 3 3 \d+", text)
+
+
+def test_refusals_name_the_term(full):
+    ledger.append(full, "refused", {"action": "export", "term": "purposes", "licence": "hospital-2026"})
+    assert "export hospital-2026 purposes" in _Page(report(full)).text
+
+
+def test_a_superseded_release_and_a_retired_model_are_said_to_be_so(full):
+    release = full.location(Zone.CURATED, "releases", "spring")
+    release.write_bytes("superseded.json", release.read_bytes("manifest.json"))
+    release.delete("manifest.json")
+    model = full.location(Zone.MODELS, "base")
+    model.write_bytes("retired.json", model.read_bytes("manifest.json"))
+    model.delete("manifest.json")
+    text = _Page(report(full)).text
+    assert "superseded by a withdrawal" in text
+    assert "base retired" in text

@@ -1,9 +1,11 @@
 """Every process that appends gets its own place in one gapless log, and nothing that may identify anyone gets in."""
 
+import ast
 import json
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import deltalake
 import pytest
@@ -16,6 +18,9 @@ from lineage.ledger.merkle import leaf_hash, root
 from lineage.ledger.seals import numbers, seal
 from lineage.ledger.verify import verify
 from schemas.tables import LEDGER
+
+PROJECT = Path(__file__).parents[3]
+EMITTERS = ("append", "append_many", "recorded")
 
 SERIES = {"table": "curated/series"}
 DIGEST = "0" * 64
@@ -148,3 +153,13 @@ def test_event_ends_with_time_and_type_whatever_its_facts():
 def test_facts_of_value_none_are_left_out():
     text = event("materialized", SERIES | {"rows": None}, principal="tester", time="t")
     assert json.loads(text)["facts"] == SERIES
+
+
+def test_every_declared_type_is_emitted_somewhere():
+    emitted = set()
+    for room in ("lineage", "stages", "training", "assets", "orchestration"):
+        for path in (PROJECT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in EMITTERS:
+                    emitted |= {name for name in EventType.__members__ if f"EventType.{name}" in ast.unparse(node)}
+    assert emitted == set(EventType.__members__)

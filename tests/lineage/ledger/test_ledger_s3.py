@@ -6,7 +6,7 @@ import multiprocessing
 import pytest
 
 from lake.zones import Lake
-from lineage.ledger import ledger
+from lineage.ledger import ledger, proofs
 from lineage.ledger.seals import seal
 from lineage.ledger.verify import verify
 
@@ -16,7 +16,8 @@ pytestmark = pytest.mark.s3
 @pytest.fixture
 def far(tmp_path, faults):
     """A lake whose audit and restricted zones lie in the bucket."""
-    return Lake.open(tmp_path / "lake", audit="s3://lake/audit", restricted="s3://lake/restricted")
+    zones = {"audit": "s3://lake/audit", "restricted": "s3://lake/restricted"}
+    return Lake.open(tmp_path / "lake", anchor="s3://lake/anchor", **zones)
 
 
 def append_some(lake, who):
@@ -37,6 +38,8 @@ def test_processes_that_append_at_once_on_s3_make_one_gapless_log(far, faults):
     seal(far)
     verdict = verify(far)
     assert (verdict.ok, verdict.unconfirmed, verdict.leftovers, verdict.unsealed) == (True, 0, (), 0), verdict.first
+    assert (verdict.anchors, verdict.unanchored) == (1, 0)
+    assert proofs.inclusion(far, 7).event == entries[7]["event"]
 
 
 def test_a_changed_byte_of_a_ledger_on_s3_is_found(far):

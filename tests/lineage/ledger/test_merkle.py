@@ -16,6 +16,7 @@ from lineage.ledger.merkle import (
     leaf_hash,
     root,
     root_from_inclusion,
+    subtrees,
 )
 
 # leaves and roots of the reference trees of the Certificate Transparency test suite
@@ -56,7 +57,7 @@ def test_root_does_not_depend_on_how_the_log_was_cut_into_appends(hashes, cuts):
 @given(HASHES, st.data())
 def test_inclusion_proof_leads_to_the_root_and_for_no_other_leaf_or_place(hashes, data):
     index = data.draw(st.integers(0, len(hashes) - 1))
-    proof = inclusion_proof(hashes, index)
+    proof = inclusion_proof(subtrees(hashes), index, len(hashes))
     assert root_from_inclusion(hashes[index], index, len(hashes), proof) == root(hashes)
     assert root_from_inclusion(leaf_hash(b"another leaf"), index, len(hashes), proof) != root(hashes)
     if proof:
@@ -72,7 +73,7 @@ def test_inclusion_proof_leads_to_the_root_and_for_no_other_leaf_or_place(hashes
 @given(HASHES, st.data())
 def test_consistency_proof_holds_for_the_true_prefix_and_breaks_for_a_changed_one(hashes, data):
     first = data.draw(st.integers(1, len(hashes)))
-    proof = consistency_proof(hashes, first)
+    proof = consistency_proof(subtrees(hashes), first, len(hashes))
     old, new = root(hashes[:first]), root(hashes)
     assert consistent(first, old, len(hashes), new, proof)
     changed = root([*hashes[: first - 1], leaf_hash(b"rewritten entry")])
@@ -84,9 +85,9 @@ def test_consistency_proof_holds_for_the_true_prefix_and_breaks_for_a_changed_on
 def test_proof_of_what_is_not_there_is_refused():
     hashes = [leaf_hash(b"a"), leaf_hash(b"b")]
     with pytest.raises(ProofError, match="place 2"):
-        inclusion_proof(hashes, 2)
+        inclusion_proof(subtrees(hashes), 2, 2)
     with pytest.raises(ProofError, match="not 3"):
-        consistency_proof(hashes, 3)
+        consistency_proof(subtrees(hashes), 3, 2)
     with pytest.raises(ProofError, match="inside it"):
         root_from_inclusion(hashes[0], 2, 2, [])
     with pytest.raises(ValueError, match="set bit"):

@@ -1,30 +1,27 @@
 """Whoever edits the record is found, whatever they edit; who only crashed or ran beside others is not accused."""
 
-import hashlib
-import json
 import os
 import random
 import shutil
 from dataclasses import replace
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from lake.zones import Lake
 from lineage.ledger import commits, keys, ledger
-from lineage.ledger.commits import HEAD, RECORD, Head, LedgerDamaged, Log
-from lineage.ledger.merkle import Frontier, leaf_hash
+from lineage.ledger.commits import HEAD, Head, LedgerDamaged, Log
+from lineage.ledger.merkle import Frontier
 from lineage.ledger.seals import Seal, seal, seal_name
 from lineage.ledger.verify import verify
-from schemas.document import canonical_json
 from schemas.tables import LEDGER
+from tests import forgeries
 
 EVENT = ("materialized", {"table": "curated/series", "rows": 1})
 
 
 def _files(audit):
-    return sorted(path for path in audit.rglob("*") if path.is_file())
+    """Files of the record; tiles are derived from it, and whoever uses them checks what comes of it."""
+    return sorted(path for name in ("ledger", "seals") for path in (audit / name).rglob("*") if path.is_file())
 
 
 def test_untouched_ledger_verifies_and_says_what_is_not_sealed(sealed):
@@ -122,20 +119,12 @@ def test_swapped_part_files_are_found(sealed):
     assert verify(sealed).first.entries == range(1, 2)
 
 
-@pytest.mark.parametrize("edit", ["change", "insert", "remove", "reorder"])
+@pytest.mark.parametrize("edit", forgeries.ROW_EDITS)
 def test_history_rewritten_with_all_its_digests_is_found_by_the_seals(sealed, edit):
     log = Log.of(sealed)
-    batches = [_rows(log, commit) for commit in log.after(_before_all(log)) if commit.part]
-    rows = batches[4]  # entries 8 to 13, between the two seals
-    if edit == "change":
-        rows[2]["event"] = rows[2]["event"].replace('"rows":10', '"rows":11')
-    elif edit == "insert":
-        rows.insert(2, dict(rows[1]))
-    elif edit == "remove":
-        del rows[2]
-    else:
-        rows[1], rows[2] = rows[2], rows[1]
-    _rewrite(log, batches)
+    batches = forgeries.batches(log)
+    forgeries.ROW_EDITS[edit](batches[4], 2)  # of entries 8 to 13, between the two seals
+    forgeries.rewritten_log(log, batches)
     verdict = verify(sealed)
     assert not verdict.ok
     assert "rewritten between its seals" in str(verdict.first)
@@ -263,6 +252,40 @@ def test_nothing_is_built_on_an_edited_log(sealed):
         ledger.append(sealed, *EVENT)
 
 
+def test_from_the_last_seal_on_every_byte_still_counts(sealed):
+    audit, draw = sealed.settings.folder("audit"), random.Random(21)
+    verdict = verify(sealed, since_last_seal=True)
+    assert (verdict.ok, verdict.entries, verdict.compared, verdict.root) == (True, 17, 15, ledger.root(sealed))
+    files = _files(audit)
+    for number in range(2 * len(files)):
+        path = files[number % len(files)]
+        whole = path.read_bytes()
+        place = draw.randrange(len(whole))
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << draw.randrange(8)]) + whole[place + 1 :])
+        assert not verify(sealed, since_last_seal=True).ok, f"byte {place} of {path.relative_to(audit)}"
+        path.write_bytes(whole)
+
+
+def test_sealed_entries_are_not_hashed_anew_from_the_last_seal_on(sealed, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(
+        "lineage.ledger.verify.check_entries", lambda log, commit, before: hashed.extend(commit.entries)
+    )
+    assert verify(sealed, since_last_seal=True).ok
+    assert hashed == [15, 16]
+    hashed.clear()
+    assert verify(sealed).ok
+    assert hashed == list(range(17))
+
+
+def test_without_a_seal_that_holds_everything_is_hashed_anew(sealed):
+    log = Log.of(sealed)
+    for number in (1, 2):
+        (log.seals.path / seal_name(number)).unlink()
+    verdict = verify(sealed, since_last_seal=True)
+    assert (verdict.ok, verdict.entries, verdict.compared) == (True, 17, 0)
+
+
 def test_edited_entry_is_not_sealed(sealed):
     log = Log.of(sealed)
     part = log.ledger.path / commits.parse(7, log.read(7)).part
@@ -273,36 +296,3 @@ def test_edited_entry_is_not_sealed(sealed):
 
 def _killed(_):
     raise KeyboardInterrupt
-
-
-def _before_all(log):
-    return commits.Tip(-1, "", Frontier(), Head())
-
-
-def _rows(log, commit):
-    return pq.read_table(log.ledger.path / commit.part).to_pylist()
-
-
-def _rewrite(log: Log, batches) -> None:
-    """Write the log anew from its entries, all digests and the head made to fit, as one who knows how could."""
-    frontier, previous, version = Frontier(), hashlib.sha256(log.read(0)).hexdigest(), 0
-    for version, rows in enumerate(batches, start=1):
-        old = commits.parse(version, log.read(version))
-        if rows == _rows(log, old) and previous == old.previous:
-            frontier, previous = old.frontier, old.sha256
-            continue
-        schema = pq.read_schema(log.ledger.path / old.part)
-        first, leaves = frontier.size, [leaf_hash(row["event"].encode()) for row in rows]
-        for place, (row, leaf) in enumerate(zip(rows, leaves, strict=True), start=first):
-            row.update(sequence=place, leaf=leaf.hex())
-        frontier = frontier.extended(leaves)
-        pq.write_table(pa.Table.from_pylist(rows, schema), log.ledger.path / old.part)
-        digest = hashlib.sha256((log.ledger.path / old.part).read_bytes()).hexdigest()
-        lines = [json.loads(line) for line in log.read(version).splitlines()]
-        for line in lines:
-            if "commitInfo" in line:
-                line["commitInfo"][RECORD] = commits.record(previous, digest, first, frontier)[RECORD]
-        data = "\n".join(map(canonical_json, lines)).encode()
-        (log.commits.path / commits.commit_name(version)).write_bytes(data)
-        previous = hashlib.sha256(data).hexdigest()
-    log.seals.write_bytes(HEAD, Head(version, previous, frontier.size, frontier.root.hex()).data)

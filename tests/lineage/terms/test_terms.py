@@ -1,116 +1,138 @@
-"""Nothing is done without a term that allows it, and what was known when can be asked for ever."""
+"""What was known when can be asked for ever: knowledge moves forward, and no later knowledge changes the past."""
 
 import datetime as dt
 import json
 
 import pytest
+from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lake.zones import Lake
 from lineage.ledger import ledger
 from lineage.terms import terms
-from lineage.terms.terms import Action, Refusal
-from schemas.delivery import Delivery
-from schemas.licence import Licence
+from lineage.terms.refusal import Refusal
+from lineage.terms.terms import Known, history, instant
+from schemas.document import canonical_json
 from schemas.tables import LICENCES
+from tests.lineage.terms.documents import document
 
-DAY = dt.date(2026, 6, 1)
-LICENCE = {
-    "id": "hospital-2026",
-    "title": "Research licence",
-    "licensor": "Hospital",
-    "valid_from": dt.date(2026, 1, 1),
-    "valid_until": dt.date(2026, 12, 31),
-    "deliveries": ["hospital-*"],
-    "purposes": ["research", "model-training"],
-    "train_models": True,
-}
+FIRST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
-def _licence(**changes):
-    return Licence.model_validate(LICENCE | changes)
-
-
-def _delivery(**changes):
-    said = {"name": "hospital-1", "licensor": "Hospital", "licence": "hospital-2026", "received": DAY}
-    return Delivery.model_validate(said | changes)
-
-
-def test_what_the_licence_allows_gives_a_decision_with_the_digest_of_its_terms():
-    decision = terms.decide(_licence(), _delivery(), "research", "intake", DAY)
-    assert decision.facts["licence_sha256"] == _licence().digest
-    assert decision.digest == terms.decide(_licence(), _delivery(), "research", "intake", DAY).digest
-    assert decision.digest != terms.decide(_licence(), _delivery(), "research", "deidentify", DAY).digest
-
-
-@pytest.mark.parametrize(
-    ("licence", "delivery", "asked", "term", "said"),
-    [
-        ({}, {}, {"day": dt.date(2027, 1, 1)}, "valid_until", "needed a day until 2026-12-31; agree on a renewal"),
-        ({}, {}, {"day": dt.date(2025, 1, 1)}, "valid_from", "needed a day from 2026-01-01"),
-        ({}, {"licence": "other"}, {}, "licence", "found delivery hospital-1 under other"),
-        ({}, {"licensor": "Clinic"}, {}, "licensor", "name the licensor in delivery.yaml"),
-        ({}, {"name": "clinic-1"}, {}, "deliveries", "found delivery clinic-1, needed a name like hospital-"),
-        ({}, {}, {"purpose": "marketing"}, "purposes", "needed one of: research, model-training"),
-        ({"train_models": False}, {}, {"action": Action.TRAIN}, "train_models", "needed true for train"),
-        ({}, {}, {"action": Action.SHARE}, "share_models", "needed true for share"),
-        ({}, {}, {"action": Action.EXPORT}, "export", "needed true for export"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_refusal_names_the_term_and_the_remedy(licence, delivery, asked, term, said):
-    asked = {"purpose": "research", "action": Action.INTAKE, "day": DAY} | asked
-    with pytest.raises(Refusal, match=said) as refusal:
-        terms.decide(_licence(**licence), _delivery(**delivery), asked["purpose"], asked["action"], asked["day"])
-    assert refusal.value.term == term
-    assert str(refusal.value).startswith("licence hospital-2026, ")
-
-
-def test_licensor_is_not_quoted():
-    with pytest.raises(Refusal) as refusal:
-        terms.decide(_licence(), _delivery(licensor="Dr Roe"), "research", "intake", DAY)
-    assert "Roe" not in str(refusal.value)
-
-
-def test_refusal_is_an_event(lake):
-    with pytest.raises(Refusal):
-        terms.permit(lake, _licence(train_models=False), None, purpose="research", action="train", day=DAY)
-    (entry,) = ledger.entries(lake)
-    facts = json.loads(entry["event"])["facts"]
-    assert (entry["type"], facts["term"], facts["action"]) == ("refused", "train_models", "train")
-    assert terms.permit(lake, _licence(), None, purpose="research", action="train", day=DAY).action is Action.TRAIN
-    assert ledger.size(lake) == 1
+def _later(days):
+    return FIRST + dt.timedelta(days=days)
 
 
 def test_correction_is_a_further_row_and_the_past_stays_as_it_was_known(lake):
-    first, second = dt.datetime(2026, 1, 1, tzinfo=dt.UTC), dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
-    wide, narrow = _licence(), _licence(train_models=False)
-    assert terms.learn(lake, wide, first)
-    assert not terms.learn(lake, wide, first)
-    assert terms.learn(lake, narrow, second)
-    assert terms.known(lake, wide.id, dt.datetime(2026, 2, 1, tzinfo=dt.UTC)) == wide
+    wide, narrow = document("hospital-2026"), document("hospital-2026", train_models=False)
+    assert terms.learn(lake, wide, FIRST)
+    assert not terms.learn(lake, wide, FIRST)
+    assert terms.learn(lake, narrow, _later(60))
+    assert terms.known(lake, wide.id, _later(30)) == wide
     assert terms.known(lake, wide.id) == narrow
     with pytest.raises(Refusal, match="at that time"):
-        terms.known(lake, wide.id, dt.datetime(2025, 1, 1, tzinfo=dt.UTC))
-    assert terms.learn(lake, wide, dt.datetime(2026, 4, 1, tzinfo=dt.UTC))
+        terms.known(lake, wide.id, _later(-1))
+    assert terms.learn(lake, wide, _later(90))
     assert terms.known(lake, wide.id) == wide
     assert len(lake.table(LICENCES).rows()) == 3
     assert [entry["type"] for entry in ledger.entries(lake)] == ["term_known"] * 3
+    spans = [(entry.known_from, entry.known_until) for entry in history(lake)]
+    moments = [instant(at) for at in (FIRST, _later(60), _later(90))]
+    assert spans == [(moments[0], moments[1]), (moments[1], moments[2]), (moments[2], None)]
+
+
+def test_knowledge_that_would_change_the_past_is_refused(lake):
+    terms.learn(lake, document("hospital-2026"), _later(10))
+    with pytest.raises(ValueError, match="needed a later one"):
+        terms.learn(lake, document("hospital-2026", export=False), _later(5))
+    assert len(history(lake)) == 1
+
+
+def test_a_clock_that_is_behind_does_not_reorder_knowledge(lake, monkeypatch):
+    first, second = document("hospital-2026"), document("hospital-2026", export=False)
+    terms.learn(lake, first, dt.datetime(2030, 1, 1, tzinfo=dt.UTC))
+    assert terms.learn(lake, second)
+    assert terms.known(lake, first.id) == second
+    assert history(lake)[1].known_from == "2030-01-01T00:00:00.000001Z"
+
+
+WORDINGS = st.lists(
+    st.tuples(st.sampled_from(["a", "b"]), st.booleans(), st.integers(min_value=1, max_value=400)),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(WORDINGS, st.lists(st.integers(min_value=0, max_value=2500), min_size=1, max_size=4))
+def test_later_knowledge_never_changes_what_was_known(tmp_path_factory, wordings, asked):
+    lake = Lake.open(tmp_path_factory.mktemp("known"), principal="tester")
+    told, day = [], 0
+    for id_, export, gap in wordings:
+        day += gap
+        before = {at: Known.of(lake, _later(at)).documents for at in asked if at < day}
+        if terms.learn(lake, document(id_, export=export), _later(day)):
+            told.append((day, id_, export))
+        for at, documents in before.items():
+            assert Known.of(lake, _later(at)).documents == documents
+    for at in asked:
+        expected = {id_: export for when, id_, export in told if when <= at}
+        assert {id_: d.export for id_, d in Known.of(lake, _later(at)).documents.items()} == expected
+
+
+def test_a_table_that_an_older_version_wrote_opens_and_goes_on(lake):
+    """Before kinds of documents there were licences alone, without the fields that came later."""
+    said = {
+        "attribution": "", "contact": "", "deliveries": ["*"], "export": True, "id": "old", "licensor": "Hospital",
+        "purposes": ["research"], "share_models": False, "title": "Old", "train_models": True,
+        "valid_from": "2020-01-01", "valid_until": None,
+    }  # fmt: skip
+    row = {
+        "licence": "old", "digest": "0" * 64, "document": canonical_json(said), "valid_from": "2020-01-01",
+        "valid_until": None, "known_from": "2025-01-01T00:00:00.000000Z",
+    }  # fmt: skip
+    table = lake.table(LICENCES)
+    table.append([table.write([row], {})])
+    known = terms.known(lake, "old")
+    assert (known.export, known.requires, known.kind) == (True, [], "licence")
+    assert json.loads(canonical_json(known.model_dump(mode="json"))) == said
+    terms.learn(lake, document("old", export=False))
+    assert not terms.known(lake, "old").export
+    assert terms.known(lake, "old", dt.datetime(2025, 6, 1, tzinfo=dt.UTC)).export
+    assert DeltaTable(table.location.uri).to_pyarrow_table().num_rows == 2
+
+
+def test_an_id_stays_of_its_kind(lake):
+    terms.learn(lake, document("shared"))
+    with pytest.raises(Refusal, match="give the new document an id of its own"):
+        terms.learn(lake, document("shared", "ethics-approval"))
+
+
+def test_event_of_a_consent_names_no_person(lake):
+    terms.learn(lake, document("study", "consent", subjects=["SAAA"], withdrawn=["SBBB"]))
+    (entry,) = ledger.entries(lake)
+    assert json.loads(entry["event"])["facts"]["kind"] == "consent"
+    assert "SAAA" not in entry["event"]
+    assert "SBBB" not in entry["event"]
 
 
 def test_licence_nobody_knows_is_refused(lake):
     with pytest.raises(Refusal, match="no such licence"):
         terms.known(lake, "nowhere")
+    terms.learn(lake, document("board", "ethics-approval"))
+    with pytest.raises(Refusal, match="no such licence"):
+        terms.known(lake, "board")
 
 
 def test_licence_is_found_by_id_by_file_and_by_what_it_says(tmp_path):
     folder = tmp_path / "licences"
     folder.mkdir()
-    _licence().write(folder / "hospital-2026.yaml")
-    _licence(id="misfiled").write(folder / "another-name.yml")
+    document("hospital-2026").write(folder / "hospital-2026.yaml")
+    document("misfiled").write(folder / "another-name.yml")
     (folder / "broken.yaml").write_text("{")
-    _licence(id="loose").write(tmp_path / "loose.yaml")
-    assert terms.find(folder, "hospital-2026") == _licence()
+    document("loose").write(tmp_path / "loose.yaml")
+    assert terms.find(folder, "hospital-2026") == document("hospital-2026")
     assert terms.find(folder, "misfiled").id == "misfiled"
     assert terms.find(folder, tmp_path / "loose.yaml").id == "loose"
     assert terms.find(folder, str(tmp_path / "loose.yaml")).id == "loose"
@@ -122,39 +144,10 @@ def test_licence_is_found_by_id_by_file_and_by_what_it_says(tmp_path):
 
 def test_installed_licence_is_known_and_kept_and_a_correction_replaces_the_document(lake, tmp_path):
     source = tmp_path / "granted.yaml"
-    _licence().write(source)
-    assert terms.install(lake, source) == _licence()
-    assert terms.find(lake.licences, "hospital-2026") == terms.known(lake, "hospital-2026") == _licence()
-    _licence(export=True).write(source)
+    document("hospital-2026", export=False).write(source)
+    assert terms.install(lake, source) == document("hospital-2026", export=False)
+    assert not terms.find(lake.licences, "hospital-2026").export
+    document("hospital-2026").write(source)
     terms.install(lake, source)
     assert terms.find(lake.licences, "hospital-2026").export
     assert terms.known(lake, "hospital-2026").export
-
-
-FLAGS = st.fixed_dictionaries(
-    {
-        "train_models": st.booleans(),
-        "share_models": st.booleans(),
-        "export": st.booleans(),
-        "purposes": st.lists(st.sampled_from(["research", "model-training", "teaching"]), min_size=1, unique=True),
-        "valid_until": st.one_of(st.none(), st.dates(dt.date(2026, 1, 1), dt.date(2030, 1, 1))),
-    }
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(FLAGS, min_size=1, max_size=4))
-def test_union_allows_only_what_every_licence_allows(flags):
-    licences = [_licence(id=f"licence-{number}", **flag) for number, flag in enumerate(flags)]
-    union = terms.union(licences)
-    for name in ("train_models", "share_models", "export"):
-        assert getattr(union, name) == all(getattr(licence, name) for licence in licences)
-    assert set(union.purposes) == set.intersection(*(set(licence.purposes) for licence in licences))
-    ends = [licence.valid_until for licence in licences if licence.valid_until]
-    assert union.valid_until == (min(ends) if ends else None)
-    assert union.licences == {licence.id: licence.digest for licence in licences}
-
-
-def test_union_of_nothing_allows_nothing():
-    union = terms.union([])
-    assert (union.train_models, union.share_models, union.export, union.purposes) == (False, False, False, ())

@@ -10,7 +10,8 @@ from lake.releases import ReleaseError
 from lineage.exposures import exposures
 from lineage.exposures.exposures import digest
 from lineage.ledger import ledger
-from lineage.withdrawal.holdings import Kind, Scope, held
+from lineage.withdrawal.belonging import Kind, Scope
+from lineage.withdrawal.holdings import held
 from lineage.withdrawal.plan import plan
 from schemas.checkpoint import CheckpointManifest
 from schemas.contract import Zone
@@ -164,7 +165,7 @@ def test_exports_and_evaluations_on_its_split_are_counted(filled):
     ledger.append(filled, "exported", {"target": "cohort", "rows": 1, "purpose": "research", "release": "cohort"})
     ledger.append(filled, "exported", {"target": "else", "rows": 1, "purpose": "research", "release": "else"})
     found = plan(filled, SUBJECT)
-    assert (found.exports, found.evaluations) == (1, 1)
+    assert (found.copies.exports, found.copies.evaluations) == (1, 1)
 
 
 def test_landing_is_counted_with_what_names_nobody(filled):
@@ -218,3 +219,36 @@ def test_nothing_held_is_an_empty_plan_though_evidence_stays(filled):
     left = plan(filled, SUBJECT)
     assert left.empty
     assert (left.evidence_rows, [m.in_place for m in left.models]) == (1, [False])
+
+
+def test_whoever_has_a_copy_and_whoever_granted_the_data_is_told(filled):
+    release = synthetic.frozen(filled)
+    _trained(filled, "model", release.name, [("a", "S1")])
+    facts = {"rows": 1, "purpose": "research"}
+    ledger.append(filled, "exported", {"target": "cohort", "release": "cohort", "recipient": "Site B", **facts})
+    ledger.append(filled, "exported", {"target": "model", "model": "model", "recipient": "Site C", **facts})
+    ledger.append(filled, "exported", {"target": "other", "model": "other", "recipient": "Site D", **facts})
+    ledger.append(filled, "backed_up", {"files": 1, "bytes": 1, "manifest_sha256": "0" * 64})
+    found = plan(filled, SUBJECT).copies
+    assert (found.exports, found.backups) == (2, 1)
+    assert found.recipients == ["Site B", "Site C"]
+    assert found.notify == ["Hospital Consortium", "recipient Site B", "recipient Site C"]
+
+
+def test_versions_that_time_travel_and_the_change_feed_tell_are_named(filled):
+    synthetic.put(filled, VOLUMES, "a", [synthetic.volume_row("a", "S2")])
+    found = plan(filled, SUBJECT)
+    assert found.change_feed[VOLUMES.path] == len(
+        {v for h in found.holdings if h.table == VOLUMES.path for v in h.versions}
+    )
+    assert not any(table.startswith("audit/") for table in found.change_feed)
+
+
+def test_the_estimate_counts_what_is_written_again_and_trained_again(filled):
+    manifest = _trained(filled, "model", "r", [("a", "S1")])
+    dear = manifest.model_copy(update={"device_hours": 3.5, "cost_usd": 7.0})
+    filled.location(Zone.MODELS, "model").write_bytes("manifest.json", dear.model_dump_json().encode())
+    found = plan(filled, SUBJECT)
+    assert found.estimate.rewritten_bytes == sum(h.bytes for h in found.holdings if not h.evidence)
+    assert (found.estimate.device_hours, found.estimate.training_usd, found.estimate.requests_cost) == (3.5, 7.0, 0.0)
+    assert found.estimate.searched_bytes > found.estimate.rewritten_bytes

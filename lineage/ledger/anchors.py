@@ -1,0 +1,44 @@
+"""Anchors: places outside the lake that keep a copy of each seal, so that nobody can cut the log back unseen.
+
+Belongs here: where they are, and copying seals there. An anchor is a folder or a bucket that whoever writes to the lake
+may add to and may not change; it keeps the seals of one log, and its public key. Comparing the log with them is
+`lineage.ledger.anchored`.
+"""
+
+import contextlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from lake.settings import Settings
+from lake.storage import Location
+from lineage.ledger import keys
+from lineage.ledger.commits import Log
+
+_KEPT = re.compile(rf"\d{{8}}\.json|{re.escape(keys.PUBLIC_NAME)}")
+
+
+def places(settings: Settings) -> list[Location]:
+    """The configured anchors."""
+    roots = (settings.anchor or "").split()
+    return [Location(root if "://" in root else Path(root).expanduser().absolute()) for root in roots]
+
+
+def copy(log: Log, anchors: Sequence[Location]) -> int:
+    """Copy the public key and the seals that anchors lack, and change nothing there; returns how many files.
+
+    Raises:
+        OSError: if an anchor cannot be reached or written; what it lacks is copied the next time.
+    """
+    copied = 0
+    for anchor in anchors:
+        for name in _lacking(log, anchor):
+            with contextlib.suppress(FileExistsError):  # another process copied it at the same moment
+                anchor.create(name, log.seals.read_bytes(name))
+                copied += 1
+    return copied
+
+
+def _lacking(log: Log, anchor: Location) -> list[str]:
+    there = set(anchor.list())
+    return [name for name in log.seals.list() if _KEPT.fullmatch(name) and name not in there]

@@ -1,0 +1,61 @@
+"""Roles by zone: who may act where, denied by default once an installation has a document of roles.
+
+Belongs here: asking the document. Its fields are `schemas.roles`; what to do when a role is missing and the need is
+urgent is `lineage.terms.emergency`.
+
+A lake without `roles.yaml` is the lake of whoever has its folder: nothing is asked. With it, every action asks for
+each zone that it reads or writes. Larmor keeps to it in what it does itself; files and buckets are kept by the rights
+of the operating system and of the store, which the document does not replace.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from lake.zones import Lake
+from lineage.principal import principal
+from lineage.terms import emergency
+from lineage.terms.refusal import Refusal
+from schemas.contract import Zone
+from schemas.roles import Roles
+
+DOCUMENT = "roles.yaml"
+"""Name of the document below the lake's root, unless `LARMOR_ROLES` names another file."""
+
+
+def place(lake: Lake) -> Path:
+    """Where the document of roles lies, or would lie."""
+    return lake.settings.roles or lake.settings.root / DOCUMENT
+
+
+def roles_of(lake: Lake) -> Roles | None:
+    """The document of roles; None: the installation has none, and nothing is asked.
+
+    Raises:
+        schemas.document.DocumentError: if it does not say what it must, or a configured one is not there.
+    """
+    path = place(lake)
+    return Roles.read(path) if lake.settings.roles or path.is_file() else None
+
+
+def admitted(lake: Lake, zones: Iterable[Zone]) -> str | None:
+    """Refuse a principal whom no role gives one of the zones; returns the emergency grant that stands in for one.
+
+    Raises:
+        Refusal: if neither a role nor an open emergency grant gives a zone.
+        schemas.document.DocumentError: if the document of roles does not say what it must.
+    """
+    roles = roles_of(lake)
+    if roles is None:
+        return None
+    who, grant = principal(lake), None
+    for zone in zones:
+        if roles.allows(who, zone):
+            continue
+        grant = emergency.open_for(lake, who, zone)
+        if grant is None:
+            raise Refusal(
+                place(lake).stem, str(zone), "a principal whom no role gives this zone", "a role with this zone",
+                f"ask whoever keeps {place(lake).name} for a role; in an emergency: larmor break-glass {zone}",
+                kind="roles",
+            )  # fmt: skip
+    return grant

@@ -1,0 +1,174 @@
+"""With roles, whoever is not named is denied, by zone; in an emergency two persons open a zone for hours, on record."""
+
+import datetime as dt
+import json
+
+import pytest
+
+from lake.zones import Lake
+from lineage.access import accessed
+from lineage.ledger import ledger
+from lineage.ledger.events import EventType
+from lineage.terms import emergency, terms
+from lineage.terms.asking import admit, permit
+from lineage.terms.emergency import EmergencyError
+from lineage.terms.questions import Action, Piece
+from lineage.terms.refusal import Refusal
+from lineage.terms.roles import admitted, roles_of
+from schemas.contract import Zone
+from schemas.document import DocumentError
+from schemas.roles import Roles
+from tests.lineage.terms.documents import DAY, document
+
+ROLES = {
+    "roles": {
+        "engineer": {"members": ["*@hospital.org"], "zones": ["restricted", "curated"]},
+        "scientist": {"members": ["ada"], "zones": ["curated", "models"]},
+        "officer": {"members": ["grace", "otto"], "zones": ["audit"], "approves": True},
+    },
+    "break_glass_hours": 2,
+}
+
+
+@pytest.fixture
+def guarded(lake):
+    """The lake with roles, opened by anybody."""
+    lake.settings.root.mkdir(parents=True)
+    Roles.model_validate(ROLES).write(lake.settings.root / "roles.yaml")
+    return lambda who: Lake.open(lake.settings.root, principal=who)
+
+
+def _events(lake, type_):
+    return [json.loads(row["event"]) for row in ledger.entries(lake) if row["type"] == str(type_)]
+
+
+def test_without_a_document_nothing_is_asked(lake):
+    assert roles_of(lake) is None
+    assert admitted(lake, list(Zone)) is None
+
+
+@pytest.mark.parametrize(
+    ("who", "zones"),
+    [("x@hospital.org", ["restricted", "curated"]), ("ada", ["curated", "models"]), ("grace", ["audit"]), ("eve", [])],
+)
+def test_every_zone_that_no_role_gives_is_denied(guarded, who, zones):
+    for zone in Zone:
+        if zone in zones:
+            assert admitted(guarded(who), [zone]) is None
+        else:
+            with pytest.raises(Refusal, match=f"roles roles, {zone}: .* larmor break-glass {zone}"):
+                admitted(guarded(who), [zone])
+
+
+def test_an_action_asks_for_each_of_its_zones(guarded):
+    engineer = guarded("x@hospital.org")
+    terms.learn(engineer, document("licence-1"))
+    piece = [Piece("licence-1", "hospital-1")]
+    decision = permit(engineer, Action.DEIDENTIFY, "research", piece, target="hospital-1", day=DAY)
+    assert decision.question.principal == "x@hospital.org"
+    with pytest.raises(Refusal, match="roles roles, models"):
+        permit(engineer, Action.TRAIN, "research", piece, target="cohort", day=DAY)
+    (event,) = _events(engineer, EventType.REFUSED)
+    assert (event["principal"], event["facts"]["term"], event["facts"]["release"]) == (
+        "x@hospital.org",
+        "models",
+        "cohort",
+    )
+
+
+def test_reading_asks_and_a_refused_access_leaves_no_row(guarded):
+    assert accessed(guarded("ada"), "read", "curated/volumes", 3, "research") == 0
+    with pytest.raises(Refusal):
+        accessed(guarded("ada"), "read", "audit/ledger", 3, "research")
+    with pytest.raises(Refusal):
+        accessed(guarded("eve"), "read", "cohort", 3, "research")
+    assert [row["type"] for row in ledger.entries(guarded("ada"))] == ["accessed", "refused", "refused"]
+
+
+def test_a_configured_document_that_is_not_there_or_is_broken_denies(lake, tmp_path):
+    with pytest.raises(DocumentError):
+        admitted(Lake.open(lake.settings.root, roles=tmp_path / "nowhere.yaml"), [Zone.CURATED])
+    (tmp_path / "roles.yaml").write_text("roles: {a: {members: [], zones: [curated]}}")
+    with pytest.raises(DocumentError, match="members"):
+        admitted(Lake.open(lake.settings.root, roles=tmp_path / "roles.yaml"), [Zone.CURATED])
+
+
+def test_glass_is_broken_by_one_and_opened_by_another_and_what_is_done_says_so(guarded):
+    ada, grace = guarded("ada"), guarded("grace")
+    roles = roles_of(ada)
+    grant = emergency.ask(ada, Zone.RESTRICTED, "patient-safety")
+    with pytest.raises(Refusal):
+        admitted(ada, [Zone.RESTRICTED])
+    opened = emergency.open_grant(grace, roles, grant.name, 1)
+    assert (opened.holder, opened.second) == ("ada", "grace")
+    assert admitted(ada, [Zone.CURATED, Zone.RESTRICTED]) == grant.name
+    for who, zone in (("ada", Zone.AUDIT), ("eve", Zone.RESTRICTED), ("grace", Zone.RESTRICTED)):
+        with pytest.raises(Refusal):
+            admitted(guarded(who), [zone])
+    terms.learn(ada, document("licence-1"))
+    decision = permit(ada, Action.INTAKE, "research", [Piece("licence-1")], day=DAY)
+    assert decision.facts["grant"] == grant.name
+    asked, answered = _events(ada, EventType.BREAK_GLASS)
+    assert (asked["principal"], asked["facts"]["reason"], asked["facts"]["zone"]) == (
+        "ada",
+        "patient-safety",
+        "restricted",
+    )
+    assert (answered["principal"], answered["facts"]["holder"], answered["facts"]["until"]) == (
+        "grace",
+        "ada",
+        opened.until,
+    )
+
+
+def test_an_open_glass_ends_by_itself(guarded, monkeypatch):
+    ada = guarded("ada")
+    grant = emergency.ask(ada, Zone.RESTRICTED, "legal-order")
+    opened = emergency.open_grant(guarded("grace"), roles_of(ada), grant.name, 2)
+    last = dt.datetime.fromisoformat(opened.until)
+    for moment, expected in ((last - dt.timedelta(seconds=1), grant.name), (last, None)):
+        told = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        monkeypatch.setattr(emergency, "now", lambda told=told: told)
+        assert emergency.open_for(ada, "ada", Zone.RESTRICTED) == expected
+
+
+@pytest.mark.parametrize(
+    ("second", "hours", "said"),
+    [
+        ("grace", 1, "found the one who asked"),
+        ("ada", 1, "found a principal whom no role lets approve"),
+        ("otto", 3, "needed 1 to 2"),
+    ],
+)
+def test_the_second_person_is_another_one_who_may(guarded, second, hours, said):
+    grant = emergency.ask(guarded("grace"), Zone.RESTRICTED, "incident-response")
+    with pytest.raises(EmergencyError, match=said):
+        emergency.open_grant(guarded(second), roles_of(guarded(second)), grant.name, hours)
+    assert emergency.open_for(guarded("grace"), "grace", Zone.RESTRICTED) is None
+
+
+def test_a_grant_is_opened_once_and_only_if_it_was_asked_for(guarded):
+    roles, otto = roles_of(guarded("otto")), guarded("otto")
+    with pytest.raises(EmergencyError, match="no grant of this name"):
+        emergency.open_grant(otto, roles, "glass-none", 1)
+    grant = emergency.ask(guarded("ada"), Zone.AUDIT, "system-recovery")
+    emergency.open_grant(otto, roles, grant.name, 1)
+    with pytest.raises(EmergencyError, match="opened before"):
+        emergency.open_grant(otto, roles, grant.name, 1)
+
+
+def test_a_reason_is_of_the_list(guarded):
+    with pytest.raises(ValueError, match="because I say so"):
+        emergency.ask(guarded("ada"), Zone.AUDIT, "because I say so")
+    assert ledger.size(guarded("ada")) == 0
+
+
+def test_a_refused_act_that_is_no_matter_of_terms_is_on_the_ledger(guarded):
+    with pytest.raises(Refusal):
+        admit(guarded("ada"), "learn-terms", [Zone.AUDIT])
+    (event,) = _events(guarded("ada"), EventType.REFUSED)
+    assert (event["facts"]["action"], event["facts"]["term"], event["facts"]["kind"]) == (
+        "learn-terms",
+        "audit",
+        "roles",
+    )

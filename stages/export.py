@@ -15,7 +15,7 @@ from pathlib import Path
 from lake.releases import CARD, Member, Release
 from lake.zones import Lake
 from lineage.access import Access, accessed
-from lineage.ledger.events import EventType
+from lineage.ledger.events import EventType, Facts, is_phrase
 from lineage.ledger.ledger import append
 from lineage.terms import terms
 from lineage.terms.decisions import Decision
@@ -75,6 +75,7 @@ def export(
     splits: Sequence[str] = SPLITS,
     form: str = NIFTI,
     purpose: str | None = None,
+    recipient: str | None = None,
     report: Report = silent,
 ) -> Exported:
     """Write volumes of a release to a new folder; a stopped export leaves nothing there.
@@ -86,6 +87,7 @@ def export(
         splits: of `SPLITS`.
         form: of `FORMS`.
         purpose: what for; None: what the release is for.
+        recipient: who receives it, for the account of disclosures; None: it is recorded as not said.
         report: told how far it is.
 
     Raises:
@@ -96,6 +98,8 @@ def export(
     release = Release.open(lake, name)
     if strangers := set(splits) - set(SPLITS):
         raise ExportError(f"found split {', '.join(sorted(strangers))}, needed {' or '.join(SPLITS)}; test is sealed")
+    if recipient is not None and not is_phrase(recipient):
+        raise ExportError("found a recipient that the ledger cannot hold, needed up to 64 letters, digits and spaces")
     _check_target(lake, to)
     decision, licences = permitted(lake, release, purpose or release.manifest.spec.purpose, splits)
     members = [member for split in splits for member in release.members(split)]
@@ -114,7 +118,10 @@ def export(
         sums = _checksums(building)
         made = _counted(members, building, to, hashlib.sha256(sums).hexdigest())
         # the record comes before the folder appears: nothing is ever out without being on the ledger
-        _record(lake, release, made, licences, decision, form)
+        counts = {split: {"volumes": len(release.members(split))} for split in splits}
+        facts = _facts(release, made, licences, decision)
+        append(lake, EventType.EXPORTED, {**facts, "format": form, "recipient": recipient, "splits": counts})
+        accessed(lake, Access.EXPORT, name, made.volumes, decision.question.purpose, release=name)
         building.rename(to)
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -222,16 +229,12 @@ def _counted(members: Sequence[Member], building: Path, to: Path, sha256: str) -
     return Exported(to, len(subjects), len(members), labels, len(sizes), sum(sizes), sha256)
 
 
-def _record(
-    lake: Lake, release: Release, made: Exported, licences: Mapping[str, Licence], decision: Decision, form: str
-) -> None:
-    purpose = decision.question.purpose
-    facts = {
+def _facts(release: Release, made: Exported, licences: Mapping[str, Licence], decision: Decision) -> Facts:
+    return {
         **decision.facts,
         "target": release.name,
         "rows": made.volumes,
-        "purpose": purpose,
-        "format": form,
+        "purpose": decision.question.purpose,
         "release": release.name,
         "release_sha256": release.sha256,
         "subjects": made.subjects,
@@ -242,5 +245,3 @@ def _record(
         "content_sha256": made.sha256,
         "licences": {name: licence.digest for name, licence in licences.items()},
     }
-    append(lake, EventType.EXPORTED, facts)
-    accessed(lake, Access.EXPORT, release.name, made.volumes, purpose, release=release.name)

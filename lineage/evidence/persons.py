@@ -47,8 +47,8 @@ class Persons:
     def members(self, entry: Entry) -> list[Member]:
         """Volumes that an entry is about; none where it is about no release, or about one that is not known.
 
-        An export says how many volumes left, not of which split: where one choice of splits fits the number it is that
-        one, else everything that could have left is named.
+        Exports say of which splits. Older ones say only how many volumes left: where one choice of splits fits the
+        number it is that one, else everything that could have left is named.
         """
         if not self.known(entry):
             return []
@@ -72,6 +72,8 @@ def _splits(entry: Entry, release: Release) -> tuple[str, ...]:
 
 
 def _fitting(entry: Entry, release: Release) -> list[tuple[str, ...]]:
+    if "splits" in entry.facts:
+        return [tuple(entry.facts["splits"])]
     counts = {split: release.manifest.counts.get(split, {}).get("volumes", 0) for split in OPEN}
     choices: list[tuple[str, ...]] = [(OPEN[0],), (OPEN[1],), OPEN]
     return [splits for splits in choices if sum(counts[s] for s in splits) == entry.facts.get("volumes")]

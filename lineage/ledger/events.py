@@ -215,7 +215,7 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
     ),
     EventType.EXPORTED: (
         frozenset({"target", "rows", "purpose"}),
-        _CONTENT | {"format", "release", "release_sha256", "model", "content_sha256", "action", "recipient"},
+        _CONTENT | {"format", "release", "release_sha256", "model", "content_sha256", "action", "recipient", "splits"},
     ),
     EventType.TERM_KNOWN: (
         frozenset({"licence", "licence_sha256"}),

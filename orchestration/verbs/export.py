@@ -26,10 +26,18 @@ from orchestration.verbs._shared import answer, as_json, opened, say
     help="NIfTI in a BIDS folder, or the de-identified DICOM files with a DICOMDIR; both with labels.",
 )
 @click.option("--purpose", help="What for, as the licences name it; default: what the release is for.")
+@click.option("--recipient", help="Who receives it, as a name; it is recorded for the account of disclosures.")
 @as_json
 @click.pass_context
 def command(
-    context: click.Context, release: str, to: Path, split: str | None, form: str, purpose: str | None, json_: bool
+    context: click.Context,
+    release: str,
+    to: Path,
+    split: str | None,
+    form: str,
+    purpose: str | None,
+    recipient: str | None,
+    json_: bool,
 ) -> None:
     """Write RELEASE as NIfTI or DICOM files, with data card and licence terms.
 
@@ -45,6 +53,7 @@ def command(
         splits=(split,) if split else SPLITS,
         form=form,
         purpose=purpose,
+        recipient=recipient,
         report=lambda s: say(f"  {s}"),
     )
     text = (

@@ -183,3 +183,13 @@ def test_a_stopped_export_leaves_nothing_and_a_second_one_succeeds(filled, relea
     assert [path.name for path in tmp_path.iterdir()] == ["lake"]
     assert _events(filled, "exported") == []
     assert export(filled, "cohort", tmp_path / "out").folder.is_dir()
+
+
+def test_who_received_which_splits_is_on_the_ledger(filled, release, tmp_path):
+    export(filled, release.name, tmp_path / "out", splits=["train"], recipient="University")
+    (facts,) = _events(filled, "exported")
+    assert facts["recipient"] == "University"
+    assert facts["splits"] == {"train": {"volumes": facts["volumes"]}}
+    with pytest.raises(ExportError, match="recipient"):
+        export(filled, release.name, tmp_path / "more", recipient="who@where")
+    assert not (tmp_path / "more").exists()

@@ -107,7 +107,7 @@ class Workspace:
 
         Args:
             digest: identity of the training.
-            replace: give up an unfinished training of another identity.
+            replace: give up an unfinished training of another identity; one without a checkpoint is given up anyway.
 
         Raises:
             TrainingError: if an unfinished training of another identity is there and is not to be replaced.
@@ -117,7 +117,8 @@ class Workspace:
         if marker.exists():
             if json.loads(marker.read_text(encoding="utf-8"))["identity"] == digest:
                 return self.resumable.newest()
-            if not replace:
+            # one that was refused before it saved anything has nothing to lose
+            if not replace and self.resumable.steps():
                 raise TrainingError(
                     f"found an unfinished training of another configuration, release or parent in {self.folder}, "
                     "needed the same to resume it; choose another model name, or replace: true to give it up"

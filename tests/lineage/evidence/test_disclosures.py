@@ -31,6 +31,13 @@ def test_an_export_that_does_not_say_which_split_may_have_held_everybody(evident
     assert (line.recipient, line.certain) == ("University", False)
 
 
+def test_an_export_that_says_its_splits_held_nobody_else(evident, persons):
+    facts = {"target": "cohort", "release": "cohort", "rows": 99, "volumes": 99, "purpose": "research"}
+    ledger.append(evident, "exported", facts | {"splits": {"validation": {"volumes": 99}}})
+    assert [line.certain for line in account(evident, persons.validation[0]).disclosures] == [True]
+    assert len(account(evident, persons.train[0]).disclosures) == 1
+
+
 def test_an_export_of_a_release_that_is_gone_is_undecided(evident, persons):
     ledger.append(evident, "exported", {"target": "lost", "release": "lost", "rows": 3, "purpose": "research"})
     made = account(evident, persons.train[0])

@@ -47,6 +47,12 @@ def test_another_training_is_not_resumed_but_refused_or_replaced(tmp_path):
     assert workspace.resumable.newest() is None
 
 
+def test_a_training_that_was_refused_before_it_saved_anything_is_in_nobodys_way(tmp_path):
+    workspace = Workspace.beside(tmp_path / "model")
+    workspace.claim(identity("finetune", "labels: 4", "r", None), replace=False)
+    assert workspace.claim(identity("finetune", "labels: 0", "r", None), replace=False) is None
+
+
 def test_progress_is_rewound_to_the_step_that_is_resumed_and_a_torn_line_is_no_obstacle(tmp_path):
     workspace = Workspace.beside(tmp_path / "model")
     workspace.claim("a", replace=False)

@@ -45,17 +45,26 @@ Grey = NDArray[np.float64]
 def preview(volume: Volume, known: Statistics | None = None) -> bytes:
     """The middle axial, coronal and sagittal plane of the first step, and a histogram, as a grey PNG of 640 x 160.
 
+    Where the middle slice is missing, the nearest that is there is shown.
+
     Args:
         volume: the volume.
         known: its statistics, where they were computed before.
     """
-    centre = tuple(n // 2 for n in volume.shape[:3])
-    planes = _planes(_first_step(volume), volume, centre)
+    planes = _planes(_first_step(volume), volume, _centre(volume))
     panels = [
         _lettered(_padded(_windowed(_scaled(plane, size))), sides)
         for (plane, size), sides in zip(planes, _SIDES, strict=True)
     ]
     return png(np.hstack([*panels, histogram(known or statistics(volume))]))
+
+
+def _centre(volume: Volume) -> tuple[int, ...]:
+    centre = [n // 2 for n in volume.shape[:3]]
+    axis, missing = volume.missing_axis, set(volume.missing_slices)
+    there = [place for place in range(volume.shape[axis]) if place not in missing]
+    centre[axis] = min(there, key=lambda place: abs(place - centre[axis]), default=centre[axis])
+    return tuple(centre)
 
 
 def histogram(numbers: Statistics) -> NDArray[np.uint8]:

@@ -39,6 +39,14 @@ def test_right_is_left_front_and_top_are_up():
     assert down < 0 > right  # top is up, the front to the left
 
 
+def test_a_missing_middle_slice_leaves_no_empty_plane():
+    array = np.broadcast_to(np.arange(1000, 3000, 100, dtype=np.int16)[:, None, None], (20, 30, 40)).copy()
+    array[..., 15:25] = 0
+    picture = opened(preview(Volume(array, np.eye(4), missing_slices=tuple(range(15, 25)))))
+    axial = picture[:, :PANEL]
+    assert (axial > 128).mean() > 0.2
+
+
 def test_millimetres_are_equally_long_in_all_planes():
     lit = Volume(np.full((20, 30, 10), 5, np.int16), np.diag([2.0, 1.0, 4.0, 1.0]))
     lit.array[0] = 9

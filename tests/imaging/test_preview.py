@@ -44,7 +44,7 @@ def test_a_missing_middle_slice_leaves_no_empty_plane():
     array[..., 15:25] = 0
     picture = opened(preview(Volume(array, np.eye(4), missing_slices=tuple(range(15, 25)))))
     axial = picture[:, :PANEL]
-    assert (axial > 128).mean() > 0.2
+    assert (axial > 128).mean() > 0.1
 
 
 def test_millimetres_are_equally_long_in_all_planes():

@@ -5,7 +5,6 @@ are those of the job `delivery`, executed as they stand; which deliveries wait i
 Why it is one step and no backfill: docs/decisions/0009-deliveries-in-batches.md.
 """
 
-import warnings
 from collections.abc import Mapping
 
 import dagster as dg
@@ -20,6 +19,7 @@ from assets.failures import told
 from assets.partitions import DELIVERIES_NAME, HOME_TAG
 from assets.resources import USER_TAG, LakeResource
 from orchestration.jobs import DELIVERY_ASSETS, DELIVERY_JOB
+from orchestration.quiet import unannounced
 
 _SHOWN = 20
 """Failures that the run's own error names; all of them are in the log and on their partitions."""
@@ -44,8 +44,7 @@ def work_off(context: dg.OpExecutionContext, config: Batch) -> None:
     from orchestration.definitions import build
 
     lake: LakeResource = context.resources.lake
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.PreviewWarning)
+    with unannounced():
         job = build(lake.root).resolve_job_def(DELIVERY_JOB.name)
         failed: dict[str, str] = {}
         for number, delivery in enumerate(config.deliveries, 1):

@@ -3,9 +3,9 @@
 Belongs here: assembly only. `definitions` is lazy, so that importing this module costs nothing.
 """
 
-import warnings
-
 import dagster as dg
+
+from orchestration.quiet import unannounced
 
 
 @dg.definitions
@@ -16,9 +16,7 @@ def definitions() -> dg.Definitions:
 
 def build(root: str | None = None) -> dg.Definitions:
     """Definitions over the lake at `root`, or over the configured one."""
-    with warnings.catch_warnings():
-        # partitioned asset checks are a preview of Dagster's; the pin in pyproject.toml keeps them as tested
-        warnings.simplefilter("ignore", dg.PreviewWarning)
+    with unannounced():
         from assets import (
             evaluations,
             governance,

@@ -4,7 +4,6 @@ Belongs here: running a job in this process and summing up what it did. What the
 """
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from orchestration.definitions import build
 from orchestration.instance import instance
 from orchestration.jobs import DELIVERY_ASSETS, EVIDENCE_ASSETS, RELEASE_ASSETS
 from orchestration.processes import TAG, own_mark
+from orchestration.quiet import unannounced
 
 Key = tuple[str, ...]
 
@@ -105,13 +105,11 @@ def _run(
 ) -> list[Made]:
     steps = {"__".join(key): dict((config or {}).get("__".join(key), {})) for key in keys}
     run_config = {"loggers": {"progress": {}}, "ops": {s: {"config": c} for s, c in steps.items() if c}}
-    with instance(settings) as opened, warnings.catch_warnings():
+    with instance(settings) as opened, unannounced():
         if partition:
             opened.add_dynamic_partitions(partition[0], [partition[1]])
         definitions = build(str(settings.root))
         job = definitions.resolve_job_def(job_name)
-        # Pipes announces a preview of its own at each start; on a person's terminal that reads like a fault
-        warnings.simplefilter("ignore", dg.PreviewWarning)
         try:
             result = job.execute_in_process(
                 instance=opened,

@@ -25,8 +25,8 @@ from typing import Any
 PROJECT = Path(__file__).parent.parent
 DELIVERY = "phantom-k"
 FULL = "found no space left on the disk, needed more; free some and run the same command again"
-TIMED = ("audit/ledger", "audit/licences")
-"""Tables whose rows state when; the ledger of a lake in which a run was repeated says so, too."""
+TIMED = ("audit/ledger", "audit/licences", "audit/access")
+"""Tables whose rows state when; ledger and accesses of a lake in which a run was repeated say so, too."""
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,14 @@ Belongs here: from contracts and settings to Markdown. A test fails when a page 
 
 import inspect
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
+import click
 from pydantic import BaseModel
 
 from lake.settings import Settings
+from orchestration.cli import cli
 from schemas.policy import Policy, PrivateElement, PrivateRule, Rule
 from schemas.tables import TABLES
 
@@ -67,6 +69,25 @@ def trainings() -> str:
     return "\n\n".join([fields(Schedule), *own])
 
 
+def commands() -> str:
+    """The help of `larmor` and of every verb, as `--help` prints it on a terminal of `_WIDTH` columns."""
+    return "\n\n".join(f"## {context.command_path}\n```text\n{context.get_help()}\n```" for context in contexts())
+
+
+def contexts(command: click.Command = cli, parent: click.Context | None = None) -> Iterator[click.Context]:
+    """A command and those below it, each in the context that a call of it has, in the order of their help."""
+    name = "larmor" if parent is None else command.name
+    context = click.Context(
+        command, parent, name, terminal_width=_WIDTH, max_content_width=_WIDTH, **command.context_settings
+    )
+    yield context
+    if isinstance(command, click.Group):
+        for each in command.list_commands(context):
+            below = command.get_command(context, each)
+            assert below, each
+            yield from contexts(below, context)
+
+
 def fields(document: type[BaseModel], leave_out: Collection[str] = ()) -> str:
     """Fields of a document with default and meaning, from the docstrings under them."""
     source = "\n".join(inspect.getsource(each) for each in document.__mro__ if each.__module__ == document.__module__)
@@ -88,9 +109,18 @@ def with_part(text: str, name: str, content: str) -> str:
     return re.sub(pattern, lambda m: f"{m[1]}{content}\n{m[2]}", text, flags=re.DOTALL)
 
 
+_WIDTH = 110
+"""Columns of the help of commands, whatever the terminal has."""
+
 _NOTHING = ("", "None", "()", "[]", "{}")
 
-PARTS = {"tables": tables, "settings": settings, "policies": policies, "trainings": trainings}
+PARTS = {
+    "commands": commands,
+    "tables": tables,
+    "settings": settings,
+    "policies": policies,
+    "trainings": trainings,
+}
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from orchestration.cli import cli
 from schemas.licence import Licence
 from schemas.policy import read_policy
 from schemas.release import ReleaseSpec
-from tests.docs.generate import PARTS, REFERENCE, with_part
+from tests.docs.generate import PARTS, REFERENCE, contexts, with_part
 
 PROJECT = Path(__file__).parent.parent.parent
 PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")])
@@ -62,3 +62,13 @@ def test_examples_are_valid_documents():
 def test_the_reference_is_what_the_code_says(name):
     text = (REFERENCE / f"{name}.md").read_text()
     assert with_part(text, name, PARTS[name]()) == text, "run python -m tests.docs.generate"
+
+
+def test_the_help_of_commands_is_the_same_on_every_machine(monkeypatch):
+    before = PARTS["commands"]()
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("LARMOR_ROOT", "elsewhere")
+    assert PARTS["commands"]() == before
+    for context in contexts():
+        for parameter in context.command.params:
+            assert not str(parameter.get_default(context, call=False)).startswith(("/", "~")), parameter.name

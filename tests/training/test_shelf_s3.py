@@ -4,7 +4,9 @@ import pytest
 
 from lake.aws import StoreError
 from lake.zones import Lake
+from lineage.terms import terms
 from schemas.contract import Zone
+from tests.training.conftest import LICENCE
 from training.errors import BusyError
 from training.shelf import desk, fetched, put_up, reserved
 
@@ -82,6 +84,7 @@ def test_a_job_puts_up_what_it_made_before_it_is_recorded(far, tmp_path, lake_ro
         "training.record.trained", lambda lake, *_: there.extend(lake.location(Zone.MODELS, "m").walk())
     )
     root = tmp_path / "lake"
+    terms.learn(far, LICENCE)
     monkeypatch.setenv("LARMOR_CURATED", str(lake_root / "curated"))
     run({"kind": "pretrain", "root": str(root), "release": "synthetic", "name": "m"}, print)
     assert there == sorted(FILES)

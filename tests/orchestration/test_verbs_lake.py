@@ -33,12 +33,13 @@ def larmor(filled, capsys, monkeypatch):
     return run
 
 
-def test_look_prints_the_page_and_the_next_step(larmor, filled):
-    code, out, _ = larmor("look", "--release", "cohort")
+def test_look_prints_the_page_and_the_next_step(larmor, tmp_path):
+    page = tmp_path / "look.html"
+    code, out, _ = larmor("look", "--release", "cohort", "--out", page)
     assert code == 0
-    assert str(filled.settings.root / "pages" / "release-cohort.html") in out
+    assert str(page) in out
     assert "Next: " in out
-    code, out, _ = larmor("look", "--where", "contrast = 'T1'", "--json")
+    code, out, _ = larmor("look", "--where", "contrast = 'T1'", "--out", page, "--json")
     assert json.loads(out) | {"page": ""} == {"page": "", "volumes": 2, "found": 2, "sealed": 0}
 
 

@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import secrets
+import stat
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ CLOCK_SECONDS = 6 * 3600
 STANDARD_ROOT = "1.2.840.10008."
 """UIDs below this root are the standard's own and say nothing about a person (PS3.5 9.2)."""
 _NONCE_BYTES = 12
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class Withdrawn(LookupError):
@@ -93,12 +95,14 @@ def vault_key(key_file: Path | None) -> bytes | None:
     Production keeps the key away from the data: `LARMOR_VAULT_KEY_FILE` names a file that a secret manager mounts.
 
     Raises:
-        VaultError: if there is no such file or it holds no key.
+        VaultError: if there is no such file, others can read it, or it holds no key.
     """
     if key_file is None:
         return None
     if not key_file.is_file():
         raise VaultError(f"found no vault key file {key_file.name}, needed 32 bytes; see LARMOR_VAULT_KEY_FILE")
+    if key_file.stat().st_mode & _OTHERS:
+        raise VaultError("found a vault key file that others can read, needed mode 0600; run chmod 600 on it")
     return key_of(key_file.read_bytes(), key_file.name)
 
 

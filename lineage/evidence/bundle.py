@@ -22,10 +22,9 @@ from lineage.evidence.recorded import Entry, Record
 from lineage.evidence.report import code_version, report
 from lineage.evidence.reviews import reviews
 from lineage.evidence.strata import gaps
-from lineage.ledger import keys
 from lineage.ledger.events import EventType
 from lineage.ledger.ledger import append
-from lineage.ledger.seals import Seal, seal
+from lineage.ledger.seals import Seal, seal, signer
 from schemas.agreement import parsed
 from schemas.contract import Zone
 from schemas.document import canonical_json
@@ -107,7 +106,7 @@ def bundle(
 
     Raises:
         BundleError: if the period ends after the moment or before it begins, or the moment lies in the future.
-        lineage.ledger.seals.SealError: if there is nothing to seal.
+        lineage.ledger.seals.SealError: if there is nothing to seal, or another key signed before.
     """
     now = dt.datetime.now(dt.UTC)
     end = dt.datetime.combine(until, dt.time.max, dt.UTC) if until else None
@@ -129,7 +128,7 @@ def bundle(
         "seal": sealed.name,
         "until": str(until) if until else None,
     }
-    key = keys.private_key(lake)
+    key = signer(lake)
     archive = Archive(files, said)
     sha256 = hashlib.sha256(archive.statement(key.public_key())).hexdigest()
     facts = {"target": "report", "rows": len(places), "purpose": purpose, "format": "bundle", "files": len(files)}

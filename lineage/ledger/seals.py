@@ -178,14 +178,25 @@ def seal(lake: Lake) -> Seal:
         lineage.ledger.keys.KeyFileError: if the private key cannot be used.
     """
     log = Log.of(lake)
-    made = _sealed(log, lake.table(LEDGER), keys.private_key(lake))
+    made = _sealed(log, lake.table(LEDGER), signer(lake))
     with contextlib.suppress(OSError):
         anchors.copy(log, anchors.places(lake.settings))
     return made
 
 
+def signer(lake: Lake) -> Ed25519PrivateKey:
+    """The key that signs, whose public half lies beside the seals.
+
+    Raises:
+        SealError: if it is another than the one that signed before.
+        lineage.ledger.keys.KeyFileError: if it cannot be used.
+    """
+    key = keys.private_key(lake)
+    _publish(Log.of(lake), key.public_key())
+    return key
+
+
 def _sealed(log: Log, table: LakeTable, key: Ed25519PrivateKey) -> Seal:
-    _publish(log, key.public_key())
     for _ in range(_TRIES):
         newest = commits.confirm(log)
         if newest.frontier.size == 0:

@@ -60,7 +60,7 @@ def command(context: click.Context, prices: Path | None, reads: float | None, js
     answer(json_, result, text, "compare the prices with your bill (--prices FILE); --json has every number")
 
 
-@command.command("plan")
+@command.command("plan", epilog="Example: larmor tiers plan --plot costs.png")
 @_policy
 @_prices
 @_queued
@@ -89,7 +89,7 @@ def plan_(
     answer(json_, result, _planned(made), next_step if moves else "")
 
 
-@command.command("move")
+@command.command("move", epilog="Example: larmor tiers move --policy by_use")
 @_policy
 @_prices
 @_queued
@@ -111,7 +111,7 @@ def move_(
     _told(carry_out(lake, made), json_, "larmor tiers plan")
 
 
-@command.command("restore")
+@command.command("restore", epilog="Example: larmor tiers restore brain-2026q4 --way Bulk")
 @click.argument("what")
 @click.option("--way", default="Standard", help="How, by the price book: Standard, Expedited or Bulk.")
 @as_json
@@ -125,7 +125,7 @@ def restore_(context: click.Context, what: str, way: str, json_: bool) -> None:
     _told(found, json_, f"larmor tiers restore {what}, when the store has restored what waits" if waiting else "")
 
 
-@command.command("ready")
+@command.command("ready", epilog="Example: larmor tiers ready brain-2026q4")
 @click.argument("release")
 @as_json
 @click.pass_context

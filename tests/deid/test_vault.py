@@ -73,10 +73,18 @@ def test_another_key_is_refused_before_it_makes_everybody_a_stranger(location):
 @pytest.mark.parametrize("content", [b"", b"short", b"z" * 64, b"ab" * 31])
 def test_a_file_that_holds_no_key_is_refused(tmp_path, content):
     (tmp_path / "key").write_bytes(content)
+    (tmp_path / "key").chmod(0o600)
     with pytest.raises(VaultError, match="32"):
         vault_key(tmp_path / "key")
     with pytest.raises(VaultError, match="found no vault key file"):
         vault_key(tmp_path / "absent")
+
+
+def test_a_key_file_that_others_can_read_is_refused(tmp_path):
+    (tmp_path / "key").write_bytes(KEY)
+    (tmp_path / "key").chmod(0o640)
+    with pytest.raises(VaultError, match="chmod 600"):
+        vault_key(tmp_path / "key")
 
 
 def test_a_shredded_subject_comes_back_as_somebody_else(location):

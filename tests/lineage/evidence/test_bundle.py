@@ -9,11 +9,14 @@ import zipfile
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from lake.zones import Lake
 from lineage.evidence.archive import Archive, ArchiveError
 from lineage.evidence.bundle import BundleError, bundle
 from lineage.evidence.checked import check
 from lineage.ledger import keys, ledger
+from lineage.ledger.seals import SealError, seal
 from schemas.tables import CERTIFICATES, REVIEWS
 
 from .audit_schema import faults
@@ -52,6 +55,17 @@ def test_it_holds_report_events_proofs_cards_and_standards(evident, made):
     assert len(inside["reviews.jsonl"].splitlines()) == evident.table(REVIEWS).read(["entry"]).num_rows == 1
     assert all(faults(message) == [] for message in inside["dicom-audit.txt"].splitlines())
     assert len(inside["dicom-audit.txt"].splitlines()) > 6
+
+
+def test_nothing_is_handed_out_under_another_key(evident, tmp_path):
+    seal(evident)
+    before = ledger.size(evident)
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "other.pem").write_bytes(pem)
+    (tmp_path / "other.pem").chmod(0o600)
+    with pytest.raises(SealError, match="another key"):
+        bundle(Lake.open(evident.settings.root, seal_key_file=tmp_path / "other.pem"))
+    assert ledger.size(evident) == before
 
 
 def test_handing_it_out_is_recorded_with_the_digest_of_its_manifest(evident):

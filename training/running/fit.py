@@ -114,8 +114,10 @@ def _loaders_explained(config: Schedule) -> Iterator[None]:
         if not str(error).startswith("Caught "):
             raise
         raise type(error)(str(error).rsplit(f"{type(error).__name__}: ", 1)[-1].strip()) from error
-    except RuntimeError as error:
-        lost = "DataLoader worker" in str(error)
+    except (RuntimeError, ConnectionError, EOFError) as error:
+        # a process that dies while it hands a batch over breaks the connection before anybody looks for the process
+        broken = config.workers > 0 and not isinstance(error, RuntimeError)
+        lost = broken or "DataLoader worker" in str(error)
         if not lost and "DataLoader timed out" not in str(error):
             raise
         found = "a loader process gone" if lost else f"no batch within {config.timeout_s} s"

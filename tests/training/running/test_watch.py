@@ -91,6 +91,16 @@ def test_a_loader_process_that_is_lost_ends_the_training_with_a_reason(config, t
         train(config(workers=1))
 
 
+@pytest.mark.parametrize("broken", [ConnectionResetError, EOFError])
+def test_a_loader_process_that_is_lost_while_it_hands_over_is_told_as_such(config, train, monkeypatch, broken):
+    def gone(*_):
+        raise broken
+
+    monkeypatch.setattr("torch.utils.data.dataloader._MultiProcessingDataLoaderIter._try_get_data", gone)
+    with pytest.raises(TrainingError, match="a loader process gone"):
+        train(config(workers=1))
+
+
 def test_an_error_in_a_loader_process_is_told_as_it_was_said(config, train):
     class Wrong(toy.Numbers):
         def __getitem__(self, key):

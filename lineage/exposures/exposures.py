@@ -95,11 +95,12 @@ class _Hit:
     @cached_property
     def counts(self) -> tuple[int, int]:
         """How many volumes of it were served, and how often."""
-        each = [one.volumes.intersection_cardinality(self.asked) for one in self.sets]
-        # counting makes no set; mostly the first one, of the full epochs, holds all others
-        first, *others = (one.volumes for one in self.sets)
-        count = each[0] if all(other.issubset(first) for other in others) else len(self.volumes)
-        return count, sum(one.times * number for one, number in zip(self.sets, each, strict=True))
+        first, *others = self.sets
+        most = first.volumes.intersection_cardinality(self.asked)
+        parts = [(one.times, one.volumes & self.asked) for one in others]
+        # what is asked for is small beside a set; mostly the first one, of the full epochs, holds all others
+        count = most if all(part.issubset(first.volumes) for _, part in parts) else len(self.volumes)
+        return count, first.times * most + sum(times * len(part) for times, part in parts)
 
 
 def digest(served: Mapping[str, int]) -> str:

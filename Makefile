@@ -35,7 +35,7 @@ lint: setup ## style, security, and the rooms' import contract
 types: setup ## static types
 	$(BIN)/mypy
 
-# in two processes: in one, what the rooms leave behind (browsers, forks, Spark) met Dagster's captured streams
+# in two processes: torch, Spark and browsers of one half do not stay in memory (2 GB) for the other
 unit: setup ## all tests
 	$(BIN)/pytest tests/training tests/stages tests/lineage tests/schemas tests/deid tests/imaging tests/lake
 	$(BIN)/pytest tests/orchestration tests/assets tests/docs

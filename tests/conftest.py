@@ -2,9 +2,11 @@
 
 import ipaddress
 import socket
+import sys
 from pathlib import Path
 
 import pytest
+from absl import logging as absl_logging
 
 from lake.zones import Lake
 
@@ -14,6 +16,14 @@ __all__ = ["bucket", "faults", "store"]
 
 PROJECT = Path(__file__).parent.parent
 REAL_DATA = PROJECT.parent / "shared" / "data"
+
+
+def pytest_configure():
+    """Keep absl's log handler, which TensorBoard and mlcroissant bring along, off pytest's captured stream.
+
+    Dagster's `dictConfig` closes every handler that was made before, and absl's closes the stream it was made with.
+    """
+    absl_logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 
 
 @pytest.fixture(autouse=True)

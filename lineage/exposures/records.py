@@ -4,7 +4,7 @@ Belongs here: reading them, of lakes of any age, and the way from a checkpoint t
 `lineage.exposures.exposures`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -75,25 +75,11 @@ class Records:
 
     def descendants(self, checkpoint: Checkpoint) -> list[Checkpoint]:
         """It and all that came from it, each once, itself first."""
-        found: dict[Checkpoint, None] = {}
-        waiting = [checkpoint]
-        while waiting:
-            each = waiting.pop()
-            if each not in found:
-                found[each] = None
-                waiting += self._children.get(each.weights, [])
-        return list(found)
+        return _reached(checkpoint, lambda each: self._children.get(each.weights, []))
 
     def family(self, checkpoint: Checkpoint) -> list[Checkpoint]:
         """It and all that it came from, each once, itself first."""
-        found: dict[Checkpoint, None] = {}
-        waiting = [checkpoint]
-        while waiting:
-            each = waiting.pop()
-            if each not in found:
-                found[each] = None
-                waiting += self.parents(each)
-        return list(found)
+        return _reached(checkpoint, self.parents)
 
     def sets(self) -> Iterator[tuple[str, BitMap]]:
         """Digest and volumes of every set that is recorded."""
@@ -110,6 +96,17 @@ class Records:
             [Pass(times, found[digest]) for times, digest in zip(training.times, training.sets, strict=True)]
             for training in trainings
         ]
+
+
+def _reached(first: Checkpoint, further: Callable[[Checkpoint], list[Checkpoint]]) -> list[Checkpoint]:
+    found: dict[Checkpoint, None] = {}
+    waiting = [first]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found[each] = None
+            waiting += further(each)
+    return list(found)
 
 
 def _checkpoints(lake: Lake) -> Iterator[Checkpoint]:

@@ -17,9 +17,7 @@ from typing import TypeVar
 import dagster as dg
 
 from assets.fullness import DISK_FULL, is_full
-
-ROOMS = ("schemas", "lake", "lineage", "imaging", "deid", "stages", "training", "assets", "orchestration")
-"""Rooms whose errors say what was found, what was needed and what to do."""
+from schemas.rooms import ROOMS
 
 OURS = "explained"
 """Metadata of a failure whose description was written by Larmor, and so holds no value of a file."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from assets.fullness import DISK_FULL, is_full
+from schemas.rooms import ROOMS
 
 VERBS = {
     "demo": "Licensed phantoms through every asset to an evaluated model and an audit report.",
@@ -41,8 +42,6 @@ VERBS = {
     "dev": "Start the Dagster UI on this lake.",
 }
 """Verb to the line that help shows; the module is `orchestration.verbs.<verb>`."""
-
-_ROOMS = ("schemas", "lake", "lineage", "imaging", "deid", "stages", "training", "assets", "orchestration")
 
 
 class _Verbs(click.Group):
@@ -102,7 +101,7 @@ def main() -> None:
 
 
 def _ours(error: BaseException) -> bool:
-    return type(error).__module__.split(".")[0] in _ROOMS or type(error) is ValueError
+    return type(error).__module__.split(".")[0] in ROOMS or type(error) is ValueError
 
 
 def _explain_os_error(error: OSError) -> None:

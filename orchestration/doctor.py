@@ -15,13 +15,13 @@ from pathlib import Path
 from lake.settings import EngineName, Settings
 from orchestration import buckets
 from orchestration.finding import Finding
+from schemas.rooms import ROOMS
 from schemas.tables import TABLES
 
 _FREE_GIB = 5
 """Free disk below which a demo may not finish: its lake is under 1 GiB, its environment 7."""
 
 _JAVA = 17
-_ROOMS = ("schemas", "lake", "lineage", "imaging", "deid", "stages", "training", "assets", "orchestration")
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -68,7 +68,7 @@ def _rooms() -> Finding:
 
     home = Path(__file__).resolve().parent.parent
     strangers = []
-    for room in _ROOMS:
+    for room in ROOMS:
         spec = importlib.util.find_spec(room)
         origin = Path(spec.origin).resolve() if spec and spec.origin else None
         if origin is None or origin.parent.parent != home:

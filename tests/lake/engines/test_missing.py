@@ -7,7 +7,7 @@ import pytest
 
 from lake.engines import jars, session
 from lake.engines.contract import EngineMissing
-from lake.engines.shipped import ROOMS, archive
+from lake.engines.shipped import SHIPPED, archive
 from lake.settings import Settings
 
 
@@ -64,7 +64,7 @@ def test_the_code_that_is_shipped_is_named_by_its_content(tmp_path):
     two.mkdir()
     assert archive(one).name == archive(two).name
     names = zipfile.ZipFile(archive(one)).namelist()
-    assert {name.split("/")[0] for name in names} == set(ROOMS)
+    assert {name.split("/")[0] for name in names} == set(SHIPPED)
     assert "deid/vocabulary.txt" in names
     assert not [name for name in names if "__pycache__" in name]
 

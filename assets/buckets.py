@@ -8,8 +8,8 @@ from typing import Any
 
 from dagster_aws.s3 import S3Resource
 
-from lake import aws
 from lake.settings import Settings
+from lake.stores import aws
 
 
 class ZoneS3Resource(S3Resource):

@@ -51,8 +51,8 @@ def deidentified(context: dg.AssetExecutionContext, lake: LakeResource) -> Itera
 @explained
 def no_residue(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """An independent scan of the output bytes, and of what lies around them, finds no identifier of the vault."""
-    from stages.residual import keep, scan
-    from stages.surroundings import scan_around
+    from stages.second_look.residual import keep, scan
+    from stages.second_look.surroundings import scan_around
 
     opened, delivery = lake.open(), context.partition_key
     residue = scan(opened, delivery) + scan_around(opened, delivery, home(context), into_others=False)
@@ -71,7 +71,7 @@ def home(context: dg.AssetCheckExecutionContext) -> str | None:
 @explained
 def reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """Files received are kept, duplicates, or in quarantine: none is lost."""
-    from stages.reconcile import balance
+    from stages.upkeep.reconcile import balance
 
     sheet = balance(lake.open(), context.partition_key)
     return dg.AssetCheckResult(passed=sheet.balanced, metadata=sheet.facts())

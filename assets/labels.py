@@ -51,7 +51,7 @@ def diagnoses(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mater
 @explained
 def labels_reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """Label maps, segmentations and structure sets have rows or are in quarantine: none is lost."""
-    from stages.reconcile import label_balance
+    from stages.upkeep.reconcile import label_balance
 
     sheet = label_balance(lake.open(), context.partition_key)
     return dg.AssetCheckResult(passed=sheet.balanced, metadata=sheet.facts())
@@ -61,7 +61,7 @@ def labels_reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource
 @explained
 def no_residue_in_labels(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """An independent scan of the words of labels and diagnoses finds no identifier of the vault."""
-    from stages.residual import scan_labels
+    from stages.second_look.residual import scan_labels
 
     residue = scan_labels(lake.open(), context.partition_key)
     return dg.AssetCheckResult(passed=not residue.findings, metadata=residue.facts())

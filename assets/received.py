@@ -32,7 +32,7 @@ def received(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Materi
 @explained
 def complete(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """The delivery has as many files as its licensor says."""
-    from stages.reconcile import completeness
+    from stages.upkeep.reconcile import completeness
 
     found, expected = completeness(lake.open(), context.partition_key)
     return dg.AssetCheckResult(

@@ -34,8 +34,8 @@ def reports(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Materia
 @explained
 def no_residue_in_text(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """An independent scan of the text, and of what lies around the data, finds no identifier of the vault."""
-    from stages.residual import scan_reports
-    from stages.surroundings import scan_around
+    from stages.second_look.residual import scan_reports
+    from stages.second_look.surroundings import scan_around
 
     opened, delivery = lake.open(), context.partition_key
     residue = scan_reports(opened, delivery) + scan_around(opened, delivery, home(context))

@@ -26,8 +26,8 @@ class ScrubConfig(dg.Config):
 @explained
 def scrub(context: dg.AssetExecutionContext, config: ScrubConfig, lake: LakeResource) -> dg.MaterializeResult:
     """Files of all zones against their SHA-256: what differs is marked, and restored where a copy is configured."""
-    from lake.scrub import facts
-    from stages.scrubbing import scrubbed
+    from lake.integrity.scrub import facts
+    from stages.upkeep.scrubbing import scrubbed
 
     found, removed = scrubbed(lake.open(), everything=config.everything, report=context.log.info)
     told = facts(found)
@@ -38,7 +38,7 @@ def scrub(context: dg.AssetExecutionContext, config: ScrubConfig, lake: LakeReso
 @explained
 def intact(lake: LakeResource) -> dg.AssetCheckResult:
     """No file is known to be other than it was written."""
-    from lake.scrub import marked
+    from lake.integrity.scrub import marked
 
     found = marked(lake.open())
     places = sorted({mark.shown for mark in found})

@@ -35,7 +35,7 @@ def queued(instance: dg.DagsterInstance) -> list[str]:
 def tier_plan(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Ways of keeping the lake's files, priced over its recorded use, and what the policy would move today."""
     from lake.tiering.plot import plot
-    from stages.tiers import plan, summary
+    from stages.upkeep.tiers import plan, summary
 
     made = plan(lake.open(), queued(context.instance))
     ways = [{name: value for name, value in row.items() if name != "monthly"} for row in made.comparison.rows()]
@@ -65,7 +65,7 @@ def tier_plan(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mater
 @explained
 def tier_moves(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Files moved between storage tiers as the policy says today: copied, verified, recorded."""
-    from stages.tiers import carry_out, plan, summary
+    from stages.upkeep.tiers import carry_out, plan, summary
 
     opened = lake.open()
     made = plan(opened, queued(context.instance))

@@ -140,7 +140,7 @@ def unalarmed(metadata: Mapping[str, Any], check: str) -> dg.AssetCheckResult:
 
 def _readied(context: dg.AssetExecutionContext, lake: LakeResource, release: str) -> None:
     """Get the files of a release back from archives, and to a tier that epochs read cheaply."""
-    from stages.tiers import make_ready
+    from stages.upkeep.tiers import make_ready
 
     found = make_ready(lake.open(), release)
     if moved := sum(len(result.moved) for result in found.values()):

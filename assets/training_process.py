@@ -103,7 +103,7 @@ def _made(job: Path, report: Callable[[Mapping[str, Any]], None], first: bool) -
 
 def _outlive(out: Path) -> None:
     """Wait until a node that died in this training counts as dead; a job that is started again at once would not go."""
-    from lake.storage import Location
+    from lake.stores.storage import Location
     from training.errors import BusyError
     from training.running.lease import HEARTBEAT_S, STALE_S, held
     from training.running.workspace import LEASE, Workspace

@@ -39,7 +39,7 @@ def volumes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Materia
 @explained
 def accounted(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """Every kept instance is part of a volume, or in quarantine with its reason."""
-    from stages.reconcile import volume_balance
+    from stages.upkeep.reconcile import volume_balance
 
     sheet = volume_balance(lake.open(), context.partition_key)
     return dg.AssetCheckResult(passed=sheet.balanced, metadata=sheet.facts())

@@ -3,11 +3,11 @@
 Series are phantoms and, where it is there, real MR beside the project. Words stand anywhere, over tissue too, and in
 every frame or in one. They are drawn three times: into a set that the thresholds of `deid` were chosen on, and into two
 with other series, fonts, words, sizes and greys, which were only counted. Of the fonts only the tuned set's was shown
-to the net of `deid.lettering` when it was trained (`benchmarks.lettering`), of the series none. A word is asked for if
-at least 60 % of its pixels differ from what was there by a tenth of the range, and found if at least 95 % of those are
-blanked in every frame that shows it, or if those frames are held. Beside it stands the usual way, the middle frame read
-by RapidOCR as it comes, and Tesseract if it is installed: for both, a word is found if a box that was read covers it,
-and for words in one frame they are given that frame.
+to the net of `deid.pixels.lettering` when it was trained (`benchmarks.lettering`), of the series none. A word is asked
+for if at least 60 % of its pixels differ from what was there by a tenth of the range, and found if at least 95 % of
+those are blanked in every frame that shows it, or if those frames are held. Beside it stands the usual way, the middle
+frame read by RapidOCR as it comes, and Tesseract if it is installed: for both, a word is found if a box that was read
+covers it, and for words in one frame they are given that frame.
 """
 
 import shutil
@@ -27,8 +27,8 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
-from deid import burned_in, gate, lettering
-from deid.identifiers import Identifiers
+from deid.pixels import burned_in, gate, lettering
+from deid.text.identifiers import Identifiers
 from imaging.phantom import BodyPart, PhantomConfig, generate
 from imaging.phantom.glyphs import drawn as drawn_glyphs
 

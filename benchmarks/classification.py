@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imaging.classify import Classification, classify
 from imaging.errors import ImagingError
-from imaging.header import Header
-from imaging.headers import HeaderReader
+from imaging.headers.header import Header
+from imaging.headers.headers import HeaderReader
+from imaging.kinds.classify import Classification, classify
 from imaging.phantom import BodyPart, PhantomConfig, generate
 from schemas.classification import QUESTIONS
 

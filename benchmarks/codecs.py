@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.heads import MEGABYTES, WHOLE, head, windows
 from benchmarks.timing import one_core, rates
-from lake import payload
+from lake.voxels import payload
 
 READS = 40
 
@@ -29,7 +29,7 @@ class Layout:
     more: Mapping[str, Any] = field(default_factory=lambda: {"splitmode": blosc2.SplitMode.NEVER_SPLIT})
 
     def encode(self, array: NDArray[np.int16]) -> bytes:
-        """A frame, written as `lake.payload` writes it."""
+        """A frame, written as `lake.voxels.payload` writes it."""
         parameters = {
             "codec": self.codec, "clevel": self.level, "filters": [self.filter], "filters_meta": [0],
             "blocksize": int(np.prod(self.block)) * 2, "nthreads": 1, **self.more,

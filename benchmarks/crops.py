@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from benchmarks.heads import CROP, MEGABYTES, SHAPE, WHOLE, Window, head, windows
 from benchmarks.peers import NoPeers, Peer, peer, python
 from benchmarks.timing import one_core, rates, table
-from lake import payload
-from lake.volumes import Volumes
+from lake.voxels import payload
+from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from schemas.tables import LABELS
 

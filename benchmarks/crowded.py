@@ -19,7 +19,7 @@ from unittest.mock import patch
 from deltalake import DeltaTable
 
 from imaging.phantom import BodyPart, PhantomConfig, generate
-from lake import log
+from lake.tables import log
 from lake.zones import Lake
 from lineage.ledger import commits, ledger
 from lineage.ledger.events import EventType
@@ -161,11 +161,11 @@ def _stations() -> Mapping[str, Callable[[Lake, str], Any]]:
     from stages.instances import deidentify
     from stages.labels import map_labels
     from stages.received import receive
-    from stages.reconcile import balance, label_balance, volume_balance
     from stages.reports import write_reports
-    from stages.residual import keep, scan, scan_reports
+    from stages.second_look.residual import keep, scan, scan_reports
+    from stages.second_look.surroundings import scan_around
     from stages.series import describe
-    from stages.surroundings import scan_around
+    from stages.upkeep.reconcile import balance, label_balance, volume_balance
     from stages.volumes import normalize
 
     return {

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging import nifti
-from imaging.statistics import statistics as numbers_of
+from imaging.nifti import nifti
+from imaging.volumes.statistics import statistics as numbers_of
 from schemas.release import ReleaseManifest, ReleaseSpec
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "hippocampus"

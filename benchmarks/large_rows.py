@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lake.engine import engine
-from lake.table import LakeTable
-from lake.written import Written
+from lake.engines.engine import engine
+from lake.tables.table import LakeTable
+from lake.tables.written import Written
 from lake.zones import Lake
 from schemas.contract import Table
 from schemas.tables import INSTANCES, LABELS

@@ -6,15 +6,15 @@ Belongs here: subjects, identifiers and the order of the steps, as `stages.insta
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from deid.cleaned import Cleaned
-from deid.elements import parse
-from deid.headers import Deidentifier
-from deid.identifiers import Identifiers, Pair, gather
+from deid.headers.cleaned import Cleaned
+from deid.headers.elements import parse
+from deid.headers.headers import Deidentifier
+from deid.headers.treatment import Decision
 from deid.policy import load_policy
 from deid.refusals import Refused
-from deid.treatment import Decision
+from deid.text.identifiers import Identifiers, Pair, gather
 from deid.vault import Subject, Vault
-from lake.storage import Location
+from lake.stores.storage import Location
 
 Files = dict[str, bytes]
 _ID, _STUDY = 0x00100020, 0x0020000D
@@ -72,7 +72,7 @@ class Cleaning:
         return {name: (subject, known[subject.code]) for name, subject in subjects.items()}
 
     def _looked_at(self, cleaned: dict[str, Cleaned], failed: Counter[str]) -> dict[str, Cleaned]:
-        from deid.series import treat
+        from deid.pixels.series import treat
 
         assert self._known is not None, "gathered before"
         series: defaultdict[object, list[str]] = defaultdict(list)

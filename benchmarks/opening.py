@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from lake import payload
-from lake.volumes import Volumes
+from lake.voxels import payload
+from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from schemas.tables import LABELS
 

@@ -140,8 +140,8 @@ def trained(cases: Release, folder: Path, steps: int) -> tuple[Path, float]:
 
 def restored(model: Path, images: list[Noisy]) -> list[Image]:
     """Each image through the network, with the statistics of the noisy image as the lake would keep them."""
-    from imaging.statistics import statistics as numbers_of
-    from imaging.volume import Volume
+    from imaging.volumes.statistics import statistics as numbers_of
+    from imaging.volumes.volume import Volume
     from training.evaluation.inference import open_model, predict
 
     opened, found = open_model(model), []

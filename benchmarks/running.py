@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.cohort import Scan, cohort
-from lake import payload
+from lake.voxels import payload
 from lake.zones import Lake
 from schemas.contract import Zone
 from schemas.release import ReleaseManifest, ReleaseSpec

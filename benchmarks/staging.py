@@ -23,7 +23,7 @@ from benchmarks.heads import CROP, SHAPE, head, windows
 from benchmarks.timing import one_core, rates, table
 from lake.releases import Release
 from lake.staging.stage import drop, stage
-from lake.volumes import Volumes
+from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from schemas.release import ReleaseManifest, ReleaseSpec
 from schemas.tables import LABELS

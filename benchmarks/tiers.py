@@ -19,7 +19,7 @@ from lake.tiering.costs import bill
 from lake.tiering.fleet import NEVER, Fleet, Uses
 from lake.tiering.optimum import optimum
 from lake.tiering.rules import SHIPPED, policy
-from lake.tiers import price_book
+from lake.tiering.tiers import price_book
 
 DAYS = HISTORY = 365
 """Days that are billed, and days before them whose reads a policy has seen."""

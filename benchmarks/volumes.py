@@ -17,11 +17,11 @@ import numpy as np
 
 from benchmarks.corpora import REAL, classic
 from benchmarks.timing import one_core
-from imaging import nifti
-from imaging.headers import HeaderReader
-from imaging.normalize import assemble
-from imaging.pixels import stored_pixels
-from imaging.series import plan
+from imaging.headers.headers import HeaderReader
+from imaging.nifti import nifti
+from imaging.volumes.normalize import assemble
+from imaging.volumes.pixels import stored_pixels
+from imaging.volumes.series import plan
 
 ROUNDS = 7
 

@@ -1,6 +1,6 @@
 """What was decided about elements, and counting it.
 
-Belongs here: the words decisions are written in. Deciding is `deid.manners` and `deid.treatment`.
+Belongs here: the words decisions are written in. Deciding is `deid.headers.manners` and `deid.headers.treatment`.
 """
 
 from collections import Counter

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydicom.datadict import keyword_for_tag
 
-from deid import standard
+from deid.headers import standard
 from deid.policy import Rules, Treat, Treatment, action, claims, compile_policy
 from schemas.policy import Dates, Policy
 

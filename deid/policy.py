@@ -1,7 +1,7 @@
 """A policy compiled for look-up: which rule treats an element, by tag or by private creator and offset.
 
 Belongs here: finding policies, turning their keywords into tags, and refusing what the standard does not allow. What
-the rules do to values is `deid.treatment`.
+the rules do to values is `deid.headers.treatment`.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
-from deid import standard
+from deid.headers import standard
 from schemas.document import DocumentError
 from schemas.policy import POLICIES, Dates, Policy, Rule, read_policy
 

@@ -1,7 +1,7 @@
 """The vault: who a pseudonymous subject is, and the secret that its UIDs and date shifts derive from.
 
 Belongs here: subjects and their keeping. A subject is one small encrypted file of the restricted zone; deleting it is
-shredding: what was derived from its secret can never be derived again. Where the zone lies is `lake.storage`.
+shredding: what was derived from its secret can never be derived again. Where the zone lies is `lake.stores.storage`.
 """
 
 import base64
@@ -20,7 +20,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from lake.storage import Location
+from lake.stores.storage import Location
 
 KEY_NAME, CHECK_NAME, SUBJECTS, WITHDRAWN = "vault.key", "vault.check", "subjects", "withdrawn"
 KEY_BYTES = 32

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lake.dataset import Crops
     from lake.opened import OpenRelease
-    from lake.volumes import Volumes
+    from lake.voxels.dataset import Crops
+    from lake.voxels.volumes import Volumes
 
 __all__ = ["Crops", "Volumes", "open"]
 
@@ -41,11 +41,11 @@ def open(name: str, root: str | Path | None = None, *, purpose: str | None = Non
 def __getattr__(name: str) -> Any:
     """`lake.Volumes` and `lake.Crops`, imported when asked for: rooms that read no voxels need no codec."""
     if name == "Volumes":
-        from lake.volumes import Volumes
+        from lake.voxels.volumes import Volumes
 
         return Volumes
     if name == "Crops":
-        from lake.dataset import Crops
+        from lake.voxels.dataset import Crops
 
         return Crops
     raise AttributeError(f"module 'lake' has no attribute {name!r}")

@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from lake import above, views
-from lake.crops import Scaled
-from lake.dataset import Crops
+from lake import above
 from lake.releases import SPLITS, Member, Release, ReleaseError
-from lake.volumes import Volumes
+from lake.voxels import views
+from lake.voxels.crops import Scaled
+from lake.voxels.dataset import Crops
+from lake.voxels.volumes import Volumes
 from schemas.contract import Table
 from schemas.release import ReleaseManifest
 from schemas.tables import LABELS, SERIES, VOLUMES
@@ -114,7 +115,7 @@ class OpenRelease:
 
         Raises:
             ReleaseError: if it is no volume of an open split, or the form is another one.
-            FileNotFoundError, lake.payload.PayloadError: as `Volumes.row`.
+            FileNotFoundError, lake.voxels.payload.PayloadError: as `Volumes.row`.
         """
         self._checked(form)
         self._member(volume)

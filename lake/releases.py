@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lake import index
-from lake.sources import Source, files_of
 from lake.staging import files
-from lake.volumes import Volumes
+from lake.voxels import index
+from lake.voxels.sources import Source, files_of
+from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from schemas.contract import Table, Zone
 from schemas.naming import checked_name

@@ -16,8 +16,8 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-from lake.aws import ORDINARY, SCHEME, Access
 from lake.errors import NotLocal
+from lake.stores.aws import ORDINARY, SCHEME, Access
 
 
 class EngineName(StrEnum):

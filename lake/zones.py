@@ -1,6 +1,6 @@
 """The lake: where its zones lie, and the way to its tables and files.
 
-Belongs here: from a setting to a location. What a table does is `lake.table`.
+Belongs here: from a setting to a location. What a table does is `lake.tables.table`.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from lake.settings import Settings
-from lake.storage import Location
-from lake.table import LakeTable
+from lake.stores.storage import Location
+from lake.tables.table import LakeTable
 from schemas.contract import Table, Zone
 
 
@@ -60,8 +60,8 @@ class Lake:
         return LakeTable(contract, self.location(contract.zone, contract.name))
 
     def sql(self, question: str, versions: Mapping[str, int] | None = None) -> pa.Table:
-        """The answer to a SELECT over the tables of the curated and the audit zone; see `lake.query`."""
-        from lake.query import ask
+        """The answer to a SELECT over the tables of the curated and the audit zone; see `lake.tables.query`."""
+        from lake.tables.query import ask
 
         return ask(self, question, versions)
 

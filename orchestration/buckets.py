@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from lake import aws
-from lake.objects import Prefix, UnsafeStore
 from lake.settings import Settings
-from lake.storage import Location
+from lake.stores import aws
+from lake.stores.objects import Prefix, UnsafeStore
+from lake.stores.storage import Location
 from orchestration.finding import Finding
 from schemas.contract import Zone
 

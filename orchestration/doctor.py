@@ -40,7 +40,7 @@ def _python() -> Finding:
 
 def _rules(settings: Settings) -> Iterator[Finding]:
     """Whether the lake's own classification rules can be used, where it has some."""
-    from imaging.rules import load_rules
+    from imaging.kinds.rules import load_rules
     from schemas.document import DocumentError
 
     if settings.classification_rules is None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lake.settings import Settings
-from lake.storage import Location
+from lake.stores.storage import Location
 from orchestration.processes import end_lost_runs
 
 if TYPE_CHECKING:

@@ -43,6 +43,6 @@ def scheme_of(label_map: Path) -> dict[str, str]:
         return dict(json.loads(told.read_bytes())["classes"])
     import numpy as np
 
-    from imaging import nifti
+    from imaging.nifti import nifti
 
     return {str(value): f"value {value}" for value in np.unique(nifti.read(label_map.read_bytes()).array)}

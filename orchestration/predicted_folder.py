@@ -11,14 +11,14 @@ from functools import partial
 from pathlib import Path
 
 from imaging.errors import ImagingError
-from lake.payload import PayloadError
 from lake.releases import Release, names
+from lake.voxels.payload import PayloadError
 from lake.zones import Lake
 from lineage.terms.decisions import Decision
 from lineage.terms.questions import Action
 from orchestration.overlays import CLASSES, write_classes
 from orchestration.predictions import SEGMENTATION, predict_source, refuse_unreferable
-from stages.export import SPLITS, permitted
+from stages.export.export import SPLITS, permitted
 from stages.permission import permitted_model, permitted_release
 from stages.sources import Source, each_of_folder, of_row
 from training.errors import TrainingError

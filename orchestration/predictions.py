@@ -7,9 +7,9 @@ others' trade. Many images at once are `orchestration.predicted_folder`.
 import datetime as dt
 from pathlib import Path
 
-from imaging import nifti
-from imaging.segmentation_writer import Origin, write
-from imaging.volume import Volume
+from imaging.labels.segmentation_writer import Origin, write
+from imaging.nifti import nifti
+from imaging.volumes.volume import Volume
 from lake.zones import Lake
 from lineage.terms.decisions import Decision
 from lineage.terms.questions import Action

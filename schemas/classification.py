@@ -1,7 +1,7 @@
 """What a rules document of classification may say: which facts of a series give which answer, and how surely.
 
 Belongs here: the vocabulary of the document and its validation. What a fact is and how rules are applied is
-`imaging.rules`; the table that ships is `imaging/rules.yaml`.
+`imaging.kinds.rules`; the table that ships is `imaging/kinds/rules.yaml`.
 """
 
 import re

@@ -58,7 +58,7 @@ class Table:
 
     Attributes:
         payload: the binary column whose values are stored uncompressed, one row group a row, so that a reader can
-            map them straight from the file (see `lake.payload`); None for ordinary tables.
+            map them straight from the file (see `lake.voxels.payload`); None for ordinary tables.
         sealed: whether every byte of the table is accounted for (`lineage.ledger.verify`), so that nothing but commits
             may write into its folder: no Delta checkpoints, no clean-up.
 

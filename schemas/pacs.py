@@ -1,6 +1,6 @@
 """How a PACS is reached by DICOMweb, and which of its studies are asked for.
 
-Belongs here: fields and rules of the two documents. Talking to it is `stages.dicomweb`.
+Belongs here: fields and rules of the two documents. Talking to it is `stages.intake.dicomweb`.
 """
 
 import ipaddress

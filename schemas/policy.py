@@ -1,7 +1,7 @@
 """What may leave: de-identification policies as documents.
 
 Belongs here: the fields of a policy and how one document builds on another. Looking rules up by tag is `deid.policy`,
-applying them is `deid.headers` and `deid.text`. Policies that ship lie in `schemas/policies`.
+applying them is `deid.headers.headers` and `deid.text.text`. Policies that ship lie in `schemas/policies`.
 """
 
 import re

@@ -1,6 +1,7 @@
 """What storage costs: a dated book of prices, a document that an installation may replace by its own.
 
-Belongs here: fields and rules. What a lake would pay by it is `lake.tiers`; the book that ships is `lake/prices.yaml`.
+Belongs here: fields and rules. What a lake would pay by it is `lake.tiering.tiers`; the book that ships is
+`lake/tiering/prices.yaml`.
 """
 
 import datetime as dt

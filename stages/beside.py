@@ -2,7 +2,7 @@
 
 Belongs here: whose an image is and of which visit, which sidecars, gradients and label maps belong to it. A delivery
 need not be a BIDS dataset: a sidecar of the image's name, as dcm2niix writes it, is enough. What their content means is
-`imaging.sidecar`. Text of these files is read by closed lists only and never leaves.
+`imaging.nifti.sidecar`. Text of these files is read by closed lists only and never leaves.
 """
 
 import json
@@ -13,9 +13,9 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from imaging.classify import body_part_of
-from imaging.rules import load_rules
-from imaging.sidecar import Beside, milliseconds, number
+from imaging.kinds.classify import body_part_of
+from imaging.kinds.rules import load_rules
+from imaging.nifti.sidecar import Beside, milliseconds, number
 
 ENDINGS = (".nii.gz", ".nii")
 SIDECARS = (".json", ".bval", ".bvec", ".tsv")

@@ -1,6 +1,6 @@
 """Station 2a, `certificates`: one statement a series of what became of the 18 HIPAA identifiers.
 
-Belongs here: gathering what a certificate rests on. What it says is `deid.certificate`; how it looks on a page is
+Belongs here: gathering what a certificate rests on. What it says is `deid.proof.certificate`; how it looks on a page is
 `lineage.evidence.certificates`.
 """
 
@@ -9,15 +9,15 @@ from collections import Counter, defaultdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from deid import standard
-from deid.certificate import Certificate, NotCertifiable, Scan, Terms, certify
+from deid.headers import standard
 from deid.policy import load_policy
-from lake.written import Written
+from deid.proof.certificate import Certificate, NotCertifiable, Scan, Terms, certify
+from lake.tables.written import Written
 from lake.zones import Lake
 from lineage.ledger.events import EventType
 from schemas.policy import Policy
 from schemas.tables import CERTIFICATES, DECISIONS, INSTANCES
-from stages.residual import kept
+from stages.second_look.residual import kept
 from stages.station import Outcome, Report, commit, recorded, silent
 
 

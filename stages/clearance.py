@@ -1,7 +1,7 @@
 """Whether a release may be trained on now, asked before anything is started or paid for.
 
 Belongs here: what the terms say today, and how much there is to read. Having the files where a training reads them is
-`stages.tiers`; what a training costs is told by whoever launches it.
+`stages.upkeep.tiers`; what a training costs is told by whoever launches it.
 """
 
 from collections.abc import Mapping

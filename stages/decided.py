@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
 
-from deid import standard
-from deid.treatment import UNNAMED, Decision
+from deid.headers import standard
+from deid.headers.treatment import UNNAMED, Decision
 from deid.vault import Subject
 from schemas.policy import Policy
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deid.policy import load_policy
-from lake.written import Written
+from lake.tables.written import Written
 from lake.zones import Lake
 from lineage.ledger.events import EventType
 from schemas.diagnosis import Coding, DiagnosisColumn, DiagnosisTable, Value
@@ -23,7 +23,7 @@ from schemas.document import canonical_json
 from schemas.reasons import Reason
 from schemas.tables import DIAGNOSES, QUARANTINE
 from stages.diagnosis_keys import About, Keys
-from stages.landed import manifest_of
+from stages.intake.landed import manifest_of
 from stages.packed import received
 from stages.station import Outcome, Report, commit, held, recorded, silent
 

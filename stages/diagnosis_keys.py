@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from deid.vault import VaultError
-from lake.keys import Holders
+from lake.tables.keys import Holders
 from lake.zones import Lake
 from schemas.delivery import Delivery
 from schemas.diagnosis import Key

@@ -4,14 +4,14 @@ Belongs here: from a lake's settings to its vault. What a vault is, is `deid.vau
 """
 
 from deid.vault import Subject, Vault, key_of, vault_key
-from lake import secrets
 from lake.settings import Settings
+from lake.stores import secrets
 from lake.zones import Lake
 from schemas.contract import Zone
 from schemas.tables import IDENTIFIERS, RECEIVED
 
 _ID = "id"
-"""Kind of identifier that patient ids are, among others; see `deid.identifiers`."""
+"""Kind of identifier that patient ids are, among others; see `deid.text.identifiers`."""
 
 
 def open_vault(lake: Lake) -> Vault:

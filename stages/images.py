@@ -1,6 +1,6 @@
 """A row of `curated/volumes` as a volume again, and a row of `curated/labels` as one.
 
-Belongs here: the way back from columns to `imaging.volume.Volume`; the way there is `stages.volumes`.
+Belongs here: the way back from columns to `imaging.volumes.volume.Volume`; the way there is `stages.volumes`.
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from imaging.acquisition import Acquisition
-from imaging.volume import Volume
-from lake.volumes import Volumes
+from imaging.volumes.acquisition import Acquisition
+from imaging.volumes.volume import Volume
+from lake.voxels.volumes import Volumes
 
 
 def image_of(volumes: Volumes, row: Mapping[str, Any]) -> Volume:

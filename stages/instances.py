@@ -1,6 +1,7 @@
 """Station 2, `instances` and `decisions`: headers, kept text and pixels de-identified, files packed by series.
 
-Belongs here: units of work and what is written of them. The rules are `deid`, the second look is `stages.residual`.
+Belongs here: units of work and what is written of them. The rules are `deid`, the second look is
+`stages.second_look.residual`.
 """
 
 from collections import Counter
@@ -11,15 +12,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from deid.cleaned import Cleaned
-from deid.headers import Deidentifier
-from deid.identifiers import Identifiers
+from deid.headers.cleaned import Cleaned
+from deid.headers.headers import Deidentifier
+from deid.pixels.series import treat
 from deid.policy import load_policy
 from deid.refusals import Refused
-from deid.series import treat
+from deid.text.identifiers import Identifiers
 from deid.vault import Subject
-from lake.storage import Location
-from lake.written import Written
+from lake.stores.storage import Location
+from lake.tables.written import Written
 from lake.zones import Lake
 from lineage.ledger.events import EventType
 from lineage.terms import terms
@@ -28,11 +29,11 @@ from lineage.terms.questions import Action
 from schemas.policy import Policy
 from schemas.tables import DECISIONS, IDENTIFIERS, INSTANCES, QUARANTINE, RECEIVED
 from stages import policies
-from stages.canaries import Flight
 from stages.decided import Tally
 from stages.identity import subjects_of
-from stages.landed import manifest_of
+from stages.intake.landed import manifest_of
 from stages.permission import permitted
+from stages.second_look.canaries import Flight
 from stages.station import Outcome, Report, commit, held, recorded, silent, unit_bytes, work_off
 from stages.versions import Digests
 

@@ -1,7 +1,7 @@
 """Volumes that a label may lie on: those its object refers to, those in its coordinates, those its key names.
 
 Belongs here: finding candidates, in this delivery first and in the others of the lake after. Whether one fits is
-`imaging.labels` for label maps and `imaging.drawings` for DICOM objects.
+`imaging.labels.labels` for label maps and `imaging.labels.drawings` for DICOM objects.
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow.compute as pc
 import pydicom
 
-from imaging.drawings import Drawing, Grid
-from lake.keys import Holders
+from imaging.labels.drawings import Drawing, Grid
+from lake.tables.keys import Holders
 from lake.zones import Lake
 from schemas.tables import INSTANCES, VOLUMES
 

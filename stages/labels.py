@@ -1,7 +1,7 @@
 """Station 4b, `labels`: segmentations and outlined structures, mapped onto volumes by reference, key and geometry.
 
 Belongs here: rows of `curated/labels`. Which volumes come into question is `stages.label_images`, whether a label fits
-one is `imaging.labels` and `imaging.drawings`.
+one is `imaging.labels.labels` and `imaging.labels.drawings`.
 """
 
 import hashlib
@@ -15,21 +15,22 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from imaging import labels as grids
-from imaging import nifti, segmentations, structures
-from imaging.drawings import Drawing, Painted, paint, with_values
 from imaging.errors import ImagingError
-from imaging.labels import LabelMap
-from lake import payload
-from lake.written import Written
+from imaging.labels import labels as grids
+from imaging.labels import segmentations, structures
+from imaging.labels.drawings import Drawing, Painted, paint, with_values
+from imaging.labels.labels import LabelMap
+from imaging.nifti import nifti
+from lake.tables.written import Written
+from lake.voxels import payload
 from lake.zones import Lake
 from lineage.ledger.events import EventType
 from schemas.delivery import MANIFEST_NAME, Delivery
 from schemas.document import canonical_json
 from schemas.reasons import Reason
 from schemas.tables import INSTANCES, LABELS, QUARANTINE, VOLUMES
+from stages.intake.landed import manifest_of
 from stages.label_images import Images, grid_of
-from stages.landed import manifest_of
 from stages.packed import received
 from stages.station import Outcome, Report, commit, held, located, recorded, silent, unit_bytes, work_off
 

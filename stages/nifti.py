@@ -1,7 +1,7 @@
 """NIfTI images that came de-identified: their rows of `curated/series` and `curated/volumes`.
 
-Belongs here: what NIfTI deliveries need that DICOM ones do not. Reading a NIfTI file is `imaging.nifti`; which files
-beside it say something of it is `stages.beside`.
+Belongs here: what NIfTI deliveries need that DICOM ones do not. Reading a NIfTI file is `imaging.nifti.nifti`; which
+files beside it say something of it is `stages.beside`.
 """
 
 import json
@@ -9,9 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from imaging import classify, sidecar
 from imaging.errors import ImagingError
-from imaging.volume import Volume
+from imaging.kinds import classify
+from imaging.nifti import sidecar
+from imaging.volumes.volume import Volume
 from lake.zones import Lake
 from schemas.delivery import MANIFEST_NAME, Delivery
 from stages import beside

@@ -1,8 +1,8 @@
 """Series as they lie in `curated/instances`: the unit of work of the stations that come after de-identification.
 
 Belongs here: part files as units, and their series with headers read. Each part file holds whole series. Objects that
-become no volume (reports, segmentations, captures and so on, `deid.objects`) are instances and no series of images; a
-series of nothing else has no row in `curated/series`.
+become no volume (reports, segmentations, captures and so on, `deid.headers.objects`) are instances and no series of
+images; a series of nothing else has no row in `curated/series`.
 """
 
 import json
@@ -14,11 +14,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from deid.objects import becomes_volume
+from deid.headers.objects import becomes_volume
 from imaging.errors import ImagingError
-from imaging.header import Header
-from imaging.headers import HeaderReader
-from imaging.series import SeriesPlan, plan
+from imaging.headers.header import Header
+from imaging.headers.headers import HeaderReader
+from imaging.volumes.series import SeriesPlan, plan
 from lake.zones import Lake
 from schemas.reasons import Reason
 from schemas.tables import INSTANCES, RECEIVED

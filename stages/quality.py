@@ -1,7 +1,7 @@
 """Quality of series: the worst of their volumes, and what stands out among series of the same site and scanner.
 
-Belongs here: comparing series. What a measure of a volume means is `imaging.quality`. Scanners are told apart by
-manufacturer, model and field strength alone, sites by licence; no station, serial number or person is looked at.
+Belongs here: comparing series. What a measure of a volume means is `imaging.quality.quality`. Scanners are told apart
+by manufacturer, model and field strength alone, sites by licence; no station, serial number or person is looked at.
 """
 
 import math
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lake.checkpoint import File
-from lake.keys import Holders
+from lake.tables.checkpoint import File
+from lake.tables.keys import Holders
 from lake.zones import Lake
 from schemas.tables import SERIES, VOLUMES
 
@@ -110,7 +110,7 @@ def with_quality(lake: Lake, delivery: str, rows: Sequence[Row]) -> list[dict[st
 def _others(lake: Lake, delivery: str, rows: Sequence[Row]) -> list[Row]:
     """Series of other deliveries that those of this one may be compared with: of so many of each model and maker.
 
-    Which ones is left to chance, and the same again; `lake.keys`.
+    Which ones is left to chance, and the same again; `lake.tables.keys`.
     """
     table = lake.table(SERIES)
     near: dict[str, File] = {}

@@ -1,6 +1,6 @@
 """Station 1, `received`: every file of a delivery registered, hashed, deduplicated, its licence in force.
 
-Belongs here: what becomes of a file on arrival, and who it belongs to. What a file is, is `stages.sniff`.
+Belongs here: what becomes of a file on arrival, and who it belongs to. What a file is, is `stages.intake.sniff`.
 """
 
 import contextlib
@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 
 from deid.vault import Subject, Vault, Withdrawn
-from lake.storage import Location
-from lake.written import Written
+from lake.stores.storage import Location
+from lake.tables.written import Written
 from lake.zones import Lake
 from lineage.ledger.events import EventType
 from lineage.terms import terms
@@ -29,9 +29,9 @@ from schemas.reasons import Reason
 from schemas.tables import COPIES, IDENTIFIERS, QUARANTINE, RECEIVED
 from stages import beside
 from stages.identity import open_vault
-from stages.landed import delivered, manifest_of
+from stages.intake.landed import delivered, manifest_of
+from stages.intake.sniff import Sniffed, sniff
 from stages.permission import permitted
-from stages.sniff import Sniffed, sniff
 from stages.station import Outcome, Report, commit, held, recorded, silent, work_off
 from stages.versions import (
     Digests,

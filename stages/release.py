@@ -1,6 +1,7 @@
 """Station 5, `release`: a specification becomes a frozen list of volumes, split by subject, with its terms.
 
-Belongs here: choosing, splitting and freezing. Reading a release is `lake.releases`, its page is `stages.datacard`.
+Belongs here: choosing, splitting and freezing. Reading a release is `lake.releases`, its page is
+`stages.export.datacard`.
 """
 
 import datetime as dt
@@ -26,7 +27,7 @@ from schemas.contract import Zone
 from schemas.release import ReleaseManifest, ReleaseRisk, ReleaseSpec, SmallCells, Splits
 from schemas.tables import DIAGNOSES, LABELS, REPORTS, SERIES, VOLUMES
 from schemas.term import Kind
-from stages.datacard import card, markdown
+from stages.export.datacard import card, markdown
 from stages.permission import covered_by, permitted_rows
 from stages.risk import assessed, banded, exposed, residual
 from stages.standing import counting_volumes

@@ -1,6 +1,6 @@
 """Station 4a, `reports`: report text de-identified, text of structured reports, a caption for each study.
 
-Belongs here: rows of `curated/reports`. What may stay in a text is `deid.text`.
+Belongs here: rows of `curated/reports`. What may stay in a text is `deid.text.text`.
 """
 
 import hashlib
@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from deid.policy import load_policy
-from deid.text import TextCleaner
-from lake.written import Written
+from deid.text.text import TextCleaner
+from lake.tables.written import Written
 from lake.zones import Lake
 from lineage.ledger.events import EventType
 from schemas.reasons import Reason

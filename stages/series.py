@@ -1,6 +1,6 @@
 """Station 3a, `series`: what each series is, its geometry, what is missing.
 
-Belongs here: from headers to rows of `curated/series`. How a series is judged is `imaging.classify`.
+Belongs here: from headers to rows of `curated/series`. How a series is judged is `imaging.kinds.classify`.
 """
 
 from collections import Counter
@@ -9,10 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from imaging.classify import classify
-from imaging.geometry import canonical, spacing_of
-from imaging.rules import RuleBook, load_rules
-from lake.written import Written
+from imaging.kinds.classify import classify
+from imaging.kinds.rules import RuleBook, load_rules
+from imaging.volumes.geometry import canonical, spacing_of
+from lake.tables.written import Written
 from lake.zones import Lake
 from lineage.ledger.events import EventType
 from schemas.tables import SERIES

@@ -1,8 +1,8 @@
 """What the files beside an exported image say: the JSON sidecar, `.bval` and `.bvec`, and the order of ASL steps.
 
 Belongs here: from rows and volumes to the content of these files, in the words and units of BIDS. Fields that the
-standard does not have are ours and let an export come back without loss (`imaging.sidecar` reads them). Nothing here
-says when, where or on whom an image was taken.
+standard does not have are ours and let an export come back without loss (`imaging.nifti.sidecar` reads them). Nothing
+here says when, where or on whom an image was taken.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from imaging.volume import Volume
-from stages.bids import TASK, Row, stated
+from imaging.volumes.volume import Volume
+from stages.export.bids import TASK, Row, stated
 
 _SECONDS = {"EchoTime": "echo_time", "InversionTime": "inversion_time", "RepetitionTime": "repetition_time"}
 """Sidecar field to column; columns are in ms, BIDS in s."""
@@ -57,7 +57,7 @@ def gradients(volume: Volume) -> dict[str, str]:
 
     FSL counts the first voxel axis against the index where the affine has a positive determinant, as that of a
     canonical volume has, so the first component changes its sign (FSL, "What conventions do the bvecs use?"; see
-    `imaging.normalize` for ours).
+    `imaging.volumes.normalize` for ours).
 
     Returns:
         Ending to content: one line of b-values in s/mm2; three lines of x, y, z components. Numbers are as long as it

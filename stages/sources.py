@@ -1,7 +1,7 @@
 """What a prediction in DICOM is made on: a series in a folder, or a volume of the lake with the files it came from.
 
 Belongs here: from a place to a volume, the plan that it was made by and its files. What a model makes of it is
-`training.evaluation.prediction`, a segmentation of that `imaging.segmentation_writer`.
+`training.evaluation.prediction`, a segmentation of that `imaging.labels.segmentation_writer`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 
 from imaging.errors import ImagingError
-from imaging.header import Header
-from imaging.headers import HeaderReader
-from imaging.normalize import assemble
-from imaging.pixels import stored_pixels
-from imaging.series import VolumePlan, plan
-from imaging.volume import Volume
-from lake.volumes import Volumes
+from imaging.headers.header import Header
+from imaging.headers.headers import HeaderReader
+from imaging.volumes.normalize import assemble
+from imaging.volumes.pixels import stored_pixels
+from imaging.volumes.series import VolumePlan, plan
+from imaging.volumes.volume import Volume
+from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from lineage.terms.questions import Action
 from schemas.reasons import Reason
 from schemas.tables import VOLUMES
-from stages import media
+from stages.export import media
 from stages.images import image_of
 from stages.permission import permitted_rows
 from stages.standing import licences

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from deid.objects import becomes_volume
+from deid.headers.objects import becomes_volume
 from lake.zones import Lake
 from schemas.tables import COPIES, INSTANCES
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from lake.engine import Work, engine
-from lake.written import Written
+from lake.engines.engine import Work, engine
+from lake.tables.written import Written
 from lake.zones import Lake
 from lineage.ledger.events import EventType
 from lineage.ledger.history import digest

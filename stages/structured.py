@@ -1,15 +1,16 @@
 """Structured reports as text: rows of `curated/reports` from instances that are de-identified already.
 
-Belongs here: reading a cleaned content tree. Cleaning it is `deid.treatment`; nothing here sees an original file.
+Belongs here: reading a cleaned content tree. Cleaning it is `deid.headers.treatment`; nothing here sees an original
+file.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from deid.elements import Dataset, parse, text_of
-from deid.objects import kind_of
-from lake.sources import Source
+from deid.headers.elements import Dataset, parse, text_of
+from deid.headers.objects import kind_of
+from lake.voxels.sources import Source
 from lake.zones import Lake
 from schemas.tables import INSTANCES
 

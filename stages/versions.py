@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lake.keys import Holders
+from lake.tables.keys import Holders
 from lake.zones import Lake
 from schemas.tables import RECEIVED
 from stages.identity import open_vault

@@ -1,7 +1,7 @@
 """Station 3b, `volumes`: series as normalized volumes, voxels in the Delta payload.
 
 Belongs here: from a series to rows of `curated/volumes`. Slices become a volume in `imaging`, a volume becomes bytes in
-`lake.payload`.
+`lake.voxels.payload`.
 """
 
 import hashlib
@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from imaging.classify import classify
 from imaging.errors import ImagingError
-from imaging.normalize import assemble
-from imaging.order import x_fastest
-from imaging.pixels import stored_pixels
-from imaging.preview import preview
-from imaging.quality import quality
-from imaging.rules import RuleBook, load_rules
-from imaging.series import VolumePlan
-from imaging.statistics import statistics
-from imaging.volume import Volume
-from lake import payload
-from lake.written import Written
+from imaging.kinds.classify import classify
+from imaging.kinds.rules import RuleBook, load_rules
+from imaging.pictures.preview import preview
+from imaging.quality.quality import quality
+from imaging.volumes.normalize import assemble
+from imaging.volumes.order import x_fastest
+from imaging.volumes.pixels import stored_pixels
+from imaging.volumes.series import VolumePlan
+from imaging.volumes.statistics import statistics
+from imaging.volumes.volume import Volume
+from lake.tables.written import Written
+from lake.voxels import payload
 from lake.zones import Lake
 from lineage.ledger.events import EventType
 from schemas.tables import INSTANCES, QUARANTINE, VOLUMES

@@ -153,7 +153,7 @@ def delivered_to(root: Path) -> Path:
     from stages.volumes import normalize
 
     lake = Lake.open(landed(root), workers=1)
-    with patch("deid.burned_in._look", lambda *_: iter(())):
+    with patch("deid.pixels.burned_in._look", lambda *_: iter(())):
         for station in (receive, deidentify, normalize):
             station(lake, DELIVERY)
     return root
@@ -180,7 +180,7 @@ def judge(root: Path) -> dict[str, Any]:
     from lake.zones import Lake
     from lineage.ledger.verify import verify
     from schemas.tables import TABLES
-    from stages.reconcile import balance, volume_balance
+    from stages.upkeep.reconcile import balance, volume_balance
 
     lake = Lake.open(root)
     tables = {table.path: _table(lake.table(table)) for table in TABLES if lake.table(table).exists()}
@@ -196,7 +196,7 @@ def judge(root: Path) -> dict[str, Any]:
 def _table(table: Any) -> dict[str, Any]:
     import hashlib
 
-    from lake.files import data_files
+    from lake.tables.files import data_files
 
     rows = table.read([column.name for column in table.contract.columns]).to_pylist()
     keys = [tuple(str(row[name]) for name in table.contract.key) for row in rows]
@@ -215,8 +215,8 @@ def _loose(lake: Any) -> tuple[list[str], list[str]]:
 
     from deltalake import DeltaTable
 
-    from lake.files import data_files
-    from lake.remains import is_temporary, sweep
+    from lake.stores.remains import is_temporary, sweep
+    from lake.tables.files import data_files
     from lineage.ledger.commits import LedgerDamaged, Log
     from lineage.ledger.ledger import size
     from lineage.ledger.leftovers import sweep as sweep_ledger

@@ -40,16 +40,25 @@ def _serve() -> None:
         answers.flush()
 
 
-_IMPORTED = ("deid.faces", "deid.series", "orchestration.headless", "orchestration.verbs.run", "stages.certificates",
-             "stages.instances", "stages.reconcile", "stages.received", "stages.volumes",
-             "lineage.ledger.verify")  # fmt: skip
+_IMPORTED = (
+    "deid.faces.faces",
+    "deid.pixels.series",
+    "lineage.ledger.verify",
+    "orchestration.headless",
+    "orchestration.verbs.run",
+    "stages.certificates",
+    "stages.instances",
+    "stages.received",
+    "stages.upkeep.reconcile",
+    "stages.volumes",
+)
 
 
 def _warm() -> None:
     """Import what a run imports and load what takes seconds; no threads, no Delta table, nothing that a fork breaks."""
     for name in _IMPORTED:
         importlib.import_module(name)
-    from deid.recognizers import analyzer
+    from deid.text.recognizers import analyzer
     from orchestration.definitions import build
 
     analyzer()
@@ -136,12 +145,12 @@ def _batch(asked: dict[str, Any]) -> int:
 
 def _stations(root: str) -> None:
     """What the command does without Dagster, in a third of the time."""
-    from deid.certificate import NotCertifiable
+    from deid.proof.certificate import NotCertifiable
     from lake.zones import Lake
     from stages.certificates import certify_series
     from stages.instances import deidentify
     from stages.received import receive
-    from stages.residual import keep, scan
+    from stages.second_look.residual import keep, scan
     from stages.volumes import normalize
 
     lake = Lake.open(root)
@@ -186,9 +195,9 @@ _DEEDS: dict[str, Callable[[dict[str, Any]], int]] = {
 
 def _without_reading_pixels() -> None:
     """Nobody looks for words in pixels, which takes most of a run and writes nothing."""
-    import deid.burned_in
+    from deid.pixels import burned_in
 
-    deid.burned_in._look = lambda *_: iter(())
+    burned_in._look = lambda *_: iter(())
 
 
 def _in_small_units() -> None:

@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 
-from imaging.preview import preview
-from imaging.volume import Volume
-from lake import payload
+from imaging.pictures.preview import preview
+from imaging.volumes.volume import Volume
+from lake.voxels import payload
 from lineage.terms import terms
 from schemas.licence import Licence
 from schemas.release import ReleaseSpec, Splits

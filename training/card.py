@@ -10,7 +10,7 @@ import jinja2
 import yaml
 
 from schemas.checkpoint import CheckpointManifest
-from stages.markdown import environment as markdown_templates
+from stages.export.markdown import environment as markdown_templates
 
 WIDTH, HEIGHT = 640, 200
 """Pixels of a curve."""

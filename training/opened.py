@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from imaging import nifti
-from imaging.source_grid import on_source_grid
-from imaging.volume import Volume
-from lake import views
+from imaging.nifti import nifti
+from imaging.volumes.source_grid import on_source_grid
+from imaging.volumes.volume import Volume
+from lake.voxels import views
 from schemas.checkpoint import CheckpointManifest
 from training.checkpoint import Checkpoint, load
 from training.errors import TrainingError

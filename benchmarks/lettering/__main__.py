@@ -21,7 +21,7 @@ _STEPS, _BATCH = 7_000, 16
 _RATE = 5e-3
 _FOCUS = 1.0
 """How much less a square counts that is already told right (focal loss); most of an image is easy."""
-_OUT = Path("deid/lettering.onnx")
+_OUT = Path("deid/pixels/lettering.onnx")
 
 
 def train(images: list[Image], steps: int = _STEPS) -> Net:

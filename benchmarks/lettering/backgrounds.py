@@ -1,7 +1,7 @@
 """Images without lettering: phantoms, and made-up fields, curves, grids and noise.
 
-Belongs here: what words are written on. Grey is a part of a frame's range, as `deid.lettering` scales it: 0 is its
-dark and 1 its bright limit.
+Belongs here: what words are written on. Grey is a part of a frame's range, as `deid.pixels.lettering` scales it: 0 is
+its dark and 1 its bright limit.
 """
 
 import tempfile
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.burned_in import stacks_below
-from deid import gate, lettering, pictures
+from deid.pixels import gate, lettering, pictures
 from imaging.phantom import BodyPart, PhantomConfig, generate
 
 Image = NDArray[np.float32]

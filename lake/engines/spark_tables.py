@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from lake import changes as feed
-from lake import rewrite
 from lake.engines.spark import SparkEngine
 from lake.engines.tables import DeltaTables, Rows, require_ordinary
-from lake.protocol import opened
-from lake.select import Condition, chosen, shaped, sql
-from lake.table import Conflict, LakeTable
+from lake.tables import changes as feed
+from lake.tables import rewrite
+from lake.tables.protocol import opened
+from lake.tables.select import Condition, chosen, shaped, sql
+from lake.tables.table import Conflict, LakeTable
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

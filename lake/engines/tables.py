@@ -10,13 +10,13 @@ from typing import Protocol, TypeAlias
 import pyarrow as pa
 from deltalake import QueryBuilder
 
-from lake import compaction, rewrite, upkeep
-from lake.changes import changes
 from lake.engines.contract import Engine
-from lake.parts import Part
-from lake.protocol import opened
-from lake.select import Condition, select
-from lake.table import LakeTable
+from lake.tables import compaction, rewrite, upkeep
+from lake.tables.changes import changes
+from lake.tables.parts import Part
+from lake.tables.protocol import opened
+from lake.tables.select import Condition, select
+from lake.tables.table import LakeTable
 
 Rows: TypeAlias = pa.Table | Sequence[Mapping[str, object]]
 """Rows of a merge, partition columns included."""
@@ -32,10 +32,10 @@ class Tables(Protocol):
         """Make part files the whole content of a partition; see `LakeTable.replace`."""
 
     def merge(self, table: LakeTable, rows: Rows) -> int:
-        """Rows by key; see `lake.rewrite.merge`."""
+        """Rows by key; see `lake.tables.rewrite.merge`."""
 
     def delete(self, table: LakeTable, where: Sequence[Condition]) -> int:
-        """Delete rows; see `lake.rewrite.delete`."""
+        """Delete rows; see `lake.tables.rewrite.delete`."""
 
     def select(
         self,
@@ -45,18 +45,18 @@ class Tables(Protocol):
         partition: Mapping[str, str] | None = None,
         version: int | None = None,
     ) -> pa.Table:
-        """Rows under conditions, of any version; see `lake.select.select`."""
+        """Rows under conditions, of any version; see `lake.tables.select.select`."""
 
     def changes(
         self, table: LakeTable, after: int = -1, until: int | None = None, columns: Sequence[str] | None = None
     ) -> pa.Table:
-        """Rows that came and went; see `lake.changes.changes`."""
+        """Rows that came and went; see `lake.tables.changes.changes`."""
 
     def query(self, question: str, tables: Mapping[str, LakeTable]) -> pa.Table:
         """A question in SQL over tables by the names that it uses; it changes nothing."""
 
     def optimize(self, table: LakeTable) -> int:
-        """The same rows in better files; see `lake.compaction.optimize`."""
+        """The same rows in better files; see `lake.tables.compaction.optimize`."""
 
     def z_order(self, table: LakeTable, columns: Sequence[str]) -> int:
         """The same rows so that those close in several columns lie together.
@@ -78,10 +78,10 @@ class Tables(Protocol):
         dry_run: bool = False,
         nobody_writes: bool = False,
     ) -> list[str]:
-        """Remove files that nothing needs; see `lake.upkeep.vacuum`."""
+        """Remove files that nothing needs; see `lake.tables.upkeep.vacuum`."""
 
     def history(self, table: LakeTable) -> list[upkeep.Commit]:
-        """Versions, newest first; see `lake.upkeep.history`."""
+        """Versions, newest first; see `lake.tables.upkeep.history`."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from pathlib import Path
 from lake.settings import Settings
 from lake.staging.errors import StagingError
 from lake.staging.leases import Lease, claimed, leased
-from lake.storage import Location
+from lake.stores.storage import Location
 
 MANIFEST = "manifest.json"
 

@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lake.sources import Source, UnreadableFile
 from lake.staging.cache import Cache
 from lake.staging.errors import StagingError
 from lake.staging.leases import claimed
+from lake.voxels.sources import Source, UnreadableFile
 
 RANGE = 8 << 20
 """Bytes asked for at once: large enough that a request's delay is small beside it, small enough to be many at once."""

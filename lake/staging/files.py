@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 import pyarrow.parquet as pq
 from typing_extensions import Buffer
 
-from lake import index
 from lake.settings import Settings
-from lake.sources import LocalFiles, Source, UnreadableFile
 from lake.staging.cache import Cache
 from lake.staging.leases import Lease
-from lake.storage import Location
+from lake.stores.storage import Location
 from lake.tiering import archived
+from lake.voxels import index
+from lake.voxels.sources import LocalFiles, Source, UnreadableFile
 from schemas.contract import Table, Zone
 
 _T = TypeVar("_T")

@@ -11,17 +11,17 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lake import index
-from lake.parts import FILES
 from lake.settings import Settings
-from lake.sources import LocalFiles, Source
 from lake.staging.cache import Cache, Staged
 from lake.staging.copying import File, fetch, file_of, matches
 from lake.staging.errors import StagingError
 from lake.staging.files import mounted
 from lake.staging.leases import Lease
-from lake.storage import Location
+from lake.stores.storage import Location
+from lake.tables.parts import FILES
 from lake.tiering import archived
+from lake.voxels import index
+from lake.voxels.sources import LocalFiles, Source
 from schemas.contract import Table
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from lake.sources import Source
-from lake.storage import Location
+from lake.stores.storage import Location
+from lake.voxels.sources import Source
 
 FOLDER, PLACES = "_tiers", "places.json"
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from lake.storage import Location
-from lake.table import LakeTable
+from lake.stores.storage import Location
+from lake.tables.table import LakeTable
 from lake.tiering.stores import Hashed, MoveFailed, digest_of, expected
 from schemas.prices import PriceBook, StorageClass
 

@@ -1,7 +1,7 @@
 """A lake as a fleet: every part file of every table that may move, where it is, and since when.
 
 Belongs here: from tables and the record of places to the planner's arrays, and from uses of tables to reads of files.
-What was used, and what will be, is handed in (`stages.tiers`): this room does not know the ledger.
+What was used, and what will be, is handed in (`stages.upkeep.tiers`): this room does not know the ledger.
 """
 
 import datetime as dt
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lake.files import DataFile, commits, data_files
+from lake.tables.files import DataFile, commits, data_files
 from lake.tiering.archived import places
 from lake.tiering.fleet import NEVER, Fleet, Uses
 from lake.tiering.mover import needed

@@ -9,7 +9,7 @@ import contextlib
 import datetime as dt
 from collections.abc import Callable, Iterator
 
-from lake.storage import Location
+from lake.stores.storage import Location
 
 LASTS_S = 1800.0
 """Seconds without renewal from which a lease is nobody's. A batch takes minutes, and S3 refuses callers whose clock is
@@ -41,7 +41,7 @@ def held(folder: Location, now: Callable[[], dt.datetime] = clock) -> Iterator[C
 
     Raises:
         Taken: if another process holds it.
-        lake.objects.UnsafeStore: if the store cannot tell which of two callers came first.
+        lake.stores.objects.UnsafeStore: if the store cannot tell which of two callers came first.
     """
     before = _numbers(folder)
     newest = max(before, default=0)

@@ -15,9 +15,9 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from lake.files import data_files
 from lake.releases import Release, names
-from lake.table import LakeTable
+from lake.tables.files import data_files
+from lake.tables.table import LakeTable
 from lake.tiering import lease
 from lake.tiering.archived import FOLDER, Place, keep, places
 from lake.tiering.stores import MoveFailed, NotYet, Store, store_of

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from lake import aws
-from lake.table import LakeTable
+from lake.stores import aws
+from lake.tables.table import LakeTable
 from lake.tiering.stores import MoveFailed, NotYet, digest_of, expected
 from schemas.prices import PriceBook, StorageClass
 from schemas.tiering import Method, TieringPolicy

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from lake.table import LakeTable
+from lake.tables.table import LakeTable
 from schemas.prices import PriceBook, StorageClass
 
 

@@ -1,7 +1,7 @@
 """Certificates of de-identification as a page: one for a series, or one for all series of a delivery.
 
 Belongs here: reading certificates from their table, checking that they are what the ledger says, and the page. What a
-certificate states is `deid.certificate`.
+certificate states is `deid.proof.certificate`.
 """
 
 import hashlib

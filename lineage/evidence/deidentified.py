@@ -1,6 +1,6 @@
 """What the audit report says of de-identification: rules, the 18 identifiers, canaries, and the second look.
 
-Belongs here: counting what stations recorded. How a certificate is made is `deid.certificate`, its own page is
+Belongs here: counting what stations recorded. How a certificate is made is `deid.proof.certificate`, its own page is
 `lineage.evidence.certificates`. Never a value: decisions and certificates hold kinds and counts only.
 """
 
@@ -27,7 +27,7 @@ ACTIONS = {
 """PS3.15 actions in words."""
 
 _SCANS = "scans"
-"""Folder of the audit zone with the newest residual scan of each delivery (`stages.residual`)."""
+"""Folder of the audit zone with the newest residual scan of each delivery (`stages.second_look.residual`)."""
 
 _RULES_SHOWN = 8
 

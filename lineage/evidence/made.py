@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from lake.errors import TableMissing
 from lake.releases import CARD, SPLITS, Release, ReleaseError
-from lake.storage import Location
+from lake.stores.storage import Location
 from lineage.evidence.gathered import Rows
 from lineage.evidence.past import Past
 from lineage.evidence.recorded import Entry, Record

@@ -15,9 +15,9 @@ import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
 from lake.errors import TableMissing
-from lake.protocol import opened
-from lake.storage import Location
-from lake.table import LakeTable
+from lake.stores.storage import Location
+from lake.tables.protocol import opened
+from lake.tables.table import LakeTable
 from lake.zones import Lake
 from schemas.contract import Table, Zone
 from schemas.tables import TABLES

@@ -1,7 +1,7 @@
 """The rows that the numbers of the report rest on: of which table and version, and which entry of the ledger says so.
 
 Belongs here: one line for each number of a delivery, release or model, so that a reader can follow it from the page to
-the record. Whether both agree is judged by `stages.reconcile`; here they stand beside each other.
+the record. Whether both agree is judged by `stages.upkeep.reconcile`; here they stand beside each other.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """Who and what is in a release: volumes by source, scanner, field strength, sex and age, what is missing, and gaps.
 
 Belongs here: counting rows of volumes and series by split. What shows the counts are the data card of a release
-(`stages.datacard`), the audit report and the technical file.
+(`stages.export.datacard`), the audit report and the technical file.
 """
 
 from collections import Counter

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from lake.protocol import opened
-from lake.rewrite import Swap, rows_of, stored, swapped
-from lake.table import Conflict, LakeTable
+from lake.tables.protocol import opened
+from lake.tables.rewrite import Swap, rows_of, stored, swapped
+from lake.tables.table import Conflict, LakeTable
 
 _TRIES = 100
 """Tries of an addition that others overtook; a training is recorded in a second, and few end at the same time."""

@@ -50,7 +50,7 @@ def numbered(lake: Lake, members: Iterable[Member]) -> dict[str, int]:
     """Number of each volume, by its id; those that have none yet get one.
 
     Raises:
-        lake.table.Conflict: if others gave numbers first on every try.
+        lake.tables.table.Conflict: if others gave numbers first on every try.
     """
     wanted = {key(member): member.volume for member in members}
     known: dict[Key, int] = {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from lake.storage import Location
+from lake.stores.storage import Location
 from lineage.ledger import keys
 from lineage.ledger.findings import Finding
 from lineage.ledger.seals import Seal, SealError, is_seal

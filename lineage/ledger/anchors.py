@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lake.settings import Settings
-from lake.storage import Location
+from lake.stores.storage import Location
 from lineage.ledger import keys
 from lineage.ledger.commits import Log
 

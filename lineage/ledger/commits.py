@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lake.storage import Location
+from lake.stores.storage import Location
 from lake.zones import Lake
 from lineage.ledger.merkle import Frontier
 from schemas.contract import Zone
@@ -203,7 +203,7 @@ def commit_version(name: str) -> int | None:
 
 
 def record(previous: str, part_sha256: str, first: int, frontier: Frontier) -> dict[str, str]:
-    """What a commit says of itself, as metadata for `lake.table.LakeTable.append`."""
+    """What a commit says of itself, as metadata for `lake.tables.table.LakeTable.append`."""
     said = {
         "first": first,
         "frontier": [node.hex() for node in frontier.hashes],

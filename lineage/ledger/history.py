@@ -1,8 +1,8 @@
 """What the Delta logs of tables say of themselves, commit by commit, for the ledger to bind and to compare with.
 
 Belongs here: reading commits of any table as bytes and as facts. A commit names the digest of every part file that it
-adds (`lake.parts`), so that whoever holds the digest of a commit holds the data. The ledger's own log, which is chained
-and judged byte by byte, is `lineage.ledger.commits`.
+adds (`lake.tables.parts`), so that whoever holds the digest of a commit holds the data. The ledger's own log, which is
+chained and judged byte by byte, is `lineage.ledger.commits`.
 """
 
 import hashlib
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lake import log
-from lake.storage import Location
+from lake.stores.storage import Location
+from lake.tables import log
 from lake.zones import Lake
 from schemas.contract import Zone
 

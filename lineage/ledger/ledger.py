@@ -11,8 +11,8 @@ import time as clock
 from collections.abc import Sequence
 from typing import Any
 
-from lake.parts import Part
-from lake.table import Conflict, LakeTable
+from lake.tables.parts import Part
+from lake.tables.table import Conflict, LakeTable
 from lake.zones import Lake
 from lineage.ledger import commits
 from lineage.ledger.commits import HEAD, Head, Log, Tip
@@ -53,7 +53,7 @@ def append_many(lake: Lake, events: Sequence[tuple[EventType | str, Facts]]) -> 
         ValueError: if there is no event.
         lineage.ledger.events.EventError: if an event says what it may not.
         lineage.ledger.commits.LedgerDamaged: if the log is not what it says, so that nothing is built on it.
-        lake.table.Conflict: if other writers came first in every one of many tries.
+        lake.tables.table.Conflict: if other writers came first in every one of many tries.
     """
     if not events:
         raise ValueError("found no event to append, needed one or more")

@@ -10,8 +10,8 @@ import time
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake.storage import Location
-from lake.table import LakeTable
+from lake.stores.storage import Location
+from lake.tables.table import LakeTable
 from lineage.ledger.commits import Log
 
 _PART = re.compile(r"part-[0-9a-f]{32}\.parquet")

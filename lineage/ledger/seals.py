@@ -16,7 +16,7 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from lake.table import LakeTable
+from lake.tables.table import LakeTable
 from lake.zones import Lake
 from lineage.ledger import anchors, commits, keys, leftovers
 from lineage.ledger.commits import LedgerDamaged, Log, Tip

@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
 
-from lake.storage import Location
+from lake.stores.storage import Location
 from lineage.ledger.merkle import node_hash, split
 
 _HEIGHT = 8

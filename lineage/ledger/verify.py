@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from lake.storage import Location
+from lake.stores.storage import Location
 from lake.zones import Lake
 from lineage.ledger import anchored, chain, commits, keys, leftovers, seals
 from lineage.ledger.anchors import places

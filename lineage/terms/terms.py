@@ -17,8 +17,8 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
-from lake.parts import Part
-from lake.table import Conflict
+from lake.tables.parts import Part
+from lake.tables.table import Conflict
 from lake.zones import Lake
 from lineage.ledger.events import EventType, Facts
 from lineage.ledger.ledger import append

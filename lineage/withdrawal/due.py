@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from lake.storage import Location
+from lake.stores.storage import Location
 from lake.zones import Lake
 from lineage.principal import now
 from lineage.terms.terms import Known

@@ -6,7 +6,7 @@ Belongs here: the arithmetic. It is an order of magnitude for whoever plans the 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lake.tiers import price_book
+from lake.tiering.tiers import price_book
 from lake.zones import Lake
 from lineage.withdrawal.holdings import Holding
 from schemas.checkpoint import CheckpointManifest

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lake.files import DataFile, commits, data_files
+from lake.tables.files import DataFile, commits, data_files
 from lake.zones import Lake
 from lineage.withdrawal.belonging import Booleans, Keys, Kind, Scope, columns, has, inside, needed, note
 from lineage.withdrawal.reading import COUNT, Reader

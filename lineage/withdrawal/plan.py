@@ -1,8 +1,8 @@
 """Withdrawals: what holds a subject, a delivery or a licence, and what a person would have to do about it.
 
 Belongs here: the plan; it changes no table and no file. Rows and files are counted by `lineage.withdrawal.holdings`,
-the steps are carried out by `stages.withdrawing`. The vault is another room's: who plans passes a function that counts
-its secrets.
+the steps are carried out by `stages.withdrawal.withdrawing`. The vault is another room's: who plans passes a function
+that counts its secrets.
 """
 
 from collections.abc import Callable, Mapping

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake.files import DataFile, data_files
-from lake.sources import Source, UnreadableFile
-from lake.storage import Location
+from lake.stores.storage import Location
+from lake.tables.files import DataFile, data_files
+from lake.voxels.sources import Source, UnreadableFile
 from lake.zones import Lake
 from lineage.withdrawal.belonging import columns
 from schemas.contract import Table, Zone

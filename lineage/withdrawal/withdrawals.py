@@ -1,7 +1,8 @@
 """Withdrawals that were begun: what was confirmed, how far each is, and the certificate at its end.
 
 Belongs here: the record in the audit zone, one file a withdrawal, which outlasts what it removes and lets a killed
-withdrawal go on. What it says of persons are pseudonyms and commitments. Carrying it out is `stages.withdrawing`.
+withdrawal go on. What it says of persons are pseudonyms and commitments. Carrying it out is
+`stages.withdrawal.withdrawing`.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from lake.storage import Location
+from lake.stores.storage import Location
 from lake.zones import Lake
 from lineage.evidence.pages import environment
 from lineage.principal import now, principal

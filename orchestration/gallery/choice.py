@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake.releases import Release
-from lake.volumes import Volumes
+from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from lineage.access import Access, accessed
 from schemas.tables import LABELS, SERIES, VOLUMES

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lake.storage import Location
+from lake.stores.storage import Location
 from lake.zones import Lake
 from orchestration.gallery.choice import LIMIT, Choice, choose
 from schemas.tables import VOLUMES

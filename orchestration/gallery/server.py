@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import cast
 
-from lake.payload import PayloadError
+from lake.voxels.payload import PayloadError
 from orchestration.gallery.site import Answer, Site
 
 HOST = "127.0.0.1"

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lake.volumes import Volumes
+from lake.voxels.volumes import Volumes
 from orchestration import overlays
 from orchestration.gallery import page
 from orchestration.gallery.choice import Choice
@@ -66,7 +66,7 @@ class Site:
 
         Raises:
             KeyError: if there is nothing.
-            FileNotFoundError, lake.payload.PayloadError: if a volume's file is gone or damaged.
+            FileNotFoundError, lake.voxels.payload.PayloadError: if a volume's file is gone or damaged.
         """
         if path == "":
             return Answer(HTML, self._page)
@@ -137,21 +137,21 @@ class Site:
 
     def _volume(self, row: dict[str, Any]) -> Answer:
         self._record(row["volume"])
-        from imaging import nifti
+        from imaging.nifti import nifti
         from stages.images import image_of
 
         image = image_of(self._volumes, self._volumes.row(row["volume"]))
         return Answer(NIFTI, nifti.write(image))
 
     def _label(self, row: dict[str, Any]) -> Answer:
-        from imaging import nifti
+        from imaging.nifti import nifti
         from stages.images import label_of
 
         label = self.chosen.source.labels[row["volume"]]
         return Answer(NIFTI, nifti.write(label_of(self._labels, self._labels.row(label))))
 
     def _prediction(self, row: dict[str, Any]) -> Answer:
-        from imaging import nifti
+        from imaging.nifti import nifti
 
         found = self._predicted(row["volume"])
         if found is None:

@@ -17,7 +17,7 @@ from assets.failures import OURS
 from assets.resources import LakeResource
 from assets.training import STOPPED, here
 from lake.settings import LauncherName, Settings
-from lake.storage import Location
+from lake.stores.storage import Location
 from lake.zones import Lake
 from orchestration.launchers.backend import Backend, LaunchError, Phase, Unreachable
 from orchestration.launchers.compose import Asked, checked, described

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from lake import aws
 from lake.settings import Settings
+from lake.stores import aws
 from orchestration.launchers import sagemaker
 from orchestration.launchers.backend import LaunchError
 from schemas.job import Access, Input, TrainingJob

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lake import aws
-from lake.storage import Location
+from lake.stores import aws
+from lake.stores.storage import Location
 from orchestration.launchers.backend import LaunchError, Lines, Phase, State, Unreachable
 from orchestration.launchers.sagemaker import list_name, request, saved, staged_list
 from schemas.checkpoint import MANIFEST

@@ -8,8 +8,8 @@ import click
 from orchestration.verbs._shared import answer, as_json, opened, say, table
 
 if TYPE_CHECKING:
-    from lake.storage import Location
-    from stages.backups import Restored
+    from lake.stores.storage import Location
+    from stages.upkeep.backups import Restored
 
 
 @click.command("scrub", epilog="Example: larmor doctor scrub --all")
@@ -21,8 +21,8 @@ def scrub(context: click.Context, everything: bool, json_: bool) -> int:
 
     Each call reads the next share of LARMOR_SCRUB_ROUNDS. Exit code 1: a file is not what it was.
     """
-    from lake.scrub import facts
-    from stages.scrubbing import scrubbed
+    from lake.integrity.scrub import facts
+    from stages.upkeep.scrubbing import scrubbed
 
     found, removed = scrubbed(opened(context), everything=everything, report=say)
     rows = [{"file": f.shown, "fault": str(f.fault), "restored": "yes" if f.restored else "no"} for f in found.findings]
@@ -54,10 +54,10 @@ def backup(
     if list_:
         return _list(where, json_)
     if restore:
-        from stages.backups import restored
+        from stages.upkeep.backups import restored
 
         return _told(restored(where, opened(context), name, say), json_)
-    from stages.backups import backed_up
+    from stages.upkeep.backups import backed_up
 
     made, copied = backed_up(opened(context), where, restricted=not without_restricted, report=say)
     text = f"Backup {made.name}: {made.files} files, {made.bytes / 2**20:.1f} MiB; {copied} of them are new"
@@ -66,13 +66,13 @@ def backup(
 
 
 def _location(place: str) -> "Location":
-    from lake.storage import Location
+    from lake.stores.storage import Location
 
     return Location(place if "://" in place else Path(place).expanduser().absolute(), private=True)
 
 
 def _list(where: "Location", json_: bool) -> int:
-    from lake.backup import backups
+    from lake.integrity.backup import backups
 
     rows = [{**vars(one), "MiB": one.bytes / 2**20, "phi": "yes" if one.restricted else "no"} for one in backups(where)]
     answer(json_, rows, table(rows, ["name", "made", "files", "MiB", "phi"]) if rows else "no backup here")

@@ -1,6 +1,6 @@
 """`larmor doctor history`, `optimize` and `vacuum`: upkeep of tables.
 
-Belongs here: asking and printing. What is done and recorded is `stages.upkeep`.
+Belongs here: asking and printing. What is done and recorded is `stages.upkeep.upkeep`.
 """
 
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ import click
 from orchestration.verbs._shared import answer, as_json, opened, table
 
 if TYPE_CHECKING:
-    from lake.table import LakeTable
+    from lake.tables.table import LakeTable
     from lake.zones import Lake
 
 _named = click.argument("names", nargs=-1, metavar="[TABLE]...")
@@ -23,7 +23,7 @@ _named = click.argument("names", nargs=-1, metavar="[TABLE]...")
 @click.pass_context
 def history(context: click.Context, name: str, last: int, json_: bool) -> None:
     """List what was done to a table, newest first."""
-    from lake.upkeep import history
+    from lake.tables.upkeep import history
 
     [chosen] = _chosen(opened(context), (name,))
     rows = [commit.__dict__ | {"time": f"{commit.time:%Y-%m-%d %H:%M:%S}"} for commit in history(chosen, last)]
@@ -36,7 +36,7 @@ def history(context: click.Context, name: str, last: int, json_: bool) -> None:
 @click.pass_context
 def optimize(context: click.Context, names: tuple[str, ...], json_: bool) -> None:
     """Put small files together and restore the layout of voxels; without TABLE in every table. Rows stay the same."""
-    from stages.upkeep import optimized
+    from stages.upkeep.upkeep import optimized
 
     lake = opened(context)
     rows = []
@@ -59,7 +59,7 @@ def vacuum(context: click.Context, names: tuple[str, ...], hours: int, dry_run: 
 
     Older versions can then no longer be read, except those that a release is pinned to.
     """
-    from stages.upkeep import vacuumed
+    from stages.upkeep.upkeep import vacuumed
 
     lake = opened(context)
     rows = [

@@ -43,7 +43,7 @@ def command(
 
     Every licence of the release is asked, and the export is recorded.
     """
-    from stages.export import CHECKSUMS, SPLITS, export
+    from stages.export.export import CHECKSUMS, SPLITS, export
 
     say(f"Exporting {release}")
     made = export(

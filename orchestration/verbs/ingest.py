@@ -85,8 +85,8 @@ def command(
 
 
 def _bring(lake: "Lake", licence: "Licence", name: str, facts: dict[str, Any], path: str, json_: bool) -> None:
-    from stages.intake import ingest
-    from stages.landed import delivered
+    from stages.intake.intake import ingest
+    from stages.intake.landed import delivered
 
     manifest = ingest(lake, path, name, licence, **facts)
     count = len(delivered(lake, name))
@@ -102,7 +102,7 @@ def _pull(
     lake: "Lake", licence: "Licence", name: str, facts: dict[str, Any], ways: dict[str, Any], json_: bool
 ) -> None:
     from schemas.pacs import Pacs, StudyQuery
-    from stages.pacs import asked, pull
+    from stages.intake.pacs import asked, pull
 
     if (ways["studies"] is None) == (ways["query"] is None):
         raise click.UsageError("found none or both of --studies and --query, needed one of them with --dicomweb")
@@ -127,7 +127,7 @@ def _listen(
     import signal
     import threading
 
-    from stages.receiver import Listening, Receiver
+    from stages.intake.receiver import Listening, Receiver
 
     listening = Listening(
         port=ways["listen"],

@@ -93,7 +93,7 @@ def _many(
 ) -> None:
     """Many images; exit code 1 where one of them failed."""
     from orchestration.predicted_folder import predict_many
-    from stages.export import SPLITS
+    from stages.export.export import SPLITS
 
     done = predict_many(
         lake,

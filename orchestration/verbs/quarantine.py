@@ -49,7 +49,7 @@ def _named(deliveries: tuple[str, ...], most: int = 3) -> str:
 
 def _write(file: Path, rows: list[dict[str, Any]]) -> None:
     """Write rows as CSV that only its owner can read, and whose cells no spreadsheet takes for formulas."""
-    from lake.storage import Location
+    from lake.stores.storage import Location
 
     text = io.StringIO(newline="")
     writer = csv.writer(text)

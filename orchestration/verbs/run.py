@@ -33,7 +33,7 @@ def command(
 def _run(context: click.Context, name: str, to: str | None, json_: bool) -> None:
     from lake.releases import names
     from schemas.delivery import MANIFEST_NAME
-    from stages.landed import names as landed
+    from stages.intake.landed import names as landed
     from stages.release import spec_path
 
     lake = opened(context)
@@ -61,7 +61,7 @@ def _next(is_delivery: bool, name: str) -> str:
 def _retry(context: click.Context, name: str | None, reason: str | None, json_: bool) -> int:
     from orchestration.retrying import retry
     from schemas.reasons import Reason
-    from stages.landed import names as landed
+    from stages.intake.landed import names as landed
 
     if reason and reason not in set(Reason):
         raise click.BadParameter(f"found none of that name, needed one of: {', '.join(Reason)}", param_hint="--reason")

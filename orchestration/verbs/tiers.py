@@ -13,11 +13,11 @@ from orchestration.verbs._shared import answer, as_json, opened, table
 
 if TYPE_CHECKING:
     from lake.tiering.mover import Result
-    from lake.tiers import Holding
+    from lake.tiering.tiers import Holding
     from lake.zones import Lake
     from schemas.prices import PriceBook
     from schemas.tiering import TieringPolicy
-    from stages.tiers import Plan
+    from stages.upkeep.tiers import Plan
 
 _SHOWN = 40
 """Lines of moves and of faults that a person is shown; --json has all."""
@@ -47,7 +47,7 @@ def command(context: click.Context, prices: Path | None, reads: float | None, js
     """
     if context.invoked_subcommand:
         return
-    from lake.tiers import holdings, price_book
+    from lake.tiering.tiers import holdings, price_book
 
     lake, now = opened(context), dt.datetime.now(dt.UTC)
     book = price_book(prices or lake.settings.prices)
@@ -72,7 +72,7 @@ def plan_(
     json_: bool,
 ) -> None:  # fmt: skip
     """Price ways of keeping the lake's files, and say which files a policy would move today, by which rule."""
-    from stages.tiers import plan, summary
+    from stages.upkeep.tiers import plan, summary
 
     lake = opened(_above(context))
     made = plan(lake, queued, chosen=_documents(lake, policy_, prices))
@@ -99,7 +99,7 @@ def move_(
     context: click.Context, policy_: str | None, prices: Path | None, queued: tuple[str, ...], json_: bool
 ) -> None:
     """Move the files that the plan of today says: copied, verified, recorded; a run that was killed is finished."""
-    from stages.tiers import carry_out, plan
+    from stages.upkeep.tiers import carry_out, plan
 
     lake = opened(_above(context))
     made = plan(lake, queued, chosen=_documents(lake, policy_, prices))
@@ -118,7 +118,7 @@ def move_(
 @click.pass_context
 def restore_(context: click.Context, what: str, way: str, json_: bool) -> None:
     """Have the archived files of WHAT, a table or a release, back; run it again until nothing waits."""
-    from stages.tiers import restore
+    from stages.upkeep.tiers import restore
 
     found = restore(opened(_above(context)), what, way)
     waiting = any(each.waiting for each in found.values())
@@ -131,7 +131,7 @@ def restore_(context: click.Context, what: str, way: str, json_: bool) -> None:
 @click.pass_context
 def ready_(context: click.Context, release: str, json_: bool) -> None:
     """Say whether a RELEASE can be read at once, or which of its files must be restored."""
-    from stages.tiers import ready
+    from stages.upkeep.tiers import ready
 
     found = ready(opened(_above(context)), release)
     result = {"release": release, "ready": not found, "archived": [f"{table}/{path}" for table, path, _ in found]}
@@ -147,7 +147,7 @@ def _above(context: click.Context) -> click.Context:
 
 def _documents(lake: "Lake", policy_: str | None, prices: Path | None) -> "tuple[TieringPolicy, PriceBook]":
     from lake.tiering.rules import policy
-    from lake.tiers import price_book
+    from lake.tiering.tiers import price_book
 
     book = price_book(prices or lake.settings.prices)
     return policy(policy_ or lake.settings.tiering, book), book

@@ -36,7 +36,7 @@ def command(
         if key is None:
             raise click.UsageError("found no --key, needed the public key that the proof is checked with")
         return _checked(proof, key, json_)
-    from lake.storage import Location
+    from lake.stores.storage import Location
     from lineage.ledger.verify import verify
 
     places = [Location(place if "://" in place else Path(place).absolute()) for place in anchor]

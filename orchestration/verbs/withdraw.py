@@ -95,7 +95,7 @@ def _due(lake: "Lake", json_: bool) -> None:
 
 def _carried_out(lake: "Lake", scope: "Scope", confirm: str | None, json_: bool) -> None:
     from lineage.withdrawal.withdrawals import complete, page_of
-    from stages.withdrawing import carry_out
+    from stages.withdrawal.withdrawing import carry_out
 
     done = carry_out(lake, scope, confirm, say)
     whole, page = complete(done), page_of(lake, done)

@@ -11,10 +11,10 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 
 from benchmarks.traps.research import STANDARD
-from deid.elements import parse
-from deid.headers import Deidentifier
-from deid.identifiers import Identifiers, gather
+from deid.headers.elements import parse
+from deid.headers.headers import Deidentifier
 from deid.policy import load_policy
+from deid.text.identifiers import Identifiers, gather
 from deid.vault import Subject
 
 STUDY, SERIES, INSTANCE = (

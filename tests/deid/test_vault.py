@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deid.vault import CLOCK_SECONDS, KEY_NAME, SHIFT_DAYS, SUBJECTS, Subject, Vault, VaultError, vault_key
-from lake.storage import Location
+from lake.stores.storage import Location
 
 KEY = bytes(range(32))
 UIDS = st.from_regex(r"[0-2](\.(0|[1-9][0-9]{0,8})){1,6}", fullmatch=True)

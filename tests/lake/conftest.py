@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lake import payload
+from lake.voxels import payload
 from lake.zones import Lake
 from schemas.tables import LABELS
 from tests import synthetic

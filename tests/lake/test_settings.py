@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from lake.aws import Access
 from lake.errors import NotLocal
 from lake.settings import Settings
+from lake.stores.aws import Access
 from lake.zones import Lake
 from schemas.contract import Zone
 

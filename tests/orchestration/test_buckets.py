@@ -6,8 +6,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from lake.aws import Access
 from lake.settings import Settings
+from lake.stores.aws import Access
 from orchestration import buckets
 from orchestration.doctor import examine
 from tests.orchestration.test_cli import larmor

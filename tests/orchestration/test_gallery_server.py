@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from imaging import nifti
+from imaging.nifti import nifti
 from lake.releases import Release
 from orchestration import overlays
 from orchestration.gallery import site as sites

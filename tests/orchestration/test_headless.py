@@ -70,7 +70,7 @@ def test_a_residue_stops_everything_after_it(lake, phantoms, monkeypatch):
     part = table.write(rows, {"delivery": NAME})
     monkeypatch.setattr("stages.received.receive", lambda *_: pytest.fail("not run again"))
     table.replace({"delivery": NAME}, [part])
-    monkeypatch.setattr("deid.headers.Deidentifier.clean", leaking("Larmorium"))
+    monkeypatch.setattr("deid.headers.headers.Deidentifier.clean", leaking("Larmorium"))
     from orchestration.headless import _run
 
     keys = [key for key in DELIVERY_ASSETS if key[-1] != "received"]
@@ -81,7 +81,7 @@ def test_a_residue_stops_everything_after_it(lake, phantoms, monkeypatch):
 
 
 def leaking(name):
-    from deid.headers import Deidentifier
+    from deid.headers.headers import Deidentifier
 
     clean = Deidentifier.clean
 

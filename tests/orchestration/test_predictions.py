@@ -11,10 +11,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from imaging.drawings import Grid, paint
 from imaging.errors import ImagingError
-from imaging.segmentations import read
-from lake import payload
+from imaging.labels.drawings import Grid, paint
+from imaging.labels.segmentations import read
+from lake.voxels import payload
 from lineage.ledger import ledger
 from lineage.terms.refusal import Refusal
 from orchestration import overlays, predictions

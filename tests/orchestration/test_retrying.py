@@ -11,7 +11,7 @@ from orchestration.headless import run_delivery
 from orchestration.retrying import behind, retry
 from schemas.tables import INSTANCES, QUARANTINE, VOLUMES
 from stages.quarantine import waiting
-from stages.reconcile import balance
+from stages.upkeep.reconcile import balance
 from tests.orchestration.test_cli import larmor
 
 BEHIND = ["volumes", "series", "reports", "labels", "diagnoses", "quarantine"]

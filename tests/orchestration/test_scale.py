@@ -6,7 +6,7 @@ import pytest
 from assets.failures import OURS
 from assets.partitions import DELIVERIES, DELIVERIES_NAME
 from imaging.phantom import BodyPart, PhantomConfig, generate
-from lake.storage import Location
+from lake.stores.storage import Location
 from orchestration.batch import batch_config, deliveries_job
 from orchestration.definitions import build
 from orchestration.demo import licence as phantom_licence

@@ -5,7 +5,7 @@ import json
 from lake.zones import Lake
 from lineage.ledger.ledger import entries
 from schemas.tables import LEDGER, QUARANTINE
-from stages.upkeep import optimized, vacuumed
+from stages.upkeep.upkeep import optimized, vacuumed
 from tests.orchestration.test_cli import larmor
 
 HERE = {"delivery": "d-1", "stage": "s"}
@@ -37,7 +37,7 @@ def test_upkeep_is_told_on_the_ledger_and_only_what_was_done(tmp_path, monkeypat
     assert optimized(lake, table) == (3, 1)
     assert optimized(lake, table) == (1, 1)
     assert vacuumed(lake, table) == []
-    monkeypatch.setattr("lake.upkeep.LEAST_HOURS", 0)
+    monkeypatch.setattr("lake.tables.upkeep.LEAST_HOURS", 0)
     assert len(vacuumed(lake, table, hours=0, dry_run=True)) == 3
     assert len(vacuumed(lake, table, hours=0)) == 3
     told = [json.loads(row["event"])["facts"] for row in entries(lake) if row["type"] == "maintained"]

@@ -11,7 +11,7 @@ from lineage.evidence.certificates import CertificateError
 from orchestration.cli import cli
 from schemas.tables import DECISIONS, INSTANCES
 from stages.certificates import certify_series
-from stages.residual import Residue, keep
+from stages.second_look.residual import Residue, keep
 from tests.synthetic import fill, put
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from deid import faces
+from deid.faces import faces
 from imaging.phantom import BodyPart, PhantomConfig, generate
 from lake.zones import Lake
 from lineage.terms import terms

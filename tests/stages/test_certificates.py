@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from deid.certificate import NotCertifiable
+from deid.proof.certificate import NotCertifiable
 from lake.zones import Lake
 from lineage.evidence.certificates import CertificateError, found, page
 from lineage.ledger import ledger
 from schemas.contract import Zone
 from schemas.tables import CERTIFICATES, DECISIONS, INSTANCES
 from stages.certificates import certify_series
-from stages.residual import Residue, keep, kept, scan
+from stages.second_look.residual import Residue, keep, kept, scan
 from tests.stages.conftest import NAME
 from tests.synthetic import put, volume_row
 

@@ -6,23 +6,23 @@ import types
 
 import pytest
 
-from lake.backup import backups
-from lake.files import data_files
-from lake.remains import remains, sweep
-from lake.scrub import scrub
-from lake.storage import Location
-from lake.upkeep import history, vacuum
+from lake.integrity.backup import backups
+from lake.integrity.scrub import scrub
+from lake.stores.remains import remains, sweep
+from lake.stores.storage import Location
+from lake.tables.files import data_files
+from lake.tables.upkeep import history, vacuum
 from lake.zones import Lake
 from lineage.ledger import ledger
 from lineage.ledger.seals import read_all, seal
 from lineage.ledger.verify import verify
 from schemas.tables import QUARANTINE
-from stages.backups import backed_up, restored
+from stages.upkeep.backups import backed_up, restored
 
 DAY = 86400.0
 
 
-_TOLD = ("lineage.principal", "lake.parts", "lake.log", "lake.remains", "lake.backup")
+_TOLD = ("lineage.principal", "lake.tables.parts", "lake.tables.log", "lake.stores.remains", "lake.integrity.backup")
 """Modules that ask for the time."""
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deid.headers.treatment import Decision
 from deid.policy import load_policy
-from deid.treatment import Decision
 from deid.vault import Subject
 from schemas.tables import DECISIONS
 from stages.decided import Tally, basic_action, rule_reasons

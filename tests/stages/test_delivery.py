@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from lake.volumes import Volumes
+from lake.voxels.volumes import Volumes
 from lineage.ledger.verify import verify
 from schemas.tables import (
     DECISIONS,
@@ -23,8 +23,8 @@ from schemas.tables import (
     SERIES,
     VOLUMES,
 )
-from stages.reconcile import balance, completeness, volume_balance
-from stages.residual import scan, scan_reports
+from stages.second_look.residual import scan, scan_reports
+from stages.upkeep.reconcile import balance, completeness, volume_balance
 from tests.stages.conftest import NAME, landed, run
 
 

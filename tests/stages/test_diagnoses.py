@@ -13,8 +13,8 @@ from schemas.reasons import Reason
 from schemas.tables import DIAGNOSES, INSTANCES, QUARANTINE, RECEIVED, SERIES, VOLUMES
 from stages.diagnoses import map_diagnoses
 from stages.received import receive
-from stages.reconcile import balance
-from stages.residual import scan_labels
+from stages.second_look.residual import scan_labels
+from stages.upkeep.reconcile import balance
 from tests import annotations, synthetic
 from tests.annotations import STACKS, series
 from tests.objects import ROOT

@@ -10,25 +10,25 @@ import pytest
 from pydicom import dcmread
 
 from imaging.phantom import BodyPart, PhantomConfig, generate
-from lake import payload
-from lake.table import LakeTable
-from lake.volumes import Volumes
+from lake.tables.table import LakeTable
+from lake.voxels import payload
+from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from schemas.delivery import MANIFEST_NAME, Delivery
 from schemas.release import ReleaseSpec, Splits
 from schemas.tables import COPIES, IDENTIFIERS, INSTANCES, LABELS, RECEIVED, SERIES, VOLUMES
 from stages import received as received_station
-from stages.canaries import Flight
+from stages.export.media import write as write_media
 from stages.instances import deidentify
-from stages.media import write as write_media
 from stages.received import receive
-from stages.reconcile import balance, volume_balance
 from stages.release import freeze
+from stages.second_look.canaries import Flight
 from stages.series import describe
 from stages.standing import counting_volumes, standing
+from stages.upkeep.reconcile import balance, volume_balance
 from stages.versions import astray, leaning, neighbours, version_of
 from stages.volumes import normalize
-from tests.stages.test_intake import known, licence
+from tests.stages.intake.test_intake import known, licence
 
 pytestmark = pytest.mark.usefixtures("no_faces", "no_canaries")
 

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from imaging import nifti
-from imaging.geometry import LPS_TO_RAS, canonical
-from imaging.volume import Volume
+from imaging.nifti import nifti
+from imaging.volumes.geometry import LPS_TO_RAS, canonical
+from imaging.volumes.volume import Volume
 from lake.releases import Release
-from lake.volumes import Volumes
+from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from schemas.delivery import Delivery
 from schemas.reasons import Reason
@@ -20,10 +20,10 @@ from schemas.tables import LABELS, QUARANTINE, VOLUMES
 from stages.instances import deidentify
 from stages.labels import map_labels
 from stages.received import receive
-from stages.reconcile import balance, label_balance
 from stages.release import freeze
-from stages.residual import scan_labels
+from stages.second_look.residual import scan_labels
 from stages.series import describe
+from stages.upkeep.reconcile import balance, label_balance
 from stages.volumes import normalize
 from tests import annotations, synthetic
 from tests.annotations import STACKS, Stack, outlines, series, shapes
@@ -162,12 +162,12 @@ def test_names_codes_and_provenance_come_along(treated):
 def test_an_identifier_in_a_name_is_found_by_the_second_look(treated, monkeypatch):
     row = rows_of(treated)[0]
     told = json.dumps({"1": annotations.WHO.name.split("^")[0]})
-    monkeypatch.setattr("lake.table.LakeTable.rows", _telling(row["label"], told))
+    monkeypatch.setattr("lake.tables.table.LakeTable.rows", _telling(row["label"], told))
     assert scan_labels(treated, "d").findings
 
 
 def _telling(label, told):
-    from lake.table import LakeTable
+    from lake.tables.table import LakeTable
 
     read = LakeTable.rows
 

@@ -12,14 +12,14 @@ from lineage.terms.refusal import Refusal
 from schemas.delivery import Delivery
 from schemas.reasons import Reason
 from schemas.tables import DECISIONS, INSTANCES, QUARANTINE, RECEIVED, REPORTS, SERIES, VOLUMES
-from stages.export import ExportError, export
+from stages.export.export import ExportError, export
 from stages.instances import deidentify
+from stages.intake.sniff import sniff
 from stages.received import receive
-from stages.reconcile import balance, volume_balance
 from stages.reports import write_reports
-from stages.residual import scan, scan_reports
+from stages.second_look.residual import scan, scan_reports
 from stages.series import describe
-from stages.sniff import sniff
+from stages.upkeep.reconcile import balance, volume_balance
 from stages.volumes import normalize
 from tests import synthetic
 from tests.documents import DOCUMENTS, OBJECTS
@@ -120,7 +120,7 @@ def test_a_dicom_export_has_a_directory_of_its_own_and_the_files_of_the_lake(tre
 
 def test_an_export_of_files_that_were_treated_anew_says_so_and_writes_nothing(treated, tmp_path, monkeypatch):
     synthetic.frozen(treated, "later", splits=(1.0, 0.0, 0.0), labels=False)
-    monkeypatch.setattr("stages.media.instances", lambda *_: iter(()))
+    monkeypatch.setattr("stages.export.media.instances", lambda *_: iter(()))
     with pytest.raises(ExportError, match="freeze a new release"):
         export(treated, "later", tmp_path / "out", form="dicom")
     assert not (tmp_path / "out").exists()

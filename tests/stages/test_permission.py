@@ -15,9 +15,9 @@ from schemas.checkpoint import CheckpointManifest
 from schemas.policy import POLICIES, read_policy
 from schemas.roles import Roles
 from schemas.tables import COPIES, RECEIVED, SERIES, VOLUMES
-from stages.export import export
+from stages.export.export import export
 from stages.permission import permitted, permitted_model, permitted_release
-from stages.surroundings import own_words
+from stages.second_look.surroundings import own_words
 from tests import synthetic
 from tests.lineage.terms.documents import delivery, document
 

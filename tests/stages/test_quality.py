@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imaging.quality import Quality
+from imaging.quality.quality import Quality
 from lake.zones import Lake
 from schemas.tables import SERIES, VOLUMES
 from stages.quality import LEAST_SERIES, MEASURES, by_scanner, faults, outliers, with_quality, worst

@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from imaging.classify import classify
-from imaging.header import MR_IMAGE, Header
-from imaging.rules import load_rules
-from imaging.series import plan
+from imaging.headers.header import MR_IMAGE, Header
+from imaging.kinds.classify import classify
+from imaging.kinds.rules import load_rules
+from imaging.volumes.series import plan
 from lake.zones import Lake
 from schemas.classification import QUESTIONS
 from schemas.document import DocumentError

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from imaging.volume import Volume
-from stages import dataset, sidecars
+from imaging.volumes.volume import Volume
+from stages import sidecars
+from stages.export import dataset
 from tests import synthetic
 
 

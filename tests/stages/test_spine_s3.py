@@ -4,7 +4,7 @@ import pytest
 
 from imaging.phantom import BodyPart, PhantomConfig, generate
 from lake.releases import Release
-from lake.volumes import Volumes
+from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from lineage.evidence import report
 from lineage.ledger import seals, verify
@@ -16,8 +16,8 @@ from schemas.tables import INSTANCES, RECEIVED, SERIES, VOLUMES
 from stages.instances import deidentify
 from stages.received import receive
 from stages.release import freeze
+from stages.second_look.surroundings import scan_around
 from stages.series import describe
-from stages.surroundings import scan_around
 from stages.volumes import normalize
 
 pytestmark = [pytest.mark.s3, pytest.mark.usefixtures("no_faces")]

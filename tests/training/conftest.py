@@ -186,7 +186,7 @@ def write_lake(root, release):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from lake import payload
+    from lake.voxels import payload
     from lake.zones import Lake
     from lineage.terms import terms
     from schemas.contract import Zone

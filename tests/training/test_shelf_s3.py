@@ -2,7 +2,7 @@
 
 import pytest
 
-from lake.aws import StoreError
+from lake.stores.aws import StoreError
 from lake.zones import Lake
 from lineage.terms import terms
 from schemas.contract import Zone

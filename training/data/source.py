@@ -31,7 +31,7 @@ class Member(Protocol):
 
 
 class Arrays(Protocol):
-    """A table of arrays, as `lake.volumes.Volumes`."""
+    """A table of arrays, as `lake.voxels.volumes.Volumes`."""
 
     def row(self, volume: str) -> Mapping[str, Any]:
         """The row without voxels."""

@@ -85,7 +85,7 @@ class Window:
     step: int = 0
 
     def reading(self, facts: Facts) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Start and shape as `lake.volumes.Volumes.crop` takes them, the fourth axis included."""
+        """Start and shape as `lake.voxels.volumes.Volumes.crop` takes them, the fourth axis included."""
         return ((*self.start, self.step), (*self.shape, 1)) if facts.steps else (self.start, self.shape)
 
 

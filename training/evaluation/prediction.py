@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from imaging import nifti
-from imaging.source_grid import on_source_grid
-from imaging.statistics import statistics
-from imaging.volume import Volume
-from lake.storage import Location
+from imaging.nifti import nifti
+from imaging.volumes.source_grid import on_source_grid
+from imaging.volumes.statistics import statistics
+from imaging.volumes.volume import Volume
+from lake.stores.storage import Location
 from lake.zones import Lake
 from lineage.access import Access, accessed
 from lineage.ledger.events import EventType

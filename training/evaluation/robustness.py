@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.statistics import statistics
-from imaging.volume import Volume
+from imaging.volumes.statistics import statistics
+from imaging.volumes.volume import Volume
 from training.config.evaluate import EvaluateConfig
 from training.data.degradation import rician
 from training.data.order import random

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lake.storage import Location
+from lake.stores.storage import Location
 from training.errors import BusyError
 
 HEARTBEAT_S = 15.0

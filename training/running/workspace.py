@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lake.storage import Location
+from lake.stores.storage import Location
 from training.errors import BusyError, TrainingError
 from training.running import lease
 from training.running.files import write_atomically

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lake.errors import TableMissing
-from lake.protocol import FEATURES, PROPERTIES, TableUnshared, opened
+from lake.tables.protocol import FEATURES, PROPERTIES, TableUnshared, opened
 from schemas.tables import QUARANTINE
 
 SCHEMA = json.dumps({"type": "struct", "fields": [{"name": "a", "type": "long", "nullable": True, "metadata": {}}]})

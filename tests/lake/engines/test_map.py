@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from lake.engine import UnitFailed, WorkerLost
+from lake.engines.engine import UnitFailed, WorkerLost
 
 UNITS = [pa.RecordBatch.from_pylist([{"n": n}]) for n in range(9)]
 
@@ -51,9 +51,9 @@ def fail_oddly(batch):
 def shipped(batch):
     """Reads data files of packages in the three ways that the rooms do."""
     from deid.policy import load_policy
-    from deid.vocabulary import __file__ as vocabulary
-    from imaging.rules import load_rules
-    from lake.tiers import price_book
+    from deid.text.vocabulary import __file__ as vocabulary
+    from imaging.kinds.rules import load_rules
+    from lake.tiering.tiers import price_book
 
     facts = {
         "policy": load_policy("safe_harbor").digest, "rules": str(load_rules(None).digests), "file": vocabulary,
@@ -123,7 +123,7 @@ def test_spark_says_nothing_and_listens_to_nobody_else(spark_engine):
 
 @pytest.mark.spark
 def test_a_process_has_one_session(spark_engine):
-    from lake.engine import engine
+    from lake.engines.engine import engine
     from lake.settings import Settings
 
     assert engine(Settings(engine="spark")).spark is spark_engine.spark

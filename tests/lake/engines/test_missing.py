@@ -65,13 +65,13 @@ def test_the_code_that_is_shipped_is_named_by_its_content(tmp_path):
     assert archive(one).name == archive(two).name
     names = zipfile.ZipFile(archive(one)).namelist()
     assert {name.split("/")[0] for name in names} == set(SHIPPED)
-    assert "deid/vocabulary.txt" in names
+    assert "deid/text/vocabulary.txt" in names
     assert not [name for name in names if "__pycache__" in name]
 
 
 def test_nothing_of_spark_is_imported_before_it_is_asked_for():
     code = (
-        "import sys, lake.engine, lake.engines.session, lake.engines.spark, lake.engines.spark_tables\n"
+        "import sys, lake.engines.engine, lake.engines.session, lake.engines.spark, lake.engines.spark_tables\n"
         "sys.exit('pyspark' in sys.modules or 'py4j' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

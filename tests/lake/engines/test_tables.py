@@ -6,16 +6,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from lake.compaction import intact, optimize
 from lake.engines.local import LocalEngine
 from lake.engines.spark_tables import CommitUnsafe, SparkTables
 from lake.engines.tables import DeltaTables
-from lake.protocol import opened
-from lake.rewrite import Sealed, merge, stored
-from lake.storage import Location
-from lake.table import LakeTable
-from lake.upkeep import pinned, vacuum
-from lake.volumes import Volumes
+from lake.stores.storage import Location
+from lake.tables.compaction import intact, optimize
+from lake.tables.protocol import opened
+from lake.tables.rewrite import Sealed, merge, stored
+from lake.tables.table import LakeTable
+from lake.tables.upkeep import pinned, vacuum
+from lake.voxels.volumes import Volumes
 from schemas.tables import ACCESS, LABELS, LEDGER, QUARANTINE
 from tests.lake.conftest import label_row, labelled
 

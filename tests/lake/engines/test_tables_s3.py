@@ -5,13 +5,13 @@ import threading
 import numpy as np
 import pytest
 
-from lake.compaction import intact
 from lake.engines.local import LocalEngine
 from lake.engines.tables import DeltaTables
 from lake.errors import TableMissing
-from lake.protocol import opened
-from lake.rewrite import stored
-from lake.volumes import Volumes
+from lake.tables.compaction import intact
+from lake.tables.protocol import opened
+from lake.tables.rewrite import stored
+from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from schemas.tables import LABELS, QUARANTINE
 from tests.lake.conftest import labelled

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lake.tiers import price_book
+from lake.tiering.tiers import price_book
 from lake.zones import Lake
 from schemas.tables import VOLUMES
 from tests import synthetic
@@ -29,7 +29,7 @@ def tiered(tmp_path):
 @pytest.fixture
 def files(tiered):
     """Files of `curated/volumes` by what they are: needed or spare."""
-    from lake.files import data_files
+    from lake.tables.files import data_files
 
     found = data_files(tiered.table(VOLUMES))
     return {"needed": [f for f in found if f.newest], "spare": [f for f in found if not f.newest]}

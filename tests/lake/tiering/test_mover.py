@@ -7,11 +7,11 @@ import signal
 import numpy as np
 import pytest
 
-from lake.files import data_files
+from lake.tables.files import data_files
 from lake.tiering import archived, mover
 from lake.tiering.archived import Archived, places
 from lake.tiering.mover import Busy, Move, MoveRefused
-from lake.volumes import Volumes
+from lake.voxels.volumes import Volumes
 from schemas.tables import LEDGER, VOLUMES
 from tests import synthetic
 from tests.lake.tiering.conftest import COLD, FROZEN

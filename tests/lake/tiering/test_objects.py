@@ -4,15 +4,15 @@ import datetime as dt
 
 import pytest
 
-from lake.files import data_files
-from lake.scrub import scrub
+from lake.integrity.scrub import scrub
+from lake.integrity.watched import part_files
+from lake.tables.files import data_files
 from lake.tiering import lease, mover, objects
 from lake.tiering.archived import Archived, places
 from lake.tiering.mover import Move
 from lake.tiering.objects import Readable, readable
 from lake.tiering.rules import policy
-from lake.volumes import Volumes
-from lake.watched import part_files
+from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from schemas.tables import VOLUMES
 from schemas.tiering import Rule, TieringPolicy, When

@@ -17,8 +17,8 @@ from schemas.checkpoint import CheckpointManifest
 from schemas.contract import Zone
 from schemas.tables import DECISIONS, INSTANCES, RECEIVED
 from stages.certificates import certify_series
-from stages.export import export
-from stages.residual import Residue, keep
+from stages.export.export import export
+from stages.second_look.residual import Residue, keep
 from tests import synthetic
 
 PEOPLE = {"a": ["S1", "S2"], "b": ["S3", "S4"]}

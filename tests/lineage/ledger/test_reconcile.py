@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from lake import log
+from lake.tables import log
 from lake.zones import Lake
 from lineage.ledger import ledger
 from lineage.ledger.events import EventType
 from lineage.ledger.reconcile import Told, Work, reconciled
 from schemas.tables import QUARANTINE
 from stages.station import Outcome, recorded
-from stages.upkeep import optimized
+from stages.upkeep.upkeep import optimized
 from tests import forgeries
 
 ROW = {"reason": "r", "remedy": "m", "path": "a", "sha256": "0", "instance": None, "line": None}

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lake.storage import Location
+from lake.stores.storage import Location
 from training.errors import BusyError
 from training.running import lease as module
 from training.running.lease import Lease, held

@@ -1,0 +1,1 @@
+"""Faces in head volumes: found, judged, and taken away."""

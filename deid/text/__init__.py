@@ -1,0 +1,1 @@
+"""Free text: which words may leave, and what in a text points to a person."""

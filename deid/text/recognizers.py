@@ -1,0 +1,112 @@
+# ruff: noqa: E501 - a pattern is checked more easily on one line
+"""Patterns that identify anybody: dates, phone numbers, record numbers, addresses, hospitals, clinicians.
+
+Belongs here: what Presidio looks for and how it is set up, without a language model and without the network. The
+subject's own identifiers are `deid.text.identifiers`, the words that may stay are `deid.text.vocabulary`.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from presidio_analyzer import AnalyzerEngine
+
+_MONTHS = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
+    r"nov(?:ember)?|dec(?:ember)?|januar|februar|m[aä]rz|mai|juni|juli|oktober|dezember|janvier|f[eé]vrier|mars|avril|"
+    r"juin|juillet|ao[uû]t|septembre|octobre|novembre|d[eé]cembre)"
+)
+_EDGE, _END = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
+_NUMBER = r"(?:\s*(?:no\.?|nr\.?|number|num|id|#))?\s*[:=#-]?\s*"
+_NAME_WORD = r"[A-ZÀ-ÖØ-Þ][\w\u2019'-]*\.?"
+_STREET = r"(?:street|avenue|road|boulevard|drive|lane|court|parkway|highway|terrace|stra[sß]e|platz|allee|rue|calle)"
+_STATES = (
+    "A[LKZR]|C[AOT]|D[CE]|FL|GA|HI|I[DLNA]|K[SY]|LA|M[EDAINSOT]|N[EVHJMYCD]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[TA]|W[AVIY]"
+)
+_INSTITUTIONS = (
+    r"(?:hospitals?|clinics?|medical\s+cent(?:er|re)|health\s+(?:system|cent(?:er|re))|infirmary|hospice|klinikum|"
+    r"krankenhaus|h[oô]pital|ospedale|universit(?:y|ies|[aä]t|[eé])|institute|sanatorium)"
+)
+
+
+class Pattern(NamedTuple):
+    """A named pattern: what it finds, the regular expression, how sure a match is, and whether case counts."""
+
+    entity: str
+    name: str
+    regex: str
+    score: float
+    cased: bool = False
+
+
+PATTERNS: tuple[Pattern, ...] = (
+    Pattern("DATE", "year first", rf"{_EDGE}(?:19|20)\d\d([-/._ ])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[01]){_END}", 0.9),
+    Pattern("DATE", "year last", rf"{_EDGE}\d{{1,2}}([-/._ ])\d{{1,2}}\1(?:(?:18|19|20)\d\d|\d\d){_END}(?!\1\d)", 0.8),
+    Pattern("DATE", "digits", r"(?<!\d)(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d{4})", 0.7),
+    Pattern("DATE", "month and year", rf"{_EDGE}(?:0?[1-9]|1[0-2])/(?:19|20)\d\d{_END}", 0.7),
+    Pattern("DATE", "month word", rf"{_EDGE}(?:\d{{1,2}}(?:st|nd|rd|th)?[\s.,-]*(?:of\s+)?)?{_MONTHS}[\s.,-]*\d{{1,4}}(?:st|nd|rd|th)?(?:[\s.,-]+(?:19|20)?\d\d)?{_END}", 0.9),
+    Pattern("DATE", "day and month word", rf"{_EDGE}\d{{1,2}}(?:st|nd|rd|th)?[\s.,-]*(?:of\s+)?{_MONTHS}{_END}", 0.8),
+    Pattern("AGE", "age over 89", rf"{_EDGE}(?:9\d|1[0-4]\d)[\s-]*(?:y(?:ea)?rs?|y/?o|y)(?:[\s-]*old)?{_END}", 0.9),
+    Pattern("AGE", "age word over 89", rf"{_EDGE}ages?d?\s*[:=]?\s*(?:9\d|1[0-4]\d){_END}", 0.9),
+    Pattern("PHONE", "international", r"(?<![\w+])\+\d{1,3}[\s().-]*\d(?:[\s().-]*\d){6,12}(?!\d)", 0.9),
+    Pattern("PHONE", "north american", r"(?<![\w.])\(?\d{3}\)?[\s.-]?\d{3}[\s.-]\d{4}(?!\d)", 0.8),
+    Pattern("PHONE", "labelled", rf"{_EDGE}(?:tel|phone|fax|pager|mobile|cell|ext|call)\b\.?\s*[:#]?\s*\(?\d[\d\s().-]{{2,}}\d", 0.9),
+    Pattern("PHONE", "local", r"(?<![\w.-])\d{3}-\d{4}(?![\w-])", 0.6),
+    Pattern("SSN", "social security number", r"(?<![\w-])\d{3}[-\s]\d{2}[-\s]\d{4}(?![\w-])", 0.9),
+    Pattern("EMAIL", "e-mail address", r"[\w.+-]+\s?@\s?[\w-]+(?:\.[\w-]+)+", 1.0),
+    Pattern("URL", "web address", r"(?:https?://|ftp://|www\.)\S+", 1.0),
+    Pattern("URL", "host name", rf"{_EDGE}[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|mil|int|info|de|uk|fr|eu|ch){_END}", 0.7),
+    Pattern("IP", "internet address", r"(?<![\d.])(?=\d{2})(?:\d{1,3}\.){3}\d{1,3}(?!\.?\d)", 0.6),
+    Pattern("IP", "hardware address", r"(?<![\w:])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![\w:])", 0.9),
+    Pattern("ID", "unique identifier", r"(?<![\d.])[0-2](?:\.\d+){4,}(?!\.?\d)", 1.0),
+    Pattern("ID", "record number", rf"{_EDGE}(?:mrn|m\.r\.n\.?|med(?:ical)?\.?\s*rec(?:ord)?|pat(?:ient)?\.?\s*(?:id|no|nr|number)|pid|chart|case|visit|encounter){_NUMBER}[A-Za-z]{{0,4}}[-\s]?\d[\w-]*", 0.9),
+    Pattern("ID", "accession number", rf"{_EDGE}(?:acc(?:ession)?|acsn|a/n|order|requisition|specimen){_NUMBER}[A-Za-z]{{0,4}}[-\s]?\d[\w-]*", 0.9),
+    Pattern("ID", "licence number", rf"{_EDGE}(?:npi|dea|license|licence|lic|insurance|policy|member|account|acct|serial|s/n|vin|plate){_NUMBER}[A-Za-z]{{0,4}}[-\s]?\d[\w-]*", 0.9),
+    Pattern("ID", "long number", r"(?<![\d.])\d{5,}(?![\d]*\.\d)", 0.6),
+    Pattern("ID", "letters and digits", r"(?<![A-Za-z0-9])(?!b\d{3,5}(?![A-Za-z0-9])|\d{4}(?:mm|ms|hz|s)\b)(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]*\d{4,}[A-Za-z0-9]*(?![A-Za-z0-9])", 0.5),
+    Pattern("ADDRESS", "street", rf"{_EDGE}\d{{1,6}}[A-Za-z]?\s+(?:[\w.\u2019'-]+\s+){{1,4}}?{_STREET}\b\.?(?:\s*,?\s*(?:apt|suite|ste|unit|room|rm|floor|fl|#)\.?\s*\w+)?", 0.8),
+    Pattern("ADDRESS", "street, short", r"\b\d{1,6}[A-Za-z]?\s+(?:[\w.\u2019'-]+\s+){1,4}?(?:St|Ave|Rd|Blvd|Dr|Ln|Ct|Pl|Sq|Way|Pkwy|Hwy|Ter|Cir)\b\.?", 0.8, True),
+    Pattern("ADDRESS", "street in full", r"\b(?:[A-ZÀ-Þ][\w\u2019'-]+\s+){1,3}(?:Street|Avenue|Road|Boulevard|Lane|Parkway|Highway|Stra[sß]e|Platz)\b(?:\s+\d+\w?)?", 0.8, True),
+    Pattern("ADDRESS", "post box", rf"{_EDGE}p\.?\s?o\.?\s?box\s+\d+", 0.9),
+    Pattern("ADDRESS", "state and zip", rf"(?:\b[A-Z][a-z]+,?\s+)*\b(?:{_STATES})\s*,?\s*(?:US\s*,?\s*)?\d{{5}}(?:-\d{{4}})?\b", 0.9, True),
+    Pattern("ADDRESS", "zip plus four", r"(?<![\w-])\d{5}-\d{4}(?![\w-])", 0.9),
+    Pattern("ADDRESS", "city and state", rf"\b(?:[A-Z][a-z]+\s+){{0,2}}[A-Z][a-z]+,\s*(?:{_STATES})\b", 0.8, True),
+    Pattern("ADDRESS", "room", rf"{_EDGE}(?:room|rm|ward|suite|bldg|building|floor)\.?\s*[:#]?\s*[A-Za-z]{{0,2}}\d\w*", 0.7),
+    Pattern("INSTITUTION", "named institution", rf"\b(?:{_NAME_WORD}[ \t]+(?:(?:of|for|and|the|&)[ \t]+)?){{1,5}}(?i:{_INSTITUTIONS})\b", 0.8, True),
+    Pattern("INSTITUTION", "institution of", rf"\b(?i:{_INSTITUTIONS})\s+(?:of|for|at|de|di|der)\s+(?:(?:the)\s+)?{_NAME_WORD}(?:[ \t]+{_NAME_WORD}){{0,3}}", 0.8, True),
+    Pattern("NAME", "title", rf"\b(?:(?:Mrs?|MRS|Ms|Miss|Mister|Drs?|DR|Prof|PROF|Professor|Doctor|DOCTOR|Herr|Frau|Mme|Mlle|Sra?)\b\.?[\s,_^]*|(?:MR|MS)\.\s?)(?:{_NAME_WORD}[ \t,]*){{1,3}}", 0.8, True),
+    Pattern("NAME", "title in lower case", rf"{_EDGE}(?:(?:mrs|dr|prof|doctor)\.?|mr\.|ms\.)\s+[^\W\d_]{{2,}}", 0.7),
+    Pattern("NAME", "degree", rf"\b(?:{_NAME_WORD}[ \t]+){{1,3}}{_NAME_WORD}[ \t]*,?[ \t]*(?:M\.?D|D\.?O|Ph\.?D|R\.?N|FRCR|MBBS|R\.?T|P\.?A|N\.?P)\b\.?", 0.9, True),
+    Pattern("NAME", "person name of a header", r"\b[^\W\d_]{2,}\^[^\W\d_]+(?:\^[^\W\d_]*)*", 1.0),
+    Pattern("NAME", "last, first", r"\b[A-Z][A-Za-z\u2019'-]+,\s+[A-Z][a-z]+(?:\s+[A-Z]\.?)?(?=\s*(?:$|[.;:)\n(]|MRN|DOB))", 0.6, True),
+    Pattern("NAME", "role", rf"\b(?i:patient|pt|name|physician|radiologist|technologist|tech|operator|referr(?:ed|ing)(?:\s+by)?|reported\s+by|read\s+by|signed(?:\s+by)?|dictated\s+by|interpreted\s+by|performed\s+by|seen\s+by|attending|resident)\s*(?:name)?\s*[:=]\s*(?:{_NAME_WORD}[ \t,]*){{1,4}}", 0.8, True),
+    Pattern("NAME", "initials", r"(?<![\w.])(?:[A-Z]\.\s?){2,3}(?![\w])", 0.6, True),
+)  # fmt: skip
+"""Every pattern; `cased` ones need their capitals, the others match in any case."""
+
+
+@cache
+def analyzer() -> "AnalyzerEngine":
+    """Presidio with these patterns only: no model, no predefined recognizer that could reach for the network.
+
+    Presidio's e-mail and URL recognizers fetch the public-suffix list when first used, so both are ours.
+    """
+    import regex
+    from presidio_analyzer import AnalyzerEngine, PatternRecognizer, RecognizerRegistry
+    from presidio_analyzer import Pattern as PresidioPattern
+    from presidio_analyzer.nlp_engine import NoOpNlpEngine
+
+    cased, uncased = regex.M, regex.M | regex.I
+    recognizers = [
+        PatternRecognizer(
+            supported_entity=p.entity,
+            name=p.name,
+            patterns=[PresidioPattern(p.name, p.regex, p.score)],
+            global_regex_flags=cased if p.cased else uncased,
+        )
+        for p in PATTERNS
+    ]
+    engine = NoOpNlpEngine([{"lang_code": "en", "model_name": "no_op"}])
+    engine.load()
+    registry = RecognizerRegistry(recognizers=recognizers, supported_languages=["en"])
+    return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=["en"])

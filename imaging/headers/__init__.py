@@ -1,0 +1,1 @@
+"""From the bytes of DICOM files to what each frame states: elements, vendors' dialects, enhanced frames, mosaics."""

@@ -1,0 +1,1 @@
+"""What a series is: facts gathered, rules asked, answers with evidence or "unknown"."""

@@ -1,0 +1,1 @@
+"""Pictures of volumes for catalogues and reports."""

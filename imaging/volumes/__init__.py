@@ -1,0 +1,1 @@
+"""From what frames state to volumes: order, steps, geometry, canonical axes, statistics; never interpolated."""

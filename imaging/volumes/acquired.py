@@ -1,0 +1,199 @@
+"""From what the slices of a volume state to how the volume was acquired.
+
+Belongs here: what follows for a whole volume. Which element states what is `imaging.headers.scanned` and
+`imaging.headers.reading`; the facts themselves are `imaging.volumes.acquisition`. What nothing states is None, never a
+guess.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.headers.coils import coil_number
+from imaging.headers.header import Header
+from imaging.volumes.acquisition import CHEMISTRY, Acquisition
+
+Places = NDArray[np.int64]
+
+DAY_SECONDS = 86400.0
+CLOCK_VENDORS = frozenset({"siemens", "uih"})
+"""Vendors whose Acquisition Time is that of the slice; others write the volume's or the series'."""
+
+TIMER_UNITS = (1.0, 1e-3, 1e-4)
+"""Seconds of a unit of GE's RTIA timer: releases differ, and a scan's own repetition time tells which it is."""
+TIMER_FIT = (0.5, 1.0)
+"""Share of the repetition time that the slices of a volume may span for a unit to be the right one."""
+
+
+def acquisition_of(steps: Sequence[Sequence[Header]], places: Places, tiles: Places, depth: int) -> Acquisition:
+    """What the slices of a volume state, along its columns (i), rows (j) and slices (k).
+
+    Args:
+        steps: the slices of each step.
+        places: place along the stack of each slice, the same in every step.
+        tiles: which slice of its instance each slice of the first step is.
+        depth: slices of the stack, missing ones counted.
+    """
+    first, headers = steps[0][0], [header for step in steps for header in step]
+    coil = _common(header.scanned.coil for header in headers)
+    return Acquisition(
+        slice_times=_slice_times(steps, places, tiles) if len(places) == depth else None,
+        phase_encoding=phase_encoding(first),
+        readout_time=readout_time(first),
+        step_kinds=_step_kinds(steps),
+        chemistry=chemistry_of(first),
+        coil=coil if coil_number(coil or "") else None,
+        echo_time=_common(header.echo_time for header in headers),
+        inversion_time=_common(header.inversion_time for header in headers),
+        flip_angle=_common(header.flip_angle for header in headers),
+        repetition_time=_common(header.repetition_time for header in headers),
+    )
+
+
+def _common(values: Iterable[Any]) -> Any:
+    """The one value there is, or None."""
+    found = set(values)
+    return found.pop() if len(found) == 1 else None
+
+
+def phase_encoding(header: Header) -> str | None:
+    """Direction of phase encoding along columns (i) and rows (j) of the image; None where its polarity is unknown."""
+    stated = header.scanned
+    if not stated.phase_sign or not stated.phase_axis:
+        return None
+    return ("j" if stated.phase_axis == "COL" else "i") + ("" if stated.phase_sign > 0 else "-")
+
+
+def readout_time(header: Header) -> float | None:
+    """Total read-out time in s, in FSL's definition: from the middle of the first line to that of the last.
+
+    Siemens states the bandwidth of a reconstructed pixel, so that n pixels were read in (n - 1) / (bandwidth n).
+
+    Source: BIDS 1.10, TotalReadoutTime; dcm2niix, notes on Siemens and GE.
+    """
+    if not is_echo_planar(header):
+        return None
+    stated = header.scanned
+    if stated.readout is not None:
+        return round(stated.readout, 9)
+    lines = header.rows if stated.phase_axis == "COL" else header.columns if stated.phase_axis else 0
+    if not stated.bandwidth or lines < 2:
+        return None
+    return round((lines - 1) / (stated.bandwidth * lines), 9)
+
+
+def is_echo_planar(header: Header) -> bool:
+    """Whether lines were read echo-planar."""
+    return "EP" in header.scanning_sequence or "EPI_GEMS" in header.scan_options
+
+
+def chemistry_of(header: Header) -> str | None:
+    """water, fat, in-phase, out-of-phase or fat-fraction; None where Image Type does not say, or says two.
+
+    Short words are taken of Philips alone, unless another word says that the image is Dixon's.
+    """
+    words = set(header.image_type[2:])
+    if header.vendor != "philips" and "DIXON" not in words:
+        words = {word for word in words if len(word) > 3 or word == "FAT"}
+    found = [name for name, known in CHEMISTRY.items() if words & known]
+    return found[0] if len(found) == 1 else None
+
+
+def _step_kinds(steps: Sequence[Sequence[Header]]) -> tuple[str, ...] | None:
+    labels = [_common(header.scanned.label for header in step) for step in steps]
+    if all(labels):
+        return tuple(labels)
+    times = [_common(header.inversion_time for header in step) for step in steps]
+    if None in times or len(set(times)) < 2:
+        return None
+    return tuple(f"inversion {time:g} ms" for time in times)
+
+
+def _slice_times(steps: Sequence[Sequence[Header]], places: Places, tiles: Places) -> tuple[float, ...] | None:
+    """Seconds from the volume's start of each slice, in the order of the stack.
+
+    Source: MosaicRefAcqTimes and acquisition times (Siemens), acquisition times (UIH), trigger time, RTIA timer or
+    slice order (GE). Philips and Canon state none.
+    """
+    step, first = steps[0], steps[0][0]
+    if len(step) < 2 or first.acquisition_type == "3D":
+        return None
+    times = _mosaic_times(first, tiles) or _clock_times(step) or (_ge_times(steps) if first.vendor == "ge" else None)
+    if times is None:
+        return None
+    sorted_times = np.empty(len(step))
+    sorted_times[places] = times
+    return tuple(float(time) for time in np.round(sorted_times - sorted_times.min(), 6))
+
+
+def _mosaic_times(first: Header, tiles: Places) -> list[float] | None:
+    times = first.scanned.slice_times
+    if len(times) != len(tiles) or len(set(times)) < 2 or sorted(tiles) != list(range(len(tiles))):
+        return None
+    return [times[tile] for tile in tiles]
+
+
+def _clock_times(step: Sequence[Header]) -> list[float] | None:
+    """From the time of day of each slice, else from the time since the scan's start, which lasts where dates go."""
+    if step[0].vendor not in CLOCK_VENDORS:
+        return None
+    for of in ("acquisition_time", "clock"):
+        times = [getattr(header, of) for header in step]
+        if None in times:
+            continue
+        if max(times) - min(times) > DAY_SECONDS / 2:
+            times = [time + DAY_SECONDS * (time < DAY_SECONDS / 2) for time in times]
+        if _inside(times, step[0]):
+            return times
+    return None
+
+
+def _inside(times: Sequence[float], header: Header) -> bool:
+    """Whether times differ, and lie inside a repetition."""
+    span = max(times) - min(times)
+    return bool(header.repetition_time) and 0 < span < (header.repetition_time or 0) / 1000
+
+
+def _ge_times(steps: Sequence[Sequence[Header]]) -> list[float] | None:
+    """GE: trigger times, RTIA timer of the second volume (the first one's is wrong in some releases), slice order."""
+    first = steps[0][0]
+    if not is_echo_planar(first) or not first.repetition_time:
+        return None
+    trigger = [header.trigger_time for header in steps[0]]
+    if None not in trigger:
+        seconds = [(time or 0.0) / 1000 for time in trigger]
+        if _inside(seconds, first):
+            return seconds
+    return _timer_times(steps[min(1, len(steps) - 1)]) or _ordered_times(steps)
+
+
+def _timer_times(step: Sequence[Header]) -> list[float] | None:
+    times = [header.clock for header in step]
+    if None in times:
+        return None
+    repetition = (step[0].repetition_time or 0.0) / 1000
+    for unit in TIMER_UNITS:
+        seconds = [(time or 0.0) * unit for time in times]
+        span = max(seconds) - min(seconds)
+        if TIMER_FIT[0] * repetition <= span < TIMER_FIT[1] * repetition:
+            return seconds
+    return None
+
+
+def _ordered_times(steps: Sequence[Sequence[Header]]) -> list[float] | None:
+    """Evenly over the repetition time, one after the other or every other first, in the order of instance numbers.
+
+    Only of functional scans, and where it is stated that slices were excited one by one.
+
+    Source: dcm2niix, notes on GE; measured on dcm_qa_nih.
+    """
+    step, stated = steps[0], steps[0][0].scanned
+    numbers = [header.instance_number for header in step if header.instance_number is not None]
+    if len(steps) < 2 or stated.interleaved is None or stated.slices_at_once != 1 or len(numbers) < len(step):
+        return None
+    rank = np.argsort(np.argsort(numbers))
+    if stated.interleaved:
+        rank = np.where(rank % 2 == 0, rank // 2, (len(step) + 1) // 2 + rank // 2)
+    return [float(place) for place in rank * (steps[0][0].repetition_time or 0.0) / 1000 / len(step)]

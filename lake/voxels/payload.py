@@ -1,0 +1,203 @@
+"""The voxel payload: a Blosc2 NDim frame in a binary column.
+
+Belongs here: encoding and decoding a payload. Where payloads lie is `lake.voxels.places`, which there are
+`lake.voxels.volumes`. The codec, filter and shapes are measured (benchmarks/, docs/decisions/0003-voxels-in-delta.md).
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import blosc2
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Buffer
+
+CHUNK = 64
+"""Edge of a chunk along each spatial axis: one compressed piece, which is looked up once."""
+BLOCK = (16, 16, 32)
+"""Voxels of a block along x, y, z, what a crop decodes at least; small ones waste less at a crop's rim."""
+ELEMENT = 16
+"""Bytes whose bits are transposed together. Blosc2 transposes elements of 4 bytes and more with AVX2 and smaller ones
+with SSE2 only, and wide ones fastest: eight voxels of 16 bits as one element are read half as fast again as each of
+them alone, for 0.02 of the size."""
+
+_AT_ONCE = 8
+"""Planes copied together where their order changes: as many streams as the first cache keeps apart."""
+
+_MAGIC = b"b2frame\0"
+"""Bytes 2 to 10 of every Blosc2 contiguous frame (c-blosc2, README_CFRAME_FORMAT)."""
+
+Window = tuple[slice, ...]
+"""What to decode: a slice for each axis."""
+
+
+class PayloadError(ValueError):
+    """A payload is not a Blosc2 frame or not where the table says; restore the file or materialize again."""
+
+
+def encode(array: NDArray[np.generic]) -> bytes:
+    """A frame of an array of 1 to 4 axes; a fourth axis is chunked step by step.
+
+    Every Blosc2 reads it: the size of an element stands in each chunk. Steps that lie one after the other in memory
+    are fastest.
+    """
+    chunk, block = _shapes(array.shape, array.itemsize)
+    size = math.prod(block) * array.itemsize
+    compression = {
+        "codec": blosc2.Codec.LZ4,
+        "clevel": 1,
+        "filters": [blosc2.Filter.BITSHUFFLE],
+        "filters_meta": [0],
+        "blocksize": size,
+        "splitmode": blosc2.SplitMode.NEVER_SPLIT,
+        "nthreads": 1,
+    }
+    element = array.itemsize if size % ELEMENT else ELEMENT
+    empty = blosc2.empty(array.shape, array.dtype, chunks=chunk, blocks=block, cparams=compression, contiguous=True)
+    packed = (blosc2.compress2(part, typesize=element, **compression) for part in _chunks(array, chunk, block))
+    return _framed(empty.to_cframe(), list(packed))
+
+
+def _framed(empty: bytes, chunks: list[bytes]) -> bytes:
+    """A frame of chunks, from the frame of an array of the same shape that has none.
+
+    Header, chunks, the packed list of where they start, and trailer; the header states the sizes. Blosc2's own way from
+    an array to a frame moves each chunk several times, which takes as long as packing them.
+
+    Source: c-blosc2, README_CFRAME_FORMAT.
+    """
+    head, last = int.from_bytes(empty[11:15], "big"), int.from_bytes(empty[-22:-18], "big")
+    header, trailer = bytearray(empty[:head]), empty[-last:]
+    kept = [b"" if chunk[31] & 0x70 == 0x10 else chunk for chunk in chunks]
+    sizes = np.array([len(chunk) for chunk in kept], np.int64)
+    # a chunk of zeros is not stored: the highest byte of its place says so
+    places = np.where(sizes > 0, np.cumsum(sizes) - sizes, np.int64(-0x7F << 56))
+    listed = blosc2.compress2(places, typesize=8, nthreads=1)
+    header[16:24] = (head + int(sizes.sum()) + len(listed) + last).to_bytes(8, "big")
+    header[39:47] = int(sizes.sum()).to_bytes(8, "big")
+    return b"".join([header, *kept, listed, trailer])
+
+
+def is_frame(data: Buffer) -> bool:
+    """Whether bytes begin as a frame does."""
+    return bytes(memoryview(data)[2:10]) == _MAGIC
+
+
+def decode(frame: Buffer, window: Window | None = None) -> NDArray[np.generic]:
+    """The array of a frame, or a window of it; only the blocks that the window touches are decoded.
+
+    Args:
+        frame: the frame.
+        window: a slice without step for each axis; what reaches beyond the array is cut off.
+
+    Returns:
+        The voxels, axes as stored. Steps of a fourth axis lie one after the other in memory.
+
+    Raises:
+        PayloadError: if it is no frame, or its content is damaged.
+    """
+    view = memoryview(frame)
+    if not is_frame(view):
+        raise PayloadError("found bytes that are no Blosc2 frame, needed one")
+    try:
+        return _decoded(view, window)
+    except _DAMAGE:
+        raise PayloadError("found a damaged Blosc2 frame, needed an intact one") from None
+
+
+_DAMAGE = (RuntimeError, SyntaxError, UnicodeDecodeError, TypeError)
+"""What Blosc2 raises of damaged content: of chunks, and of the type that the frame states."""
+
+
+def _decoded(view: memoryview, window: Window | None) -> NDArray[np.generic]:
+    stored = blosc2.ndarray_from_cframe(view)
+    shape = stored.shape
+    if math.prod(math.ceil(n / c) for n, c in zip(shape, stored.chunks, strict=True)) != stored.schunk.nchunks:
+        raise PayloadError("found a Blosc2 frame of other chunks than its shape has, needed an intact one")
+    spans = [s.indices(n)[:2] for s, n in zip(window or (slice(None),) * len(shape), shape, strict=True)]
+    start, stop = [a for a, _ in spans], [max(a, b) for a, b in spans]
+    size = [b - a for a, b in zip(start, stop, strict=True)]
+    if len(shape) <= len(BLOCK):
+        return _filled(stored, start, stop, np.empty(size, stored.dtype))
+    array: NDArray[np.generic] = np.empty((size[-1], *size[:-1]), stored.dtype)
+    fill = _filled if 2 * math.prod(size[:-1]) < math.prod(shape[:-1]) or stored.chunks[-1] > 1 else _filled_by_chunk
+    for number, step in enumerate(range(start[-1], stop[-1])):
+        fill(stored, [*start[:-1], step], [*stop[:-1], step + 1], array[number, ..., None])
+    return np.moveaxis(array, 0, -1)
+
+
+def _filled(stored: Any, start: list[int], stop: list[int], array: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The array filled with a window, by the blocks that it touches."""
+    # the general indexing of an NDArray costs a tenth of a crop
+    return stored.get_slice_numpy(array, (start, stop)) if array.size else array
+
+
+def _filled_by_chunk(stored: Any, start: list[int], stop: list[int], array: NDArray[np.generic]) -> None:
+    """Fill an array with a window of one step, by whole chunks.
+
+    Blosc2 copies runs along the last axis, which is one voxel long in a step; this is three times as fast.
+    """
+    chunk, block = stored.chunks[:-1], stored.blocks[:-1]
+    blocks = [math.ceil(c / b) for c, b in zip(chunk, block, strict=True)]
+    ordered: NDArray[np.generic] = np.empty((*blocks, *block), stored.dtype)
+    grid = [math.ceil(n / c) for n, c in zip(stored.shape, stored.chunks, strict=True)]
+    touched = (range(a // c, math.ceil(b / c)) for a, b, c in zip(start[:-1], stop[:-1], chunk, strict=True))
+    for place in itertools.product(*touched):
+        stored.schunk.decompress_chunk(int(np.ravel_multi_index((*place, start[-1]), grid)), ordered)
+        part = ordered.transpose(0, 3, 1, 4, 2, 5).reshape([n * b for n, b in zip(blocks, block, strict=True)])
+        first = [k * c for k, c in zip(place, chunk, strict=True)]
+        low = [max(a, f) for a, f in zip(start[:-1], first, strict=True)]
+        high = [min(b, f + c) for b, f, c in zip(stop[:-1], first, chunk, strict=True)]
+        to = tuple(slice(a - s, b - s) for a, b, s in zip(low, high, start[:-1], strict=True))
+        array[..., 0][to] = part[tuple(slice(a - f, b - f) for a, b, f in zip(low, high, first, strict=True))]
+
+
+def _shapes(shape: tuple[int, ...], itemsize: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Chunk and block of an array: near `CHUNK` and `BLOCK`, dividing each axis evenly, so that little is padded."""
+    space = shape[: len(BLOCK)]
+    edges = [min(n, edge) for n, edge in zip(space, BLOCK[-len(space) :], strict=True)]
+    while 2 * math.prod(edges) <= math.prod(BLOCK) and max(n - edge for n, edge in zip(space, edges, strict=True)) > 0:
+        # a thin axis leaves its share to the others
+        least = min((edge, axis) for axis, edge in enumerate(edges) if edge < space[axis])[1]
+        edges[least] = min(space[least], 2 * edges[least])
+    block = [math.ceil(n / math.ceil(n / edge)) for n, edge in zip(space, edges, strict=True)]
+    whole = max(1, ELEMENT // itemsize)
+    block[-1] = min(space[-1], math.ceil(block[-1] / whole) * whole)
+    chunk = [min(max(1, CHUNK // b), math.ceil(n / b)) * b for n, b in zip(space, block, strict=True)]
+    steps = (1,) * (len(shape) - len(space))
+    return (*chunk, *steps), (*block, *steps)
+
+
+def _chunks(
+    array: NDArray[np.generic], chunk: tuple[int, ...], block: tuple[int, ...]
+) -> Iterator[NDArray[np.generic]]:
+    """Each chunk in the order of the frame, block after block, zeros where it reaches beyond the array."""
+    blocks = [c // b for c, b in zip(chunk, block, strict=True)]
+    axes = [axis for pair in zip(range(array.ndim), range(array.ndim, 2 * array.ndim), strict=True) for axis in pair]
+    whole: NDArray[np.generic] = np.empty((*blocks, *block), array.dtype)
+    partial = np.empty_like(whole)
+    for place in np.ndindex(*(math.ceil(n / c) for n, c in zip(array.shape, chunk, strict=True))):
+        part = array[tuple(slice(k * c, (k + 1) * c) for k, c in zip(place, chunk, strict=True))]
+        ordered = whole if part.shape == chunk else partial
+        if ordered is partial:
+            ordered.fill(0)
+        if any(n % b for n, b in zip(part.shape, block, strict=True)):
+            part = np.pad(part, [(0, -n % b) for n, b in zip(part.shape, block, strict=True)])
+        filled = [n // b for n, b in zip(part.shape, block, strict=True)]
+        apart = [n for pair in zip(filled, block, strict=True) for n in pair]
+        ordered[tuple(map(slice, filled))].transpose(axes)[...] = _last_fastest(part).reshape(apart)
+        yield ordered
+
+
+def _last_fastest(part: NDArray[np.generic]) -> NDArray[np.generic]:
+    """A chunk in the order of its axes; copied a few planes at a time, which is twice as fast as all at once."""
+    axis = min(part.ndim, len(BLOCK)) - 1
+    if part.strides[axis] == part.itemsize:
+        return part
+    ordered: NDArray[np.generic] = np.empty(part.shape, part.dtype)
+    to, what = np.moveaxis(ordered, axis, 0), np.moveaxis(part, axis, 0)
+    for start in range(0, len(to), _AT_ONCE):
+        to[start : start + _AT_ONCE] = what[start : start + _AT_ONCE]
+    return ordered

@@ -1,0 +1,1 @@
+"""A withdrawal carried out, step by step, and the proof that nothing is left."""

@@ -41,7 +41,8 @@ def build(root: str | None = None) -> dg.Definitions:
         from orchestration.jobs import JOBS
         from orchestration.launchers.resource import launcher
         from orchestration.progress import progress
-        from orchestration.schedules import SCHEDULES, SCRUB_JOB, TIERS_JOB
+        from orchestration.retention import RETENTION_JOB
+        from orchestration.schedules import SCHEDULES
         from orchestration.sensors import SENSORS
 
         settings = Settings()
@@ -50,7 +51,7 @@ def build(root: str | None = None) -> dg.Definitions:
         return dg.Definitions(
             assets=[*dg.load_assets_from_modules(modules), *SOURCES],
             asset_checks=dg.load_asset_checks_from_modules(modules),
-            jobs=[*JOBS, deliveries_job, SCRUB_JOB, TIERS_JOB],
+            jobs=[*JOBS, deliveries_job, RETENTION_JOB],
             sensors=[*SENSORS, *alerts(settings)],
             schedules=SCHEDULES,
             resources={"lake": LakeResource(root=root), "launcher": launcher(settings), **buckets(settings)},

@@ -1,4 +1,4 @@
-"""What is run as one: a delivery, a release with its models, the evidence.
+"""What is run as one: a delivery, a release with its models, the evidence, upkeep.
 
 Belongs here: selections of assets. The command line, the sensors and the UI start these.
 """
@@ -21,6 +21,8 @@ DELIVERY_ASSETS = (
 )
 RELEASE_ASSETS = (("curated", "release"), ("models", "pretrained"), ("models", "finetuned"), ("models", "evaluations"))
 EVIDENCE_ASSETS = (("audit", "ledger"), ("audit", "audit_report"))
+TIERS_ASSETS = (("audit", "tier_plan"), ("audit", "tier_moves"))
+SCRUB_ASSETS = (("audit", "scrub"),)
 
 
 def _selection(keys: tuple[tuple[str, ...], ...]) -> dg.AssetSelection:
@@ -46,5 +48,15 @@ EVIDENCE_JOB = dg.define_asset_job(
     selection=_selection(EVIDENCE_ASSETS),
     description="Seal and verify the ledger, write the audit report.",
 )
+TIERS_JOB = dg.define_asset_job(
+    "tiers",
+    selection=_selection(TIERS_ASSETS),
+    description="Price ways of keeping the lake's files, and move those that the policy says.",
+)
+SCRUB_JOB = dg.define_asset_job(
+    "scrub",
+    selection=_selection(SCRUB_ASSETS),
+    description="Read the next share of the files and compare them with their digests.",
+)
 
-JOBS = [DELIVERY_JOB, RELEASE_JOB, EVIDENCE_JOB]
+JOBS = [DELIVERY_JOB, RELEASE_JOB, EVIDENCE_JOB, TIERS_JOB, SCRUB_JOB]

@@ -1,6 +1,7 @@
 """What has to go because of its terms, planned by the clock and carried out by a person.
 
-Belongs here: the job and its hour. What is due is `lineage.withdrawal.due`; `larmor withdraw` carries a plan out.
+Belongs here: the job; its hour is in `orchestration.schedules`. What is due is `lineage.withdrawal.due`; `larmor
+withdraw` carries a plan out.
 """
 
 import dagster as dg
@@ -27,14 +28,3 @@ def _counted(words: list[str]) -> dict[str, int]:
 def RETENTION_JOB() -> None:  # noqa: N802  # a job is a constant
     """Plan what retention, ended licences and consents taken back ask for; a person confirms each."""
     plan_what_is_due()
-
-
-RETENTION_SCHEDULE = dg.ScheduleDefinition(
-    name="retention",
-    job=RETENTION_JOB,
-    cron_schedule="0 5 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Every night: what may no longer be kept is planned, and waits for a person to confirm it. Off until "
-    "it is turned on.",
-)

@@ -1,52 +1,29 @@
-"""What is done by the clock: files moved between storage tiers, files read again, the ledger sealed.
+"""What is done by the clock: files moved between storage tiers, files read again, the ledger sealed, terms that ended.
 
-Belongs here: jobs of upkeep and their hours. What a move, a scrub or a seal does are the assets `audit/tier_moves`,
-`audit/scrub` and `audit/ledger`.
+Belongs here: hours. What is run is `orchestration.jobs` and `orchestration.retention`.
 """
 
 import dagster as dg
 
-from orchestration.jobs import EVIDENCE_JOB
-from orchestration.retention import RETENTION_SCHEDULE
 
-TIERS_JOB = dg.define_asset_job(
-    "tiers",
-    selection=dg.AssetSelection.assets(["audit", "tier_plan"], ["audit", "tier_moves"]),
-    description="Price ways of keeping the lake's files, and move those that the policy says.",
-)
+def _nightly(name: str, job: str, hour: int, reason: str) -> dg.ScheduleDefinition:
+    """A job every night at an hour (UTC), once somebody has turned it on."""
+    return dg.ScheduleDefinition(
+        name=name,
+        job_name=job,
+        cron_schedule=f"0 {hour} * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=f"Every night, {reason}. Off until it is turned on.",
+    )
 
-TIERS_SCHEDULE = dg.ScheduleDefinition(
-    name="tiers",
-    job=TIERS_JOB,
-    cron_schedule="0 2 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Every night, so that files are warm when a known use begins. Off until it is turned on.",
-)
 
-SCRUB_JOB = dg.define_asset_job(
-    "scrub",
-    selection=dg.AssetSelection.assets(["audit", "scrub"]),
-    description="Read the next share of the files and compare them with their digests.",
-)
-
-SCRUB_SCHEDULE = dg.ScheduleDefinition(
-    name="scrub",
-    job=SCRUB_JOB,
-    cron_schedule="0 3 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Every night; with LARMOR_SCRUB_ROUNDS=30 every file is read once a month. Off until it is turned on.",
-)
-
-SEAL_SCHEDULE = dg.ScheduleDefinition(
-    name="seal",
-    job=EVIDENCE_JOB,
-    cron_schedule="0 4 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Every night, after moves and scrub: what was done that day is signed, and the report shows it. "
-    "Off until it is turned on.",
-)
-
-SCHEDULES = [TIERS_SCHEDULE, SCRUB_SCHEDULE, SEAL_SCHEDULE, RETENTION_SCHEDULE]
+SCHEDULES = [
+    _nightly("tiers", "tiers", 2, "so that files are warm when a known use begins"),
+    _nightly("scrub", "scrub", 3, "a share of the files: with LARMOR_SCRUB_ROUNDS=30 each is read once a month"),
+    _nightly("seal", "evidence", 4, "after moves and scrub: what was done that day is signed, and the report shows it"),
+    _nightly(
+        "retention", "retention", 5, "what may no longer be kept is planned, and waits for a person to confirm it"
+    ),
+]
+"""In the order of their hours: a night's moves and reads are under the seal that follows them."""

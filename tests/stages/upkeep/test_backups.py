@@ -183,7 +183,7 @@ from pathlib import Path
 number, what, root, place, target = int(sys.argv[1]), *sys.argv[2:]
 from lake.stores.storage import Location
 from lake.zones import Lake
-from stages.upkeep.upkeep.backups import backed_up, restored
+from stages.upkeep.backups import backed_up, restored
 def heard(event, arguments):
     global number
     if event == "os.rename":

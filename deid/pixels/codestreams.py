@@ -101,10 +101,10 @@ def _jpeg_2000(frame: bytes) -> bytes:
     kept = [_SOC, header]
     while frame[at : at + 2] == _SOT:
         length = struct.unpack_from(">I", frame, at + _TILE_LENGTH)[0]
-        end = at + length if length else max(frame.rfind(_EOC), at)
-        if end > len(frame):
-            raise Refused(Reason.PIXELS_INVALID)
         tile, body = _without_comments(frame, at, _SOD)
+        end = at + length if length else frame.rfind(_EOC)  # the last part may leave its length out
+        if not body <= end <= len(frame):
+            raise Refused(Reason.PIXELS_INVALID)
         if length:
             shorter = struct.pack(">I", length - (body - at - len(tile)))
             tile = tile[:_TILE_LENGTH] + shorter + tile[_TILE_LENGTH + 4 :]

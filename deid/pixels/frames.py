@@ -5,7 +5,6 @@ Belongs here: decoding and encoding whole pixel data. What is looked for in them
 """
 
 import struct
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -15,16 +14,12 @@ from deid.headers.cleaned import Bulk, Cleaned
 from deid.headers.encoding import EXPLICIT_LITTLE, pixel_header
 from deid.headers.objects import FLOATING, PIXEL_DATA
 from deid.refusals import Refused
+from imaging.errors import ImagingError
+from imaging.volumes.decoding import DECODER_ERRORS, decoded
 from schemas.reasons import Reason
 
 Frames = NDArray[Any]
 """(n, rows, columns) or (n, rows, columns, 3) stored integers."""
-
-_BROKEN = (
-    AttributeError, EOFError, IndexError, KeyError, NotImplementedError, OSError, RuntimeError, TypeError, ValueError,
-    struct.error,
-)  # fmt: skip
-"""What pydicom and its plugins raise over broken pixel data."""
 
 _SAMPLES, _PHOTOMETRIC, _PLANAR = 0x00280002, 0x00280004, 0x00280006
 _ROWS, _COLUMNS, _BITS, _SIGNED, _FRAMES = 0x00280010, 0x00280011, 0x00280100, 0x00280103, 0x00280008
@@ -36,23 +31,27 @@ def read(cleaned: Cleaned) -> Frames:
     """The frames of a cleaned file, decoded; colour as RGB.
 
     Raises:
-        Refused: `unsupported` if no installed decoder reads them, `pixels_invalid` if they are not what the header
-            says.
+        Refused: `unsupported` if no installed decoder reads them or they are larger than any image's,
+            `pixels_invalid` if they are not what the header says.
     """
     photometric = cleaned.text(_PHOTOMETRIC)
     try:
         if cleaned.transfer_syntax == EXPLICIT_LITTLE and photometric in _GREY:
             return _native(cleaned)
         return _decoded(cleaned, photometric in _GREY)
+    except ImagingError as error:
+        raise Refused(error.reason) from None
     except NotImplementedError:
         raise Refused(Reason.UNSUPPORTED) from None
-    except _BROKEN:
+    except DECODER_ERRORS:
         raise Refused(Reason.PIXELS_INVALID) from None
 
 
 def _native(cleaned: Cleaned) -> Frames:
     rows, columns, bits, signed = (cleaned.short(tag) for tag in (_ROWS, _COLUMNS, _BITS, _SIGNED))
     frames = int(cleaned.text(_FRAMES) or 1)
+    if not 0 < frames * rows * columns * bits <= len(cleaned.pixels) * _BYTE:
+        raise Refused(Reason.PIXELS_INVALID)
     if bits == 1:
         packed = np.frombuffer(cleaned.pixels, np.uint8)
         return np.unpackbits(packed, count=frames * rows * columns, bitorder="little").reshape(frames, rows, columns)
@@ -63,9 +62,7 @@ def _native(cleaned: Cleaned) -> Frames:
 
 
 def _decoded(cleaned: Cleaned, grey: bool) -> Frames:
-    from pydicom.pixels.utils import pixel_array  # decoders load plugins; most lakes never need them
-
-    pixels = np.asarray(pixel_array(BytesIO(cleaned.data), raw=grey))
+    pixels = decoded(cleaned.data, raw=grey)
     frames = int(cleaned.text(_FRAMES) or 1)
     return pixels if frames > 1 else pixels[None]
 

@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from imaging.headers.elements import MAX_DEPTH, UNDEFINED, Items, Layout, heads_of
-from imaging.headers.multiframe import Groups, Path, Raw, is_group, private_sequences, rank
+from imaging.headers.elements import Items
+from imaging.headers.layout import MAX_DEPTH, UNDEFINED, Layout
+from imaging.headers.multiframe import Groups, Path, is_group, private_sequences, rank
+from imaging.headers.walk import Frame, Raw, heads_of
 
 MOST = 8
 """Patterns kept: the parts and echoes of a few instances."""
@@ -32,7 +34,7 @@ class _Leaf(NamedTuple):
 
     Attributes:
         path: what leads to it.
-        begin: its first byte.
+        head: its tag and VR.
         value: the first byte of its value.
         end: the byte after it.
         wide: whether its length has four bytes.
@@ -40,7 +42,7 @@ class _Leaf(NamedTuple):
     """
 
     path: Path
-    begin: int
+    head: bytes
     value: int
     end: int
     wide: bool
@@ -68,9 +70,9 @@ class _Pattern:
     tail: bytes
     flat: Raw
 
-    def match(self, data: bytes, position: int) -> tuple[Raw, int] | None:
+    def match(self, data: bytes, position: int) -> tuple[Frame, int] | None:
         """The elements of the frame at `position`, and the place after it; None where it does not fit."""
-        flat = self.flat.copy()
+        changed = {}
         for stretch, size, width, length, tag in self.pieces:
             if not data.startswith(stretch, position):
                 return None
@@ -79,8 +81,9 @@ class _Pattern:
                 length = int.from_bytes(data[start - width : start], "little")
             position = start + length
             if tag:
-                flat[tag] = data[start:position]
-        return (flat, position + len(self.tail)) if data.startswith(self.tail, position) else None
+                changed[tag] = data[start:position]
+        fits = data.startswith(self.tail, position)
+        return ((self.flat, changed), position + len(self.tail)) if fits else None
 
 
 class FramePatterns:
@@ -91,8 +94,8 @@ class FramePatterns:
         self._known: list[_Pattern] = []
         self._balance = PATIENCE
 
-    def read(self, data: bytes, position: int, length: int, layout: Layout) -> tuple[list[Raw], int]:
-        """The elements of each frame, as `Groups.flat` gives them, and the place after the sequence.
+    def read(self, data: bytes, position: int, length: int, layout: Layout) -> tuple[list[Frame], int]:
+        """The elements of each frame, together as `Groups.flat` gives them, and the place after the sequence.
 
         Args:
             data: the data set.
@@ -106,7 +109,7 @@ class FramePatterns:
         items = Items(data, position, length, layout, is_group)
         end = len(data) if length == UNDEFINED else position + length
         groups, plain = Groups(items.layout), items.layout == _PLAIN
-        frames = []
+        frames: list[Frame] = []
         while True:
             begin = items.position
             found = self._match(data, begin) if plain else None
@@ -117,12 +120,13 @@ class FramePatterns:
             values = items.read()
             if values is None:
                 return frames, items.position
-            frames.append(groups.flat(values))
+            flat = groups.flat(values)
+            frames.append((flat, {}))
             if plain and self._balance > 0:
                 self._balance -= 1
-                self._learn(data, begin, items.position, values, frames[-1])
+                self._learn(data, begin, items.position, values, flat)
 
-    def _match(self, data: bytes, position: int) -> tuple[Raw, int] | None:
+    def _match(self, data: bytes, position: int) -> tuple[Frame, int] | None:
         for place, pattern in enumerate(self._known):
             found = pattern.match(data, position)
             if found is not None:
@@ -140,19 +144,14 @@ class FramePatterns:
             return
         if after != end:
             return
-        contents = tuple([data[leaf.value : leaf.end] for leaf in leaves])
+        contents = tuple([data[value:end] for _, _, value, end, _, _ in leaves])
         structure = tuple(
-            [(leaf.path, data[leaf.begin : leaf.begin + 6], len(c) if leaf.fixed else -1)
-             for leaf, c in zip(leaves, contents, strict=True)]
+            [(path, head, end - value if fixed else -1) for path, head, value, end, _, fixed in leaves]
         )  # fmt: skip
-        # how a frame is read hangs on its creators, and a sequence that is kept as it is has no elements to read
-        bound = {
-            p for p, leaf in enumerate(leaves) if len(leaf.path) == 1 or not flat.keys().isdisjoint(leaf.path[:-1])
-        }
         differing: frozenset[int] = frozenset()
         for pattern in [pattern for pattern in self._known if pattern.structure == structure]:
             changed = {p for p, content in enumerate(pattern.contents) if content != contents[p]}
-            if bound.isdisjoint(changed):
+            if not any(_binds(leaves[p].path, flat) for p in changed):
                 differing |= pattern.differing | changed
                 self._known.remove(pattern)  # the new one fits whatever it fits
         tags = _tags([(place, leaves[place]) for place in sorted(differing)], leaves, private_sequences(values))
@@ -167,6 +166,14 @@ class FramePatterns:
             last = leaf.end
         pattern = _Pattern(structure, contents, differing, tuple(pieces), data[last:end], flat)
         self._known = [pattern, *self._known][:MOST]
+
+
+def _binds(path: Path, flat: Raw) -> bool:
+    """Whether frames that differ in this element need patterns of their own.
+
+    How a frame is read hangs on its creators, and a sequence that is kept as it is has no elements to read.
+    """
+    return len(path) == 1 or not flat.keys().isdisjoint(path[:-1])
 
 
 def _tags(differing: Iterable[tuple[int, _Leaf]], leaves: list[_Leaf], sequences: list[int]) -> dict[int, int]:
@@ -208,7 +215,7 @@ def _item(data: bytes, position: int, path: Path, fixed: bool, depth: int, leave
         elif size == UNDEFINED:
             raise _Irregular
         else:
-            leaves.append(_Leaf((*path, tag), position, start, start + size, bool(wide), fixed))
+            leaves.append(_Leaf((*path, tag), head, start, start + size, bool(wide), fixed))
             position = start + size
     if length != UNDEFINED:
         if position != end:

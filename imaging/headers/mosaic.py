@@ -21,6 +21,9 @@ _UIH = ("IMAGE PRIVATE HEADER", 0x0065)
 
 _CSA_FIELDS = frozenset({"NumberOfImagesInMosaic", "SliceNormalVector"})
 
+MOST_TILES = 4096
+"""More tiles than this no mosaic has, whatever its header claims: each becomes a slice before a pixel is read."""
+
 _POSITION, _TIME = 0x00200032, 0x00080032
 
 MOSAIC_PRIVATE: Mapping[int, frozenset[int]] = {
@@ -53,7 +56,7 @@ def mosaic_layout(
     """
     grid = values.number(private.tag(_UIH, 0x50)) or (-1 if "VFRAME" in image_type else 0)
     if grid:
-        return int(grid) if grid > 1 else -1, ()
+        return int(grid) if 1 < grid <= MOST_TILES else -1, ()
     if "MOSAIC" not in image_type:
         return 0, ()
     csa = read_csa(values.raw_bytes(private.tag(_SIEMENS_CSA, 0x10)), _CSA_FIELDS)
@@ -65,7 +68,8 @@ def mosaic_layout(
     except ValueError:
         raise invalid(private.tag(_SIEMENS_CSA, 0x10), "no number") from None
     normal = normal or values.doubles(private.tag(_OWN_FACTS, 0x01), 3)
-    return count or -1, normal if len(normal) == 3 and all(map(math.isfinite, normal)) else ()
+    normal = normal if len(normal) == 3 and all(map(math.isfinite, normal)) else ()
+    return count if count and 0 < count <= MOST_TILES else -1, normal
 
 
 def stated_tiles(elements: Elements) -> list[tuple[tuple[float, ...], float | None]]:

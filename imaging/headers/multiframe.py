@@ -7,7 +7,9 @@ What the elements mean is `imaging.headers.reading`.
 from collections.abc import Sequence
 
 from imaging.errors import ImagingError
-from imaging.headers.elements import PER_FRAME, Elements, Layout, Wanted, read_items
+from imaging.headers.elements import Elements, read_items
+from imaging.headers.layout import PER_FRAME, Layout
+from imaging.headers.walk import Frame, Raw, Wanted
 from schemas.reasons import Reason
 
 SHARED = 0x52009229
@@ -51,10 +53,8 @@ _SEQUENCES = {0x0021: 0xFE, 0x2005: 0x0F}
 _MOST = 64
 """Shared groups remembered."""
 
-Raw = dict[int, bytes]
 
-
-def frame_values(elements: Elements, frames: int, known: dict[tuple[Layout, bytes], Raw] | None = None) -> list[Raw]:
+def frame_values(elements: Elements, frames: int, known: dict[tuple[Layout, bytes], Raw] | None = None) -> list[Frame]:
     """Raw elements of each frame: those of the instance, overlaid by shared and by the frame's own groups.
 
     Args:
@@ -63,7 +63,7 @@ def frame_values(elements: Elements, frames: int, known: dict[tuple[Layout, byte
         known: shared groups that were read before, by their bytes; they repeat in a series. None: nothing is kept.
 
     Returns:
-        One flat set of elements a frame; none where the instance has no functional groups.
+        The elements of each frame; none where the instance has no functional groups.
 
     Raises:
         ImagingError: HEADER_INVALID where there are other than `frames` items, or a sequence is malformed.
@@ -74,7 +74,7 @@ def frame_values(elements: Elements, frames: int, known: dict[tuple[Layout, byte
     top = {tag: value for tag, value in elements.values.items() if tag not in (SHARED, PER_FRAME)}
     own = elements.frames
     if own is None:
-        own = _flat_items(elements.values[PER_FRAME], layout)
+        own = [(flat, {}) for flat in _flat_items(elements.values[PER_FRAME], layout)]
     if len(own) != frames:
         raise ImagingError(
             Reason.HEADER_INVALID, f"found functional groups of {len(own)} frames, needed one for each of {frames}"
@@ -84,8 +84,9 @@ def frame_values(elements: Elements, frames: int, known: dict[tuple[Layout, byte
         if len(known) >= _MOST:
             known.clear()
         known[key] = dict(item for flat in _flat_items(key[1], layout) for item in flat.items())
-    common = top | known[key]
-    return [common | frame for frame in own]
+    common, examples = top | known[key], {id(example): example for example, _ in own}
+    whole = {name: common | example for name, example in examples.items()}
+    return [(whole[id(example)], changed) for example, changed in own]
 
 
 def _flat_items(value: bytes, layout: Layout) -> list[Raw]:

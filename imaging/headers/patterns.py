@@ -12,21 +12,18 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from imaging.headers.elements import (
+from imaging.headers.elements import Elements, read_elements
+from imaging.headers.frame_patterns import FramePatterns
+from imaging.headers.layout import (
     DEFLATED_LITTLE,
     EXPLICIT_BIG,
     IMPLICIT_LITTLE,
     PIXEL_DATA,
     PREAMBLE,
     UNDEFINED,
-    Elements,
     Layout,
-    Wanted,
-    heads_of,
-    read_elements,
-    skip_sequence,
 )
-from imaging.headers.frame_patterns import FramePatterns
+from imaging.headers.walk import Skipped, Wanted, heads_of, skip_sequence
 
 MOST = 16
 """Patterns kept: the echoes, parts and weightings of a few series."""
@@ -57,7 +54,7 @@ class _Pattern:
         contents: bytes of each element.
         differing: places of the elements that differ, or are stepped over.
         pieces: before each differing element, the bytes that are equal, its own tag and VR included, and how many
-            they are; and its code (see `imaging.headers.elements.heads_of`).
+            they are; and its code (see `imaging.headers.walk.heads_of`).
         tail: the bytes between the last of them and the length of the pixel data.
         values: the wanted values of the example, in the order of the file.
         syntax: Transfer Syntax UID.
@@ -108,7 +105,7 @@ class Patterns:
             own: wanted tags that are expected to differ between the slices of a series.
         """
         self._wanted, self._own = wanted, own
-        self._frames = FramePatterns()
+        self._frames, self._skipped = FramePatterns(), Skipped()
         self._known: list[_Pattern] = []
         self._balance = PATIENCE
 
@@ -125,7 +122,7 @@ class Patterns:
                     self._known.insert(0, self._known.pop(place))
                 self._balance = min(self._balance + 1, PATIENCE)
                 return found
-        elements = read_elements(data, self._wanted, self._frames.read)
+        elements = read_elements(data, self._wanted, self._frames.read, self._skipped)
         if self._balance > 0 and elements.transfer_syntax not in _OTHER_LAYOUTS and not elements.layout.implicit:
             self._balance -= 1
             self._learn(data, elements)

@@ -4,7 +4,8 @@ Belongs here: elements of which one of several may say the same. What follows fr
 """
 
 from imaging.errors import ImagingError
-from imaging.headers.elements import Layout, read_items
+from imaging.headers.elements import read_items
+from imaging.headers.layout import Layout
 from imaging.headers.multiframe import ANATOMIC_REGION
 from imaging.headers.values import Values
 

@@ -8,6 +8,7 @@ import math
 import struct
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pydicom.charset import convert_encodings, decode_bytes
 
@@ -69,13 +70,9 @@ class Values:
         raw = self._raw.get(tag)
         if not raw or not (raw := raw.strip(b"\0 ")):
             return ()
-        parts = raw.split(b"\\")
-        if b"_" in raw or len(parts) > MAX_VALUES:
+        numbers = _remembered(raw) if len(raw) <= _SHORT else _decimals(raw)
+        if numbers is None:
             raise invalid(tag, "no decimal string")
-        try:
-            numbers = tuple(float(part) for part in parts)
-        except ValueError:
-            raise invalid(tag, "no decimal string") from None
         return self._checked(tag, numbers, count)
 
     def number(self, tag: int) -> float | None:
@@ -169,6 +166,25 @@ class Values:
 
 
 _PER_YEAR = {b"Y": 1.0, b"M": 12.0, b"W": 52.1775, b"D": 365.2425}
+
+
+_SHORT = 64
+"""Longest decimal string that is remembered, bytes."""
+
+
+def _decimals(raw: bytes) -> tuple[float, ...] | None:
+    """The numbers of a decimal string; None where it is none."""
+    parts = raw.split(b"\\")
+    if b"_" in raw or len(parts) > MAX_VALUES:
+        return None
+    try:
+        return tuple(map(float, parts))
+    except ValueError:
+        return None
+
+
+_remembered = lru_cache(maxsize=4096)(_decimals)
+"""Most numbers repeat from slice to slice, and those that count slices from series to series."""
 
 
 def invalid(tag: int, found: str, needed: str = "a valid value") -> ImagingError:

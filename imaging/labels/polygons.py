@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 ON_EDGE = 1e-3
 """Distance in voxels, along a row or column, at which a centre lies on an edge: files round coordinates."""
 
+AT_ONCE = 1 << 20
+"""Crossings that are counted together: an edge may cross every line, and a polygon have any number of edges."""
+
 Points = NDArray[np.float64]
 
 
@@ -36,20 +39,27 @@ def filled(polygons: Sequence[Points], shape: tuple[int, int]) -> NDArray[np.boo
 
 
 def _area(polygon: Points, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    before, edges = np.zeros((shape[0] + 1, shape[1]), np.int64), np.zeros(shape, np.bool_)
     starts, ends = polygon, np.roll(polygon, -1, axis=0)
-    line, row = _crossings(starts, ends, shape[1])
+    part = max(1, AT_ONCE // max(shape))
+    for first in range(0, len(starts), part):
+        _add(before, edges, starts[first : first + part], ends[first : first + part])
     # a centre is inside where the number of crossings before it is odd
-    before = np.zeros((shape[0] + 1, shape[1]), np.int64)
+    return (np.cumsum(before, axis=0)[:-1] & 1).astype(np.bool_) | edges
+
+
+def _add(before: NDArray[np.int64], edges: NDArray[np.bool_], starts: Points, ends: Points) -> None:
+    """Count the crossings of some edges of a polygon, and mark the centres that lie on them."""
+    shape = edges.shape
+    line, row = _crossings(starts, ends, shape[1])
     np.add.at(before, (np.clip(np.ceil(line), 0, shape[0]).astype(np.int64), row), 1)
-    area = (np.cumsum(before, axis=0)[:-1] & 1).astype(np.bool_)
     for one, other in ((0, 1), (1, 0)):
         # each edge is met once along rows and once along columns, so that flat and steep ones are both found
         place, at = _crossings(starts[:, [one, other]], ends[:, [one, other]], shape[other], closed=True)
         near = np.rint(place)
         on = (np.abs(place - near) <= ON_EDGE) & (near >= 0) & (near < shape[one])
         found = (near[on].astype(np.int64), at[on])
-        area[found if one == 0 else found[::-1]] = True
-    return area
+        edges[found if one == 0 else found[::-1]] = True
 
 
 def _crossings(

@@ -6,7 +6,7 @@ and empty ones may be left out; each says by its own position where it lies. Pai
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -14,9 +14,11 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.uid import ExplicitVRBigEndian
 
 from imaging.errors import ImagingError
+from imaging.headers.codestreams import require_frames
 from imaging.labels.drawings import (
     HEADER_ERRORS,
     HIGHEST,
@@ -31,6 +33,7 @@ from imaging.labels.drawings import (
     referenced,
 )
 from imaging.labels.labels import CORNER_TOLERANCE
+from imaging.volumes.decoding import DECODER_ERRORS, matrix_of, offsets_of
 from imaging.volumes.geometry import LPS_TO_RAS, directions
 from schemas.reasons import Reason
 
@@ -281,9 +284,15 @@ def _unpacked(pixels: bytes, start: int, count: int) -> NDArray[np.uint8]:
 def _decoded(dataset: Dataset, index: int, shape: tuple[int, int]) -> Frame:
     from pydicom.pixels.decoders.base import get_decoder  # loads plugins; most segmentations are not compressed
 
+    syntax, matrix, offsets = dataset.file_meta.TransferSyntaxUID, matrix_of(dataset), offsets_of(dataset)
+    matrix.require_moderate()
     try:
-        pixels, _ = get_decoder(dataset.file_meta.TransferSyntaxUID).as_array(dataset, index=index, raw=True)
-    except (*HEADER_ERRORS, RuntimeError) as error:
+        frame = get_frame(dataset.PixelData, index, number_of_frames=matrix.frames, extended_offsets=offsets)
+        require_frames([frame], syntax, replace(matrix, frames=1))
+        pixels, _ = get_decoder(syntax).as_array(dataset, index=index, raw=True)
+    except ImagingError:
+        raise
+    except DECODER_ERRORS as error:
         raise ImagingError(
             Reason.PIXELS_INVALID, f"found compressed pixels that do not decode ({type(error).__name__}), needed frames"
         ) from None

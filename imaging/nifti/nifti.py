@@ -6,6 +6,7 @@ neither read nor written, because people put names and dates into them. What fil
 """
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,11 @@ from schemas.reasons import Reason
 DESCRIPTION = b"Larmor"
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_UNPACKED = 1 << 33
-"""Largest NIfTI that is unpacked, so that a small file cannot fill the memory."""
+"""Largest NIfTI that is unpacked."""
+MAX_RATIO = 1032
+"""What deflate packs at most into a byte (zlib, "Technical Details"): a file that states more voxels is not whole."""
+MAX_BEHIND = 1 << 20
+"""Bytes behind the last voxel that are read over."""
 
 _SPACE_BITS, _TIME_BITS = 0x07, 0x38
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 1e-3}
@@ -63,7 +68,7 @@ def opened(source: bytes | Path) -> tuple[Volume, Canonical]:
     Raises:
         ImagingError: as `read`.
     """
-    image = _open(_unpacked(source.read_bytes() if isinstance(source, Path) else source))
+    image = _open(unpacked(source.read_bytes() if isinstance(source, Path) else source))
     header: Any = image.header  # nibabel carries no types here
     if not (int(header["sform_code"]) or int(header["qform_code"])):
         raise ImagingError(Reason.HEADER_INVALID, "found neither sform nor qform in the NIfTI header, needed one")
@@ -136,38 +141,94 @@ def _header(volume: Volume) -> bytes:
 _NO_EXTENSION = bytes(4)
 
 
-def _unpacked(data: bytes) -> bytes:
+def unpacked(data: bytes) -> bytes:
+    """The bytes of a NIfTI image that may be gzipped; no more of them than its header states.
+
+    Raises:
+        ImagingError: UNREADABLE, TRUNCATED or HEADER_INVALID as `read`, UNSUPPORTED where there are more bytes than
+            `MAX_UNPACKED`, or more than belong to the image.
+    """
     if not data.startswith(GZIP_MAGIC):
         return data
+    stated = _stated_size(_inflated(data, _LONGEST_HEADER)[0])
+    if stated > MAX_UNPACKED:
+        raise ImagingError(Reason.UNSUPPORTED, f"found more than {MAX_UNPACKED} bytes unpacked, needed fewer")
+    if stated > len(data) * MAX_RATIO:
+        raise _too_short()
+    image, whole, more = _inflated(data, stated + MAX_BEHIND)
+    if more:
+        raise ImagingError(Reason.UNSUPPORTED, "found much more behind the image than voxels, needed the image alone")
+    if not whole:
+        raise ImagingError(Reason.TRUNCATED, "found the end of the file inside gzip data, needed all of them")
+    return image
+
+
+def _inflated(data: bytes, most: int) -> tuple[bytes, bool, bool]:
+    """At most so many bytes of gzip data; whether those are all, and whether there are more."""
     inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
-        unpacked = inflater.decompress(data, MAX_UNPACKED)
+        found = inflater.decompress(data, most)
     except zlib.error:
         raise ImagingError(Reason.UNREADABLE, "found gzip data that do not unpack, needed a valid file") from None
-    if inflater.unconsumed_tail:
-        raise ImagingError(Reason.UNSUPPORTED, f"found more than {MAX_UNPACKED} bytes unpacked, needed fewer")
-    if not inflater.eof:
-        raise ImagingError(Reason.TRUNCATED, "found the end of the file inside gzip data, needed all of them")
-    return unpacked
+    return found, inflater.eof, bool(inflater.unconsumed_tail)
 
 
-def _open(data: bytes) -> Any:
+def _stated_size(head: bytes) -> int:
+    """Bytes of the whole image by its header; 0 where that says nothing, which is refused when it is read."""
+    kind = _kind(head)
+    try:
+        header = kind.header_class(head[: kind.header_class.sizeof_hdr], check=False)
+        return max(int(header["vox_offset"]) + _voxel_bytes(header), 0)
+    except _HEADER_ERRORS:
+        return 0
+
+
+def _voxel_bytes(header: Any) -> int:
+    return math.prod(int(n) for n in header.get_data_shape()) * int(header.get_data_dtype().itemsize)
+
+
+def _too_short() -> ImagingError:
+    return ImagingError(Reason.TRUNCATED, "found fewer voxels than the header states, needed all of them")
+
+
+def _kind(data: bytes) -> Any:
     kind = next((kind for size, place, magic, kind in _LAYOUTS if _starts_as(data, size, place, magic)), None)
     if kind is None:
         raise ImagingError(Reason.UNREADABLE, "found no NIfTI-1 or NIfTI-2 header, needed one single-file image")
+    return kind
+
+
+def _open(data: bytes) -> Any:
+    kind = _kind(data)
     try:
-        return kind.from_bytes(data)
+        image = kind.from_bytes(data)
+        # a reader makes room for what the header states before it finds out what is there
+        short = image.dataobj.offset + _voxel_bytes(image.header) > len(data)
     except _HEADER_ERRORS as error:
         raise ImagingError(
             Reason.HEADER_INVALID,
             f"found a NIfTI header that cannot be read ({type(error).__name__}), needed a valid one",
         ) from None
+    if short:
+        raise _too_short()
+    return image
 
 
 _LAYOUTS = ((348, 344, b"n+1\0", nib.Nifti1Image), (540, 4, b"n+2\0", nib.Nifti2Image))
 """Header size, place and text of the magic, and who reads it."""
+_LONGEST_HEADER = max(size for size, _, _, _ in _LAYOUTS)
 
-_HEADER_ERRORS = (EOFError, HeaderDataError, ImageFileError, KeyError, OSError, TypeError, ValueError, WrapStructError)
+_HEADER_ERRORS = (
+    EOFError,
+    HeaderDataError,
+    ImageFileError,
+    KeyError,
+    OSError,
+    OverflowError,
+    TypeError,
+    ValueError,
+    WrapStructError,
+)
 
 
 def _starts_as(data: bytes, size: int, place: int, magic: bytes) -> bool:
@@ -192,7 +253,7 @@ def _stored(image: Any) -> NDArray[np.generic]:
     try:
         stored: NDArray[np.generic] = np.asarray(image.dataobj.get_unscaled())
     except (ValueError, OSError, EOFError):
-        raise ImagingError(Reason.TRUNCATED, "found fewer voxels than the header states, needed all of them") from None
+        raise _too_short() from None
     return stored.astype(stored.dtype.newbyteorder("="), copy=False)
 
 

@@ -6,6 +6,7 @@ DICOM's LPS millimetres until `LPS_TO_RAS` turns them into the RAS+ millimetres 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import nibabel.orientations
@@ -148,10 +149,19 @@ def directions(orientation: ArrayLike) -> tuple[Affine, Affine, Affine]:
     Args:
         orientation: (6,) Image Orientation (Patient).
 
+    Returns:
+        Three read-only (3,) vectors.
+
     Raises:
         ImagingError: GEOMETRY_INCONSISTENT where they are not two perpendicular unit vectors.
     """
-    cosines = np.asarray(orientation, dtype=np.float64)
+    # a series has few orientations, and each is asked for a dozen times
+    return _directions(np.asarray(orientation, dtype=np.float64).tobytes())
+
+
+@lru_cache(maxsize=64)
+def _directions(orientation: bytes) -> tuple[Affine, Affine, Affine]:
+    cosines = np.frombuffer(orientation)
     if cosines.shape != (6,) or not np.isfinite(cosines).all():
         raise _inconsistent("found an orientation of other than six finite numbers", "two direction vectors")
     row, column = cosines.reshape(2, 3)
@@ -160,7 +170,9 @@ def directions(orientation: ArrayLike) -> tuple[Affine, Affine, Affine]:
         raise _inconsistent("found an orientation that is not two perpendicular unit vectors", "direction cosines")
     (a, b, c), (d, e, f) = row.tolist(), column.tolist()
     normal = np.array([b * f - c * e, c * d - a * f, a * e - b * d])  # np.cross takes ten times as long
-    return row, column, normal / np.linalg.norm(normal)
+    normal /= np.linalg.norm(normal)
+    normal.setflags(write=False)
+    return row, column, normal
 
 
 def is_regular(distance: NDArray[np.float64]) -> bool:

@@ -108,13 +108,22 @@ def _filled(plan: VolumePlan, pixels: Pixels, turned: Sequence[slice]) -> Stored
         slice_ = held[plan.frames[step, place]] if held.ndim == 3 else held
         _require_shape(slice_, plan)
         if stack is None:
-            stack = np.zeros((steps, depth, plan.rows, plan.columns), slice_.dtype)[:, *turned]
+            stack = _room((steps, depth, plan.rows, plan.columns), slice_.dtype)[:, *turned]
         elif slice_.dtype != stack.dtype:
             stack = stack.astype(_common_type(stack.dtype, slice_.dtype), copy=False)
         stack[step, place] = slice_[::-1] if plan.upside_down else slice_
     if stack is None:
         raise ImagingError(Reason.PIXELS_INVALID, "found a volume without a single slice, needed at least one")
     return stack
+
+
+def _room(shape: tuple[int, ...], kind: np.dtype[np.generic]) -> Stored:
+    try:
+        return np.zeros(shape, kind)
+    except MemoryError:
+        raise ImagingError(
+            Reason.UNSUPPORTED, f"found a volume of shape {shape} and type {kind}, needed one that fits into memory"
+        ) from None
 
 
 def _require_shape(slice_: NDArray[Any], plan: VolumePlan) -> None:
@@ -139,16 +148,38 @@ def _rescaled(stack: NDArray[Any], plan: VolumePlan) -> Stored:
     """Values of slices that came with different slopes or intercepts."""
     slopes, intercepts = plan.slopes[:, :, None, None], plan.intercepts[:, :, None, None]
     whole = bool((slopes == np.rint(slopes)).all() and (intercepts == np.rint(intercepts)).all())
-    if not whole:
-        values = np.empty(stack.shape, np.float32)
-        for step, place in np.ndindex(plan.instances.shape):
-            values[step, place] = stack[step, place] * plan.slopes[step, place] + plan.intercepts[step, place]
-        return values
-    if stack.dtype.kind == "f":
-        return np.asarray(stack * slopes + intercepts)
+    if stack.dtype.kind == "f" or not whole or _largest(stack, plan) > _EXACT:
+        return _floating(stack, plan)
     exact = stack.astype(np.int64) * slopes.astype(np.int64) + intercepts.astype(np.int64)
     low, high = int(exact.min()), int(exact.max())
     for kind in (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32):
         if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
             return exact.astype(kind)
     return exact.astype(np.float32)
+
+
+_EXACT = 2.0**53
+"""Integers up to this are exact as double precision, in which slopes are read, and are added without overflow."""
+
+
+def _largest(stack: NDArray[Any], plan: VolumePlan) -> float:
+    """No value is larger than this."""
+    stored = max(abs(int(stack.min())), abs(int(stack.max())))
+    return float(stored * np.abs(plan.slopes).max() + np.abs(plan.intercepts).max())
+
+
+def _floating(stack: NDArray[Any], plan: VolumePlan) -> Stored:
+    """Values in single precision, or in that of the pixels.
+
+    Raises:
+        ImagingError: PIXELS_INVALID where one is too large for it.
+    """
+    values = np.empty(stack.shape, stack.dtype if stack.dtype.kind == "f" else np.float32)
+    with np.errstate(over="ignore"):
+        for step, place in np.ndindex(plan.instances.shape):
+            values[step, place] = stack[step, place] * plan.slopes[step, place] + plan.intercepts[step, place]
+            if not np.isfinite(values[step, place]).all():
+                raise ImagingError(
+                    Reason.PIXELS_INVALID, f"found values that {values.dtype} cannot hold, needed finite ones"
+                )
+    return values

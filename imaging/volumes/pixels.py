@@ -5,42 +5,21 @@ Uncompressed pixels are read straight from the buffer; compressed ones go throug
 """
 
 import math
-import struct
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imaging.errors import ImagingError
-from imaging.headers.elements import (
-    DEFLATED_LITTLE,
-    EXPLICIT_BIG,
-    EXPLICIT_LITTLE,
-    IMPLICIT_LITTLE,
-    UNDEFINED,
-    read_elements,
-)
+from imaging.headers.elements import read_elements
 from imaging.headers.frames import FLOATING, cut, require_image
 from imaging.headers.header import Header
+from imaging.headers.layout import DEFLATED_LITTLE, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, UNDEFINED
 from imaging.headers.reading import header_of, wanted
+from imaging.volumes.decoding import DECODER_ERRORS, decoded
 from schemas.reasons import Reason
 
 _UNCOMPRESSED = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED_LITTLE, EXPLICIT_BIG})
-
-_DECODER_ERRORS = (
-    AttributeError,
-    EOFError,
-    IndexError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What pydicom and its plugins raise over broken pixel data."""
 
 Pixels = NDArray[np.generic]
 
@@ -61,9 +40,10 @@ def stored_pixels(data: bytes, header: Header | None = None) -> Pixels:
         read-only memory of `data`.
 
     Raises:
-        ImagingError: UNSUPPORTED for colour, frames without functional groups, or a compression that no installed
-            decoder reads; PIXELS_INVALID where the pixel data do not fill the matrix of the header; TRUNCATED where
-            the file ends inside them; and what `imaging.headers.reading.read_header` raises.
+        ImagingError: UNSUPPORTED for colour, frames without functional groups, a compression that no installed
+            decoder reads, or compressed frames larger than any image's; PIXELS_INVALID where the pixel data do not fill
+            the matrix of the header; TRUNCATED where the file ends inside them; and what
+            `imaging.headers.reading.read_header` raises.
 
     Source: DICOM PS3.3 C.7.6.3.1, PS3.5 section 8.
     """
@@ -101,23 +81,23 @@ def _shape(header: Header) -> tuple[int, ...]:
 
 
 def _compressed(data: bytes, header: Header) -> Pixels:
-    from pydicom.pixels.utils import pixel_array  # decoders load plugins; most lakes never need them
-
     if _no_decoder(header.transfer_syntax):
         raise ImagingError(
             Reason.UNSUPPORTED, "found a compression that no installed pydicom plugin decodes, needed one that is"
         )
     try:
-        pixels = pixel_array(BytesIO(data), raw=True)
-    except _DECODER_ERRORS as error:
+        pixels = decoded(data, raw=True)
+    except ImagingError:
+        raise
+    except DECODER_ERRORS as error:
         raise _invalid(f"found compressed pixel data that do not decode ({type(error).__name__})") from None
     if pixels.shape != _shape(header) or pixels.dtype.kind not in "iu":
         raise _invalid("found compressed pixel data of another matrix than the header states")
-    return np.asarray(pixels)
+    return pixels
 
 
 def _no_decoder(syntax: str) -> bool:
-    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder  # loads plugins; most lakes never need them
 
     try:
         return not get_decoder(syntax).is_available

@@ -255,7 +255,8 @@ def _volume(members: list[_Slice]) -> tuple[VolumePlan, list[Rejected]]:
     table, left_out = _table(chosen, places)
     first = chosen[0]
     spacing = (first.pixel_spacing[0], first.pixel_spacing[1])
-    grid = stack(positions[table[0]], first.orientation, spacing, first.slice_spacing or first.slice_thickness)
+    extents = [extent for extent in (first.slice_spacing, first.slice_thickness) if extent and extent > 0]
+    grid = stack(positions[table[0]], first.orientation, spacing, extents[0] if extents else None)
     filled = np.full((len(table), grid.depth), -1, dtype=np.int64)
     filled[:, grid.index] = table[:, grid.order]
     rejected = [Rejected(members[i].instance, Reason.GEOMETRY_INCONSISTENT, message) for i, message in left_out]
@@ -317,7 +318,14 @@ def _table(chosen: list[Header], places: Labels) -> tuple[NDArray[np.int64], lis
     whole = present[:, pattern].all(axis=1)
     kept = table[np.ix_(whole, pattern)]
     message = "found a step of the fourth axis without all its slices, needed the same slices in every step"
-    return kept, [(int(i), message) for i in np.setdiff1d(np.arange(len(chosen)), kept)]
+    return kept, [(int(i), message) for i in _outside(kept, len(chosen))]
+
+
+def _outside(kept: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """(m,) which of `count` indices are not among these."""
+    left = np.ones(count, dtype=bool)
+    left[kept] = False
+    return np.flatnonzero(left)
 
 
 def _first_of_each(chosen: list[Header], places: Labels) -> tuple[NDArray[np.int64], list[tuple[int, str]]]:
@@ -333,4 +341,4 @@ def _first_of_each(chosen: list[Header], places: Labels) -> tuple[NDArray[np.int
     order = np.lexsort((numbers, places))
     first = order[np.concatenate([[True], np.diff(places[order]) != 0])]
     message = "found a second slice at the same position, needed one a position; the first is kept"
-    return first[None, :], [(int(i), message) for i in np.setdiff1d(np.arange(len(chosen)), first)]
+    return first[None, :], [(int(i), message) for i in _outside(first, len(chosen))]

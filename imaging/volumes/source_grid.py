@@ -4,14 +4,13 @@ Belongs here: undoing the permutation and flips of `imaging.nifti.nifti.read` fo
 label map, so that it fits the file voxel by voxel. Nothing is interpolated.
 """
 
-import gzip
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.nifti.nifti import GZIP_MAGIC
+from imaging.nifti.nifti import unpacked
 from imaging.volumes.geometry import canonical
 from imaging.volumes.volume import Volume
 
@@ -42,7 +41,7 @@ def on_source_grid(array: NDArray[np.generic], volume: Volume, source: bytes) ->
 
 
 def _grid(source: bytes) -> tuple[NDArray[np.float64], tuple[int, ...]]:
-    data = gzip.decompress(source) if source.startswith(GZIP_MAGIC) else source
+    data = unpacked(source)
     kind: Any = nib.Nifti2Image if data[:4] in _NIFTI2_HEADER else nib.Nifti1Image  # nibabel carries no types here
     image = kind.from_bytes(data)
     return np.asarray(image.affine, dtype=np.float64), (*image.shape, 1, 1, 1)[:3]

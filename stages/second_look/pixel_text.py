@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from deid.proof.certificate import BURNED_IN
 from deid.text.identifiers import Identifiers
+from imaging.volumes.decoding import decoded
 from lake.zones import Lake
 from schemas.tables import DECISIONS, INSTANCES
 
@@ -58,8 +59,8 @@ def _frames(data: bytes) -> NDArray[Any] | None:
     """Decoded frames, (n, rows, columns[, samples]); None where the object has none."""
     from pydicom import dcmread
 
-    file = dcmread(io.BytesIO(data))
-    if "PixelData" not in file:
+    file = dcmread(io.BytesIO(data), stop_before_pixels=True)
+    if "Rows" not in file:
         return None
-    pixels = np.asarray(file.pixel_array)
+    pixels = decoded(data, raw=False)
     return pixels if int(file.get("NumberOfFrames") or 1) > 1 else pixels[None]

@@ -1,6 +1,7 @@
 """Compressed frames: everything beside the image goes, and the image stays bit for bit."""
 
 import io
+import signal
 import struct
 
 import numpy as np
@@ -120,3 +121,18 @@ def test_broken_frames_are_refused_or_bare(data, frames):
         assert refused.reason is Reason.PIXELS_INVALID
         return
     assert len(clean) <= 16 * len(frame)
+
+
+def test_a_last_tile_part_that_never_ends_is_refused(frames):
+    """Its length may be left out, and then reaches to the end of the codestream: where there is none, to nowhere."""
+    frame = frames[JPEG2000Lossless]
+    start = frame.index(b"\xff\x90")
+    endless = frame[: start + 6] + bytes(4) + frame[start + 10 :]
+    last = endless.rindex(b"\xff\xd9")
+    np.testing.assert_array_equal(
+        shown(bare(endless, JPEG2000Lossless, SAMPLES), JPEG2000Lossless), shown(frame, JPEG2000Lossless)
+    )
+    signal.alarm(60)  # without end means that no assertion would ever be reached
+    with pytest.raises(Refused, match="pixels_invalid"):
+        bare(endless[:last], JPEG2000Lossless, SAMPLES)
+    signal.alarm(0)

@@ -1,6 +1,7 @@
 """Frames are read as they are stored, and a file whose frames were changed is a valid one with those frames."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import pydicom
@@ -83,3 +84,31 @@ def test_pixels_that_do_not_decode_are_refused(mr_image, cleaned, written):
     cut = Bulk(file.bulk.tag, (head, bytes(value)[:70] + bytes(len(value) - 70), tail))
     with pytest.raises(Refused, match="pixels_invalid"):
         frames.read(file.changed(bulk=cut))
+
+
+@pytest.mark.parametrize("bits", [1, 8, 16])
+def test_frames_that_are_not_there_take_no_memory(mr_image, cleaned, bits):
+    file = cleaned(with_pixels(mr_image, np.zeros((1, 16, 16), "<u2")))
+    claims = {0x00280008: ("IS", b"1000000000"), 0x00280100: ("US", bits.to_bytes(2, "little"))}
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refused, match="pixels_invalid"):
+            frames.read(file.changed(claims))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("claimed", [2, 1_000_000], ids=["two frames", "a million"])
+def test_compressed_frames_that_are_not_there_take_no_memory(mr_image, cleaned, written, claimed):
+    image = with_pixels(mr_image, np.zeros((1, 64, 64), "<u2"))
+    image.file_meta = pydicom.dcmread(io.BytesIO(written(image))).file_meta
+    image.compress(RLELossless)
+    file = cleaned(image, RLELossless).changed({0x00280008: ("IS", b"%08d" % claimed)})
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refused, match=r"pixels_invalid|unsupported"):
+            frames.read(file)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    finally:
+        tracemalloc.stop()

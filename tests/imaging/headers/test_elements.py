@@ -17,7 +17,9 @@ from pydicom.uid import (
 )
 
 from imaging.errors import ImagingError
-from imaging.headers.elements import MAX_DEPTH, UNDEFINED, read_elements, read_items
+from imaging.headers.elements import read_elements, read_items
+from imaging.headers.layout import MAX_DEPTH, UNDEFINED
+from imaging.headers.walk import Skipped, Walk
 from schemas.reasons import Reason
 
 SYNTAXES = [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
@@ -112,3 +114,30 @@ def test_a_deflated_file_that_ends_early_is_truncated(instance):
     with pytest.raises(ImagingError) as caught:
         read_elements(data[:-20], everything)
     assert caught.value.reason is Reason.TRUNCATED
+
+
+def test_a_sequence_that_repeats_from_file_to_file_is_walked_through_once(dataset, file_of, monkeypatch):
+    files = []
+    for number in range(6):
+        made = dataset(InstanceNumber=number, AnatomicRegionSequence=nested(3, True))
+        made["AnatomicRegionSequence"].is_undefined_length = True
+        files.append(file_of(made))
+    walked, skip = [], Walk.skip
+    monkeypatch.setattr(Walk, "skip", lambda self, *a: walked.append(1) or skip(self, *a))
+    known = Skipped()
+    found = [read_elements(data, everything, skipped=known) for data in files]
+    once = len(walked)
+    assert [one.values for one in found] == [read_elements(data, everything).values for data in files]
+    assert len(walked) - once == len(files) * once
+
+
+def test_few_and_short_sequences_are_remembered(monkeypatch):
+    monkeypatch.setattr(Skipped, "MOST", 3)
+    known = Skipped()
+    for number in range(10):
+        known.remember(bytes([number] * 6), b"value")
+    known.remember(b"long..", bytes(Skipped.LONGEST + 1))
+    assert known.find(bytes([9] * 6), b"value and more", 0, 14) == b"value"
+    assert known.find(bytes([9] * 6), b"value and more", 0, 4) is None
+    assert known.find(bytes([0] * 6), b"value and more", 0, 14) is None
+    assert known.find(b"long..", bytes(Skipped.LONGEST + 1), 0, Skipped.LONGEST + 1) is None

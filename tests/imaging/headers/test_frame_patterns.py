@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from imaging.errors import ImagingError
 from imaging.headers import frame_patterns
-from imaging.headers.elements import UNDEFINED, Items, Layout
+from imaging.headers.elements import Items
 from imaging.headers.frame_patterns import FramePatterns
+from imaging.headers.layout import UNDEFINED, Layout
 from imaging.headers.multiframe import Groups, is_group
 
 PLAIN = Layout(False, True)
@@ -76,7 +77,7 @@ def alone(data, stated):
 
 def together(reader, data, stated):
     frames, after = reader.read(data, 0, len(data) if stated else UNDEFINED, PLAIN)
-    return [list(values.items()) for values in frames], after
+    return [list((example | changed).items()) for example, changed in frames], after
 
 
 def outcome(read):
@@ -144,5 +145,5 @@ def test_groups_of_unknown_representation_are_read_implicitly():
     )
     data = groups_of([content, content], False)
     found, after = FramePatterns().read(data, 0, UNDEFINED, PLAIN)
-    assert [frame[0x00200032] for frame in found] == [b"0\\0\\1 "] * 2
+    assert [example[0x00200032] for example, _ in found] == [b"0\\0\\1 "] * 2
     assert after == len(data)

@@ -118,3 +118,17 @@ def test_csa_fields_are_read_and_broken_ones_refused():
         with pytest.raises(ImagingError) as caught:
             read_csa(broken, frozenset("A"))
         assert caught.value.reason is Reason.HEADER_INVALID
+
+
+@pytest.mark.parametrize("claimed", [5000, 2**31 - 1])
+def test_a_mosaic_of_more_tiles_than_any_has_becomes_no_slices(dataset, file_of, claimed):
+    """Each tile becomes a header before a pixel is looked at."""
+    made = dataset(
+        np.zeros((4, 4), np.uint16), Manufacturer="SIEMENS", ImageType=["ORIGINAL", "PRIMARY", "MOSAIC"], Rows=60000,
+        Columns=60000, SpacingBetweenSlices=2.0,
+    )  # fmt: skip
+    block = made.private_block(0x29, "SIEMENS CSA HEADER", create=True)
+    block.add_new(0x10, "OB", csa(NumberOfImagesInMosaic=[str(claimed)], SliceNormalVector=["0", "0", "1"]))
+    volumes, rejected = volumes_of([file_of(made)])
+    assert not volumes
+    assert [one.reason for one in rejected] == [Reason.UNSUPPORTED]

@@ -109,3 +109,8 @@ def test_ge_raw_data_type_names_the_part(dataset, file_of):
     made.private_block(0x43, "GEMS_PARM_01", create=True).add_new(0x2F, "SS", 1)
     assert read_header(file_of(made)).component == "PHASE"
     assert read_header(file_of(dataset(np.zeros((2, 2), np.int16)))).component == ""
+
+
+def test_a_number_of_frames_of_zero_is_one_frame(instance):
+    """As some writers state that there are none besides the one."""
+    assert read_header(instance(NumberOfFrames=0)).frames == 1

@@ -11,8 +11,9 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, Imp
 from imaging.errors import ImagingError
 from imaging.headers import patterns
 from imaging.headers.elements import read_elements
+from imaging.headers.flat import OWN
 from imaging.headers.patterns import Patterns
-from imaging.headers.reading import OWN, wanted
+from imaging.headers.reading import wanted
 from tests.imaging.conftest import make_dataset, to_bytes
 
 

@@ -1,5 +1,7 @@
 """Segmentations come back voxel for voxel, whatever the order of frames and the direction of axes, or not at all."""
 
+import struct
+import tracemalloc
 from io import BytesIO
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
+from pydicom.encaps import encapsulate
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
 from imaging.errors import ImagingError
@@ -207,3 +210,22 @@ def test_what_another_writer_made_lies_where_it_was_drawn(kind, name):
     np.testing.assert_array_equal(found.map.array, laid(stack, masks[1] * 1 + masks[2] * 2))
     assert {(region.name, region.made) for region in read.regions} == {("part 1", "AUTOMATIC"), ("part 2", "AUTOMATIC")}
     assert {image.SOPInstanceUID for image in images} & read.references
+
+
+def test_a_compressed_frame_that_states_another_size_is_refused_in_little_memory():
+    stack = STACKS["axial"]
+    numbers = np.random.default_rng(1).choice([0, 1, 2], stack.shape)
+    ds = dcmread(BytesIO(encoded(segmentation(stack, {0: numbers}, "LABELMAP"), RLELossless)))
+    planes = struct.pack("<16I", 1, 64, *[0] * 14) + b"\x81\x00" * (1 << 22)
+    ds.PixelData = encapsulate([planes] * int(ds.NumberOfFrames))
+    made = BytesIO()
+    ds.save_as(made)
+    found = segmentations.read(made.getvalue())
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImagingError) as caught:
+            list(paint(found, grid(stack)))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    finally:
+        tracemalloc.stop()
+    assert caught.value.reason is Reason.PIXELS_INVALID

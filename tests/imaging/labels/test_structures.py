@@ -1,6 +1,7 @@
 """Contours enclose the voxels that they were drawn around, holes and islands and keyholes too, or none."""
 
 import contextlib
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imaging.errors import ImagingError
-from imaging.labels import segmentations, structures
+from imaging.labels import polygons, segmentations, structures
 from imaging.labels.drawings import paint
 from imaging.labels.polygons import filled
 from schemas.reasons import Reason
@@ -171,3 +172,23 @@ def test_a_damaged_object_is_painted_or_refused_with_a_reason(kind):
                         reader(bytes(damaged[: None if number % 5 else random.integers(140, len(data))])), grid(stack)
                     )
                 )
+
+
+@given(st.integers(0, 2**32))
+@settings(deadline=None, max_examples=20)
+def test_a_polygon_taken_in_parts_fills_what_it_fills_as_a_whole(seed):
+    polygon = np.random.default_rng(seed).uniform(-2, 12, (60, 2)).round(1)
+    whole = filled([polygon], (11, 10))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(polygons, "AT_ONCE", 40)
+        np.testing.assert_array_equal(filled([polygon], (11, 10)), whole)
+
+
+def test_a_polygon_of_many_edges_is_filled_in_little_memory():
+    up_and_down = np.stack([np.linspace(0, 500, 40_000), np.tile([-1.0, 513.0], 20_000)], axis=1)
+    tracemalloc.start()
+    try:
+        filled([up_and_down], (512, 512))
+        assert tracemalloc.get_traced_memory()[1] < 256 << 20
+    finally:
+        tracemalloc.stop()

@@ -1,6 +1,9 @@
 """NIfTI goes out and comes back without a changed voxel, and carries no free text either way."""
 
 import gzip
+import struct
+import tracemalloc
+import zlib
 
 import nibabel as nib
 import numpy as np
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from imaging.errors import ImagingError
-from imaging.nifti.nifti import read, write
+from imaging.nifti.nifti import MAX_BEHIND, read, write
 from imaging.volumes.volume import Volume
 from schemas.reasons import Reason
 
@@ -96,3 +99,68 @@ def test_what_is_no_usable_image_is_refused(data, reason):
 def test_a_flat_image_and_a_single_step_have_three_axes():
     assert read(image(np.zeros((3, 2), np.int16), np.eye(4)).to_bytes()).shape == (3, 2, 1)
     assert read(image(np.zeros((3, 2, 2, 1), np.int16), np.eye(4)).to_bytes()).shape == (3, 2, 2)
+
+
+def claiming(shape, behind=b""):
+    """A header of int16 voxels of this shape, with a few voxels behind it."""
+    made = bytearray(image(affine=np.eye(4)).to_bytes()[:352])
+    made[40:56] = struct.pack("<8h", len(shape), *shape, *[1] * (7 - len(shape)))
+    return bytes(made) + behind
+
+
+def bomb(head, size):
+    """Gzip data of a header and zeros, made without the zeros."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    parts = [packer.compress(head)] + [packer.compress(bytes(1 << 20)) for _ in range(size >> 20)]
+    return b"".join([*parts, packer.flush()])
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (lambda: claiming((30000, 30000, 30000), bytes(100)), Reason.TRUNCATED),
+        (lambda: gzip.compress(claiming((3000, 3000, 300), bytes(100))), Reason.TRUNCATED),
+        (lambda: gzip.compress(claiming((30000, 30000, 30000))), Reason.UNSUPPORTED),
+        (lambda: bomb(claiming((2, 2, 2)), 200 << 20), Reason.UNSUPPORTED),
+        (lambda: bomb(b"", 200 << 20), Reason.UNREADABLE),
+    ],
+    ids=["plain", "packed", "beyond any image", "more than it says", "nothing but zeros"],
+)
+def test_what_is_not_there_takes_no_memory(data, reason):
+    made = data()
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImagingError) as caught:
+            read(made)
+        assert tracemalloc.get_traced_memory()[1] < 8 * MAX_BEHIND
+    finally:
+        tracemalloc.stop()
+    assert caught.value.reason is reason
+
+
+def test_a_few_bytes_behind_the_voxels_are_read_over():
+    data = image(affine=np.eye(4)).to_bytes()
+    np.testing.assert_array_equal(read(gzip.compress(data + b"end")).array, read(data).array)
+
+
+@given(st.integers(0, 2**32), st.booleans())
+@settings(deadline=None, max_examples=150)
+def test_a_damaged_header_is_read_or_refused_and_never_crashes(seed, packed):
+    random = np.random.default_rng(seed)
+    data = bytearray(write(Volume(np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.eye(4))))
+    for _ in range(int(random.integers(1, 6))):
+        data[int(random.integers(0, 352))] = int(random.integers(0, 256))
+    try:
+        found = read(gzip.compress(data, 1) if packed else bytes(data))
+    except ImagingError:
+        return
+    assert np.isfinite(found.affine).all()
+
+
+@pytest.mark.parametrize("place", [-1e30, float("nan"), float("inf")])
+def test_voxels_that_begin_nowhere_are_refused(place):
+    data = bytearray(image(affine=np.eye(4)).to_bytes())
+    data[108:112] = struct.pack("<f", place)
+    for made in (bytes(data), gzip.compress(data)):
+        with pytest.raises(ImagingError):
+            read(made)

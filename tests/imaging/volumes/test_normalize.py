@@ -119,3 +119,24 @@ def test_pixels_of_another_shape_or_kind_are_refused(wrong):
 
 def _ones(value):
     return np.full((3, 4), value, np.uint16 if value > 255 else np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("slopes", "pixels"),
+    [([1e30, 2e30], np.int16), ([4e14, 9e14], np.uint16)],
+    ids=["beyond integers", "sum overflows"],
+)
+def test_large_slopes_of_slices_give_their_values_in_single_precision(slopes, pixels):
+    stored = np.iinfo(pixels).max
+    slices = [np.full((3, 4), stored, pixels)] * 2
+    volume = assemble(planned(1, 2, slopes=np.array([slopes])), slices)
+    assert volume.array.dtype == np.float32
+    np.testing.assert_allclose(np.unique(volume.array), [stored * slope for slope in slopes], rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.float32])
+def test_values_that_single_precision_cannot_hold_are_refused(kind):
+    slices = [np.full((3, 4), 3, kind)] * 2
+    with pytest.raises(ImagingError, match="cannot hold") as caught:
+        assemble(planned(1, 2, slopes=np.array([[1.0, 1e300]])), slices)
+    assert caught.value.reason is Reason.PIXELS_INVALID

@@ -222,3 +222,16 @@ def test_twenty_thousand_slices_are_planned():
     headers = [header(i % 100, i + 1, sop_uid=str(i)) for i in range(20000)]
     (volume,) = plan(headers).volumes
     assert volume.instances.shape == (200, 100)
+
+
+@pytest.mark.parametrize(
+    ("stated", "extent"),
+    [
+        ({"slice_spacing": -3.0, "slice_thickness": 2.0}, 2.0),
+        ({"slice_spacing": 4.0, "slice_thickness": 2.0}, 4.0),
+        ({"slice_spacing": None, "slice_thickness": 2.0}, 2.0),
+    ],
+)
+def test_a_single_slice_is_as_thick_as_a_positive_number_says(stated, extent):
+    (volume,) = plan([header(0, **stated)]).volumes
+    assert np.linalg.norm(volume.affine[:3, 2]) == pytest.approx(extent)

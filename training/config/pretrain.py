@@ -193,13 +193,6 @@ class PretrainConfig(Schedule):
         return self
 
     @model_validator(mode="after")
-    def _whole_teacher(self) -> "PretrainConfig":
-        if self.strategy == "fsdp" and "distillation" in self.objectives:
-            # it moves in the forward pass, where what is changed of a shard's gathered copy is lost
-            raise ValueError("strategy: found fsdp with distillation, needed ddp; the teacher is not sharded yet")
-        return self
-
-    @model_validator(mode="after")
     def _weighted(self) -> "PretrainConfig":
         if wrong := [name for name, weight in self.objectives.items() if not weight > 0]:
             raise ValueError(

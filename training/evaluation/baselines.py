@@ -24,6 +24,9 @@ BASELINES: Mapping[str, Mapping[str, Any]] = {
 }
 """What each baseline changes of the configuration that it is compared with, apart from random weights."""
 
+SEGMENTING = ("segmentation", "regions", "semi")
+"""Tasks whose networks may be MONAI's DynUNet."""
+
 _RANDOM = {"scratch": True, "adapt": "full", "encoder_scale": 1.0}
 
 
@@ -75,9 +78,10 @@ def of_pretrained(checkpoint: Checkpoint, recipe: FinetuneConfig, config: Evalua
 
 def _baseline(name: str, config: FinetuneConfig, what: str) -> Planned:
     changes = BASELINES[what]
-    if what == "dynunet" and config.task != "segmentation":
+    if what == "dynunet" and config.task not in SEGMENTING:
         raise TrainingError(
-            f"baselines: found dynunet for task {config.task}, needed segmentation; ask for scratch or slices2d"
+            f"baselines: found dynunet for task {config.task}, needed one of {', '.join(SEGMENTING)}; ask for scratch "
+            "or slices2d"
         )
     return Planned(f"{name}-{what}", what, config.labels, _changed(config, {**_RANDOM, **changes}), None)
 

@@ -78,12 +78,7 @@ def evaluate(
     """
     given = [checkpoint.load(folder) for folder in checkpoints]
     _comparable(given)
-    everyone = people(release, config.split, sealed_ok=config.split == "test")
-    if not everyone:
-        raise TrainingError(
-            f"found no volume in split {config.split} of release {release.manifest.name}, needed at least one; "
-            "evaluate another split, or freeze a release with larger ones"
-        )
+    everyone = _everyone(config, release)
     proofs = prove(config, release, everyone, given, elsewhere)
     report({"event": "proved", "checkpoints": len(proofs), "volumes": len(everyone)})
     members, skipped = usable_people(release, everyone)
@@ -94,26 +89,54 @@ def evaluate(
     examiners = [_examiner(asked, found) for found in loaded]
     scored = [_scored(asked, examiner) for examiner in examiners]
     shots, more = _few_shot(asked, given, recipe, train)
-    proofs |= more
     metrics = {
-        **_about(asked, loaded, proofs, skipped),
-        "main": list(scored[0].main),
+        **_about(asked, loaded, proofs | more, skipped),
+        **_compared(asked, loaded, examiners, scored),
+        "few_shot": shots,
+        "trained_to_compare": [*(c.manifest.name for c in loaded[len(given) :]), *(row["model"] for row in shots)],
+    }
+    _write(out, metrics, scored, loaded, examiners[0])
+    report({"event": "finished", "folder": str(out)})
+    return Result(out.name, out, None, _summary(metrics))
+
+
+def _everyone(config: EvaluateConfig, release: Source) -> list[Person]:
+    everyone = people(release, config.split, sealed_ok=config.split == "test")
+    if not everyone:
+        raise TrainingError(
+            f"found no volume in split {config.split} of release {release.manifest.name}, needed at least one; "
+            "evaluate another split, or freeze a release with larger ones"
+        )
+    return everyone
+
+
+def _compared(
+    asked: Asked, loaded: Sequence[Checkpoint], examiners: Sequence[Examiner], scored: Sequence[Scored]
+) -> dict[str, Any]:
+    """Numbers of each checkpoint, and what tells them apart: differences, seeds, disturbances, strata, worst cases."""
+    config, first = asked.config, scored[0]
+    told = _strata(asked, scored)
+    return {
+        "main": list(first.main),
         "checkpoints": {s.name: _numbers(s, c, config) for s, c in zip(scored, loaded, strict=True)},
         "differences": _differences(scored, config),
         "seeds": seeds.told(scored, seeds.groups(loaded), config),
         "robustness": _robustness(asked, examiners, scored),
-        "left_out": _left_out(asked, given[0].manifest.task),
-        "strata": (told := _strata(asked, scored)),
-        "strata_unknown": "nothing is known of the scanners and persons" if scored[0].main and not told else None,
-        "few_shot": shots,
-        "trained_to_compare": [*(c.manifest.name for c in loaded[len(given) :]), *(row["model"] for row in shots)],
-        "worst": [scored[0].volumes[place] for place in _worst(scored[0], config.worst)],
+        "left_out": _left_out(asked, loaded[0].manifest.task),
+        "strata": told,
+        "strata_unknown": "nothing is known of the scanners and persons" if first.main and not told else None,
+        "worst": [first.volumes[place] for place in _worst(first, config.worst)],
     }
-    pictures = [examiners[0].picture(scored[0], place) for place in _worst(scored[0], config.worst)]
+
+
+def _write(
+    out: Path, metrics: Mapping[str, Any], scored: Sequence[Scored], loaded: Sequence[Checkpoint], first: Examiner
+) -> None:
+    """The page, with the first checkpoint's worst cases pictured, and then the numbers."""
+    places = _worst(scored[0], metrics["config"]["worst"])
+    pictures = [first.picture(scored[0], place) for place in places]
     write_atomically(out / PAGE, page.render(out.name, metrics, scored, loaded, pictures).encode())
     write_atomically(out / METRICS, json.dumps(metrics, indent=1, allow_nan=False).encode())
-    report({"event": "finished", "folder": str(out)})
-    return Result(out.name, out, None, _summary(metrics))
 
 
 def _summary(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,7 +157,7 @@ def _summary(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _comparable(given: Sequence[Checkpoint]) -> None:
-    kinds = {c.manifest.kind if c.manifest.kind == "pretrained" else c.manifest.task for c in given}
+    kinds = {"pretrained" if c.manifest.kind == "pretrained" else finetuned.judged_as(c.manifest.task) for c in given}
     if len(kinds) > 1:
         raise TrainingError(
             f"found checkpoints of different tasks ({', '.join(sorted(kinds))}), needed the same; evaluate them apart"

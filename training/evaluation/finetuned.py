@@ -25,8 +25,14 @@ from training.evaluation.restored import Restored
 from training.evaluation.robustness import Disturbance
 from training.evaluation.scores import SEGMENTATION, segmentation, segmentation_measures
 from training.evaluation.told import Classified, Numbered, Retrieved
+from training.tasks.regions import joined, membership, parted
 
 Make = Callable[[str, Model, Source, Sequence[Person], EvaluateConfig], Examiner]
+
+
+def judged_as(task: str) -> str:
+    """The task whose measures a task is scored by: how a segmentation was learned is no matter."""
+    return "segmentation" if task == "semi" else task
 
 
 def examiner(checkpoint: Checkpoint, release: Source, members: Sequence[Person], config: EvaluateConfig) -> Examiner:
@@ -43,10 +49,12 @@ def examiner(checkpoint: Checkpoint, release: Source, members: Sequence[Person],
     """
     known: dict[str, Make] = {
         "classification": Classified.of,
+        "regions": RegionSegments.of,
         "regression": Numbered.of,
         "restoration": Restored,
         "retrieval": Retrieved.of,
         "segmentation": Segments.of,
+        "semi": Segments.of,
     }
     name, task = checkpoint.manifest.name, checkpoint.manifest.task
     if task not in known:
@@ -106,7 +114,8 @@ class Segments:
         member, arrays = self.members[place], self.release.volumes()
         stored, row = arrays.array(member.volume), arrays.row(member.volume)
         truth, predicted = self.truth(member), self.predicted(member)
-        image = overlay(stored, truth, predicted, self.names, self.classes.values, row["spacing"])
+        drawn = [self.classes.names[value] for value in self.classes.values[1:]]
+        image = overlay(stored, truth, predicted, drawn, self.classes.values, row["spacing"])
         values = scored.measures[scored.main].values
         assert values is not None, "Dice is a mean of volumes"
         return Picture(image, f"Mean Dice {values[place]:.2f}; {row['contrast']}, {row['body_part']}.")
@@ -120,8 +129,13 @@ class Segments:
                 "map it onto the volume again (stage labels)"
             )
         spacing = self.release.volumes().row(member.volume)["spacing"]
-        asked = self.config.tolerance_mm
-        return segmentation(predicted, truth, self.classes, spacing, asked, surfaces=disturbance is None)
+        return self.compared(predicted, truth, spacing, surfaces=disturbance is None)
+
+    def compared(
+        self, predicted: NDArray[Any], truth: NDArray[Any], spacing: Sequence[float], *, surfaces: bool
+    ) -> dict[str, NDArray[np.float64]]:
+        """Measure to (names,) values of two label maps."""
+        return segmentation(predicted, truth, self.classes, spacing, self.config.tolerance_mm, surfaces=surfaces)
 
     def truth(self, member: Person) -> NDArray[Any]:
         """(x, y, z) label values of a volume."""
@@ -136,3 +150,42 @@ class Segments:
             return predict(self.model, stored, row, overlap=self.config.overlap)
         worse = predict(self.model, *disturbance.change(stored, row), overlap=self.config.overlap)
         return disturbance.back(worse, row)
+
+
+@dataclass(frozen=True)
+class RegionSegments(Segments):
+    """A model of regions that overlap: each is compared for itself, whatever others a voxel is in."""
+
+    @classmethod
+    def of(
+        cls, name: str, model: Model, release: Source, members: Sequence[Person], config: EvaluateConfig
+    ) -> "RegionSegments":
+        """The model and the labelled volumes among members.
+
+        Raises:
+            TrainingError: if there is none, or their classes are not those that regions are made of.
+        """
+        found = labelled(members)
+        membership(model.task.options.regions, classes_of(release.labels(), found))
+        names = {member.volume for member in found}
+        return cls(name, model, release, [m for m in members if m.volume in names], config)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the regions."""
+        return list(self.model.task.options.regions)
+
+    def truth(self, member: Person) -> NDArray[Any]:
+        """(x, y, z) label values of a volume, each the set of regions that a voxel is in."""
+        classes = classes_of(self.release.labels(), [member])
+        inside = membership(self.model.task.options.regions, classes)
+        return joined(inside[:, classes.index(super().truth(member))])
+
+    def compared(
+        self, predicted: NDArray[Any], truth: NDArray[Any], spacing: Sequence[float], *, surfaces: bool
+    ) -> dict[str, NDArray[np.float64]]:
+        """Measure to (regions,) values of two label maps."""
+        said, right = (parted(labels, len(self.names)) for labels in (predicted, truth))
+        one, asked = Classes({0: "outside", 1: "inside"}), self.config.tolerance_mm
+        rows = [segmentation(a, b, one, spacing, asked, surfaces=surfaces) for a, b in zip(said, right, strict=True)]
+        return {name: np.concatenate([row[name] for row in rows]) for name in SEGMENTATION}

@@ -15,6 +15,7 @@ from training.evaluation import pictures
 from training.evaluation.examiner import Picture
 from training.evaluation.intervals import Scored
 from training.evaluation.pictures import Point
+from training.evaluation.retrieval import TEXT_TO_IMAGE
 
 WORDS = {
     "mean_dice": "Dice, mean of classes",
@@ -171,9 +172,9 @@ def _retrieval(scored: Sequence[Scored], metrics: Mapping[str, Any]) -> dict[str
         if "recall_at" not in name[-1]:
             continue
         about = scored[0].notes.get("questions", {}).get(name[1], {}) if len(name) == 3 else scored[0].notes
-        level = about.get("retrieval_chance", {})
+        level = about.get(f"{TEXT_TO_IMAGE}_chance" if name[0] == TEXT_TO_IMAGE else "retrieval_chance", {})
         told = {s.name: _found(metrics["checkpoints"][s.name], name) for s in scored}
-        kind = words(name[1]) if len(name) == 3 else words(name[0])
+        kind = words(name[1] if len(name) == 3 else name[0] if len(name) == 2 else _asked(about))
         title = f"{kind}, first {name[-1].rpartition('_')[2]}"
         rows.append({"name": title, "values": list(told.values()), "chance": level.get(name[-1]), **_gallery(level)})
         points[title] = {k: _point(v) for k, v in told.items() if v and v["mean"] is not None}
@@ -182,6 +183,11 @@ def _retrieval(scored: Sequence[Scored], metrics: Mapping[str, Any]) -> dict[str
         return None
     known = {title: value for title, value in marks.items() if value is not None}
     return {"rows": rows, "chart": pictures.rows(points, "share of queries answered", known)}
+
+
+def _asked(about: Mapping[str, Any]) -> str:
+    """What an image asks for, of a model that was trained for retrieval."""
+    return "image_to_text" if about.get("retrieval_by") == "text" else str(about.get("target", "image_to_image"))
 
 
 def _gallery(level: Mapping[str, float]) -> dict[str, float | None]:

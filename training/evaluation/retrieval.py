@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from training.evaluation.intervals import Measure, Name, mean_of
 
+TEXT_TO_IMAGE = "text_to_image"
+"""First part of the names of measures whose queries are texts."""
+
 
 @dataclass(frozen=True)
 class Queries:
@@ -58,6 +61,22 @@ def by_text(
     likeness = _unit(images) @ _unit(texts[gallery]).T
     relevant = np.asarray(said)[:, None] == np.asarray([said[i] for i in gallery])[None]
     return Queries(likeness, relevant, np.ones_like(relevant), tuple(subjects))
+
+
+def by_image(
+    images: NDArray[np.float32], texts: NDArray[np.float32], said: Sequence[str], subjects: Sequence[str]
+) -> Queries:
+    """Each image's text asks for the images of which it is said, among all; equal texts ask alike and find all.
+
+    Args:
+        images: (n, width).
+        texts: (n, width) of the images' texts, in their space.
+        said: (n,) the texts.
+        subjects: for each image its person.
+    """
+    words = np.asarray(said)
+    relevant = words[:, None] == words[None]
+    return Queries(_unit(texts) @ _unit(images).T, relevant, np.ones_like(relevant), tuple(subjects))
 
 
 def _unit(features: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from training.config.evaluate import EvaluateConfig
 from training.data.captions import Captions
@@ -21,7 +20,7 @@ from training.evaluation.examiner import Picture
 from training.evaluation.inference import Model, answer
 from training.evaluation.intervals import Measure, Name, Scored
 from training.evaluation.people import Person
-from training.evaluation.retrieval import Queries, by_label, by_text, hits
+from training.evaluation.retrieval import TEXT_TO_IMAGE, by_image, by_label, by_text, hits
 from training.evaluation.robustness import Disturbance
 from training.evaluation.scores import classification, multilabel, regression
 
@@ -150,19 +149,21 @@ class Retrieved(_Told):
         return cls(name, model, release, *_kept(name, members, truth, left_out), config, left_out)
 
     def scored(self, disturbance: Disturbance | None = None) -> Scored:
-        """Recall at the ranks that are asked for."""
+        """Recall at the ranks that are asked for: of images, or of an image's text and of a text's images."""
         vectors = np.array([f["embedding"] for f in self.answers(disturbance)], np.float32)
-        measures, level = hits(self._queries(vectors), self.config.recall_at)
-        main = f"recall_at_{self.config.recall_at[0]}"
-        return self._scored(measures, main, retrieval_chance=level, retrieval_by=self.model.task.options.alike)
-
-    def _queries(self, vectors: NDArray[np.float32]) -> Queries:
         said, subjects = [str(text) for text in self.truth], [m.subject for m in self.members]
-        if self.model.task.options.alike == "target":
-            return by_label(vectors, said, subjects)
+        main, by = f"recall_at_{self.config.recall_at[0]}", self.model.task.options.alike
+        if by == "target":
+            measures, level = hits(by_label(vectors, said, subjects), self.config.recall_at)
+            return self._scored(measures, main, retrieval_chance=level, retrieval_by=by)
         network: Any = self.model.network
         with torch.inference_mode():
-            return by_text(vectors, network.texts(said).numpy(), said, subjects)
+            spoken = network.texts(said).numpy()
+        measures, level = hits(by_text(vectors, spoken, said, subjects), self.config.recall_at)
+        back, level_back = hits(by_image(vectors, spoken, said, subjects), self.config.recall_at)
+        measures |= {(TEXT_TO_IMAGE, *name): measure for name, measure in back.items()}
+        chances = {"retrieval_chance": level, f"{TEXT_TO_IMAGE}_chance": level_back}
+        return self._scored(measures, main, retrieval_by=by, **chances)
 
 
 def texts(release: Source, volumes: Sequence[str], model: Model) -> dict[str, str]:

@@ -3,6 +3,9 @@
 Belongs here: the network. What it learns is `training.tasks.restoration`.
 """
 
+from itertools import combinations
+
+import torch
 from monai.networks.utils import pixelshuffle, pixelunshuffle
 from torch import Tensor, nn
 
@@ -15,20 +18,23 @@ class Restorer(nn.Module):
 
     To work on blocks of voxels as channels is FFDNet's way to speed (Zhang et al., 2018, section III-B), to predict
     what to add DnCNN's (Zhang et al., 2017), blocks without normalization EDSR's (Lim et al., 2017). Noise of any level
-    is told by the network itself.
+    is told by the network itself. In evaluation it may see an image from all sides and take the mean of what it says
+    (Timofte et al., Seven Ways, CVPR 2016; mirror images only, since voxels need not be cubes).
     """
 
     STRIDE = 4
     """Windows are padded to a multiple of it."""
 
-    def __init__(self, width: int = 32, blocks: int = 2) -> None:
+    def __init__(self, width: int = 32, blocks: int = 2, *, mirror: bool = False) -> None:
         """Make the network with random weights, which adds nothing at first.
 
         Args:
             width: channels at half resolution; twice as many at quarter resolution.
             blocks: residual blocks on the way down, and as many on the way up.
+            mirror: in evaluation, take the mean over the eight mirror images of a window.
         """
         super().__init__()
+        self._mirror = mirror
         self.enter = Convolution(8, width, 3, padding=1)
         self.down = nn.Sequential(*(_Block(width) for _ in range(blocks)))
         self.coarsen = nn.Conv3d(width, 2 * width, 2, stride=2)
@@ -42,7 +48,12 @@ class Restorer(nn.Module):
 
     def forward(self, windows: Windows) -> list[Tensor]:
         """For each window (1, x, y, z) what to add, in normalized intensities."""
-        return [self._one(image) for image in windows.images]
+        see = self._from_all_sides if self._mirror and not self.training else self._one
+        return [see(image) for image in windows.images]
+
+    def _from_all_sides(self, image: Tensor) -> Tensor:
+        sides = [axes for count in range(4) for axes in combinations((-3, -2, -1), count)]
+        return torch.stack([self._one(image.flip(axes)).flip(axes) for axes in sides]).mean(0)
 
     def _one(self, image: Tensor) -> Tensor:
         x, y, z = image.shape

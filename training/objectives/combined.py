@@ -83,6 +83,21 @@ class Combined(Objective):
         """What all of them draw."""
         return DrawAll(tuple(objective.prepare for _, objective in self.each()))
 
+    def __call__(self, windows: Windows) -> Outcome:
+        """The weighted sum of their losses, after each has followed.
+
+        Here and not in a hook, because the hook that gathers shards (FSDP2) comes before all others.
+        """
+        if self.training:
+            self.follow(windows)
+        found: Outcome = super().__call__(windows)
+        return found
+
+    def follow(self, windows: Windows) -> None:
+        """Each of them follows."""
+        for _, objective in self.each():
+            objective.follow(windows)
+
     def forward(self, windows: Windows) -> Outcome:
         """The weighted sum of their losses; parts and monitors are named after their objective."""
         losses: list[Tensor] = []

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from training.config.pretrain import PretrainConfig
 from training.data.batch import Windows
@@ -97,7 +98,12 @@ class Teacher(nn.Module):
     def follow(self, student: Iterable[nn.Parameter], weight: Tensor) -> None:
         """Go towards the student's parameters, in the order of this module's, by a 0-dim share of the way."""
         for old, new in zip(self.parameters(), student, strict=True):
-            old.lerp_(new, weight)
+            _held(old).lerp_(_held(new), weight)
+
+
+def _held(parameter: Tensor) -> Tensor:
+    """What this process holds of a parameter: its shard, or all of it; shared memory, without gradient."""
+    return parameter.to_local() if isinstance(parameter, DTensor) else parameter
 
 
 class Distillation(Objective):
@@ -141,8 +147,6 @@ class Distillation(Objective):
 
     def forward(self, windows: Windows) -> Outcome:
         """What views are, what hidden tokens are, and the spread of features, for each sample."""
-        if self.training:
-            self._follow(windows)
         temperature = self._temperature()
         places = places_of(GLOBAL, windows)
         large = windows.take(places)
@@ -172,7 +176,7 @@ class Distillation(Objective):
         return collapsed(monitors)
 
     @torch.no_grad()
-    def _follow(self, windows: Windows) -> None:
+    def follow(self, windows: Windows) -> None:
         """Take the teacher towards the student as the last step left it, by the samples of that step.
 
         A step of `batch_size` samples moves it by the scheduled momentum, computed in parts or at once. Doing this

@@ -74,6 +74,13 @@ class Objective(nn.Module, ABC):
         Arrays of all kinds of window have the same names, which no other objective uses.
         """
 
+    def follow(self, windows: Windows) -> None:
+        """Take what learns without a gradient, such as a teacher, to where it is to be in a step with this batch.
+
+        In training this is done before each forward pass, on whatever part of the weights this process holds: within
+        the pass, what is changed of a shard's gathered copy would be lost.
+        """
+
     @abstractmethod
     def forward(self, windows: Windows) -> Outcome:
         """Losses of a batch; the `extras` of its tokens hold what `prepare` drew."""

@@ -4,7 +4,7 @@ Belongs here: pairs of windows as they are and as a fast scan would have given t
 scan does is `training.data.degradation`. No label is needed: the stored volumes are what is to be found.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -34,6 +34,9 @@ from training.networks.segmenter import on_voxels
 from training.tasks.sliding import Scan, blended
 from training.tasks.task import Prediction, Served, Task
 
+SMALLEST = 1e-6
+"""Mean squared difference of normalized intensities below which nothing is to be gained: about 66 dB."""
+
 Range = tuple[float, float]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -41,7 +44,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 class RestorationSettings(Document):
     """What a fast scan does to an image, drawn anew for each window."""
 
-    noise: Range = (0.01, 0.15)
+    noise: Range = (0.02, 0.18)
     """Least and largest deviation of the noise, against the 99th percentile of the volume's tissue."""
     acceleration: Range = (1.0, 1.0)
     """Least and largest factor by which lines of k-space are thinned out; 1: all are measured."""
@@ -51,8 +54,11 @@ class RestorationSettings(Document):
     """Least and largest share of k-space that partial Fourier measures, from one end."""
     phase_axis: Literal["x", "y", "z", "any"] = "any"
     """Axis of the lines; `any` draws it for each window."""
-    loss: Literal["l1", "l2"] = "l1"
-    """Distance that is made small: absolute or squared differences."""
+    loss: Literal["l1", "l2", "psnr"] = "psnr"
+    """What is made small: absolute or squared differences, or the logarithm of the latter's mean, which is PSNR turned
+    round: a window with little noise then counts as much as one with a lot."""
+    mirror: bool = True
+    """`network: restorer` predicts from mirror images too and takes the mean: a little better, eight times as long."""
 
     @model_validator(mode="after")
     def _possible(self) -> "RestorationSettings":
@@ -202,7 +208,7 @@ class Restoration(Task[RestorationSettings]):
         """
         config = self.config
         if config.network == "restorer":
-            return Restorer()
+            return Restorer(mirror=self.options.mirror)
         if config.network != "vit":
             raise TrainingError(f"network: found {config.network!r}, needed vit or restorer for task restoration")
         return on_voxels(make_encoder(config.model), 1, config.channels)
@@ -236,7 +242,8 @@ class RestorationLearner(nn.Module):
         """Wrap a network."""
         super().__init__()
         self.network = network
-        self._distance = F.l1_loss if options.loss == "l1" else F.mse_loss
+        known: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": F.l1_loss, "l2": F.mse_loss, "psnr": _lost}
+        self._distance = known[options.loss]
 
     def forward(self, windows: Windows) -> Restored:
         """(N,) losses."""
@@ -244,3 +251,11 @@ class RestorationLearner(nn.Module):
         each = zip(windows.images, added, windows.labels, strict=True)
         losses = [self._distance(image + change[0], target) for image, change, target in each]
         return Restored(torch.stack(losses), sum(windows.tokens.lengths))
+
+
+def _lost(found: Tensor, target: Tensor) -> Tensor:
+    """0-dimensional logarithm of the mean squared difference: PSNR but for a factor and a constant.
+
+    Source: Chen et al., HINet, CVPR workshops 2021, where PSNR itself is the loss.
+    """
+    return torch.log(F.mse_loss(found, target) + SMALLEST)

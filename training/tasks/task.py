@@ -110,6 +110,7 @@ class Task(ABC, Generic[Options]):
 def known() -> dict[str, type[Task[Any]]]:
     """The tasks by their names."""
     from training.tasks.classification import Classification
+    from training.tasks.regions import RegionSegmentation
     from training.tasks.regression import Regression
     from training.tasks.restoration import Restoration
     from training.tasks.retrieval import Retrieval
@@ -118,6 +119,7 @@ def known() -> dict[str, type[Task[Any]]]:
 
     return {
         "classification": Classification,
+        "regions": RegionSegmentation,
         "regression": Regression,
         "restoration": Restoration,
         "retrieval": Retrieval,

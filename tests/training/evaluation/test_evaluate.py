@@ -6,12 +6,15 @@ import json
 import numpy as np
 import pytest
 
+from training import checkpoint
 from training.config.presets import configured
 from training.errors import CheckpointError, TrainingError
 from training.evaluation.evaluate import evaluate
+from training.evaluation.finetuned import examiner
 
 CLASSES = {"classes": {0: "background", 1: "scalp", 2: "fluid", 3: "grey matter", 4: "white matter", 5: "lesion"}}
 CALM = {"robustness.noise": [], "robustness.thickness": [], "robustness.missing_slices": []}
+CALM_CONFIG = configured("tiny", "evaluate", CALM)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +111,52 @@ def test_the_catalogue_is_shown_the_main_numbers_only(segmentation):
     shown = segmentation[3].metrics
     assert shown["checkpoints"]["first"].keys() == {"mean_dice"}
     assert shown["proved"] is True
+
+
+def test_a_semi_supervised_model_is_compared_with_a_supervised_one(described, models, train_volumes, write_finetuned):
+    write_finetuned(
+        models / "taught", described, train_volumes, CLASSES, task="semi", batch_size=2, options={"unlabelled": 1}
+    )
+    metrics, page, _, _ = run(described, models, ["taught", "first"], "how")
+    assert metrics["differences"]["first"]["mean"] is not None
+    assert "counts as 0 in Dice" in page
+
+
+def test_regions_that_overlap_are_each_scored_whatever_else_a_voxel_is_in(
+    described, models, train_volumes, write_finetuned
+):
+    regions = {"brain": ["grey matter", "white matter", "lesion"], "white": ["white matter", "lesion"]}
+    about = {"classes": dict(enumerate(["background", "brain", "white", "brain + white"])), "inside": []}
+    write_finetuned(
+        models / "nested", described, train_volumes[:2], about, task="regions", options={"regions": regions}
+    )
+    metrics, _, _, _ = run(described, models, ["nested"], "nested-out")
+    numbers = metrics["checkpoints"]["nested"]
+    assert numbers["dice"].keys() == {"brain", "white"}
+    means = [numbers["dice"][name]["mean"] for name in regions]
+    assert numbers["mean_dice"]["mean"] == pytest.approx(np.mean(means))
+    examined = examiner(checkpoint.load(models / "nested"), described, described.members("validation"), CALM_CONFIG)
+    member = described.members("validation")[0]
+    labels, truth = described.maps.arrays[member.label], examined.truth(member)
+    np.testing.assert_array_equal(truth == 3, labels >= 4)
+    same = examined.compared(truth, truth, (8.0, 8.0, 20.0), surfaces=False)
+    assert same["dice"].tolist() == [1, 1]
+    assert examined.compared(truth & 1, truth, (8.0, 8.0, 20.0), surfaces=False)["dice"].tolist() == [1, 0]
+
+
+def test_images_ask_for_texts_and_texts_for_images_each_beside_its_own_chance(
+    described, models, train_volumes, write_finetuned
+):
+    own = {"task": "retrieval", "options": {"alike": "text", "width": 8}}
+    write_finetuned(models / "search", described, train_volumes, {}, **own)
+    metrics, page, _, _ = run(described, models, ["search"], "found")
+    numbers = metrics["checkpoints"]["search"]
+    there, back = (numbers["notes"][name] for name in ("retrieval_chance", "text_to_image_chance"))
+    assert numbers["recall_at_1"]["mean"] is not None
+    assert numbers["text_to_image"]["recall_at_1"]["mean"] is not None
+    assert there["gallery"] < back["gallery"] == metrics["volumes"], "equal texts are one, images are not"
+    assert "image to text, first 1" in page
+    assert "text to image, first 10" in page
 
 
 def test_frozen_features_are_asked_and_what_cannot_be_asked_is_told(described, models):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.evaluation.retrieval import at_random, by_label, by_text, hits
+from training.evaluation.retrieval import at_random, by_image, by_label, by_text, hits
 
 EVERY = np.arange
 
@@ -37,6 +37,19 @@ def test_equal_texts_are_one_entry_of_the_gallery():
     measures, levels = hits(queries, (1,))
     assert measures["recall_at_1",].values[[0, 2]].tolist() == [1, 1]
     assert levels["recall_at_1"] == pytest.approx(0.5)
+
+
+def test_a_text_asks_for_every_image_of_which_it_is_said():
+    images = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
+    texts = np.array([[0, 1, 0], [0, 1, 0], [0.9, 0, 1]], np.float32)
+    queries = by_image(images, texts, ["a head", "a head", "a knee"], list("abc"))
+    assert queries.relevant.tolist() == [[True, True, False], [True, True, False], [False, False, True]]
+    measures, levels = hits(queries, (1, 2))
+    assert measures["recall_at_1",].values.tolist() == [1, 1, 1]
+    assert levels["recall_at_1"] == pytest.approx((2 / 3 + 2 / 3 + 1 / 3) / 3)
+    assert levels["gallery"] == 3
+    far = by_image(images[::-1], texts, ["a head", "a scan", "a knee"], list("abc"))
+    assert hits(far, (1,))[0]["recall_at_1",].values.tolist() == [0, 1, 0], "the text asks, not the image"
 
 
 @settings(max_examples=25, deadline=None)

@@ -101,7 +101,6 @@ def test_one_objective_can_be_named_short():
         ({"distillation.masked_share": (0.5, 0.1)}, "masked_share"),
         ({"contrastive.text_heads": 7}, "96 channels over 7 heads"),
         ({"objective": "contrastive", "tokens_per_rank": 500}, "by_region"),
-        ({"objective": "distillation", "strategy": "fsdp"}, "needed ddp"),
     ],
 )
 def test_settings_that_cannot_be_are_named(changes, said):

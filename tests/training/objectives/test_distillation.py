@@ -63,12 +63,12 @@ def test_a_step_in_two_parts_moves_the_teacher_as_a_whole_one_does(config, objec
     halves = [type(half)(**{**vars(half), "samples": tuple(s % 2 for s in half.samples)}) for half in halves]
     for objective, parts in ((once, [windows]), (twice, halves)):
         for part in parts:
-            objective(part)
+            objective.follow(part)
         with torch.no_grad():
             for parameter in objective.encoder.parameters():
                 parameter.add_(1)
         for part in parts:
-            objective(part)
+            objective.follow(part)
     assert int(once.seen) == int(twice.seen) == 2 * config.batch_size
     # half of a step's way is gone at its second part, and the other half when the next step begins
     begun = objective_of(config).objectives["distillation"].teacher.encoder

@@ -1,5 +1,7 @@
 """A fast scan is what physics says it is, and a restored volume lies on the voxels of what came."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.document import DocumentError
+from training.data.batch import Windows
 from training.data.degradation import lines, rician, undersampled
 from training.data.tokens import Key
 from training.errors import TrainingError
@@ -65,6 +68,36 @@ def test_it_learns_and_what_it_gives_is_nearer_to_the_truth_than_what_came(made,
     assert found.shape == stored.shape
     assert np.abs(found - stored).mean() < np.abs(noisy - stored).mean()
     np.testing.assert_array_equal(found[:, :, 2], noisy[:, :, 2], "nothing is made up where nothing was measured")
+
+
+def test_what_is_made_of_a_mirror_image_is_the_mirror_image(settings):
+    torch.manual_seed(0)
+    network = make_task(settings("restoration", network="restorer")).network({}).eval()
+    torch.nn.init.normal_(network.leave.weight, std=0.1)
+    image = torch.randn(9, 10, 12)
+    plain = make_task(settings("restoration", {"mirror": False}, network="restorer")).network({}).eval()
+    plain.load_state_dict(network.state_dict())
+    for axis in range(3):
+        windows = [Windows((view,), None) for view in (image, image.flip(axis))]
+        found, turned = (network(w)[0].flip(axis + 1) if n else network(w)[0] for n, w in enumerate(windows))
+        torch.testing.assert_close(found, turned, atol=1e-5, rtol=1e-5)
+        assert not torch.allclose(plain(windows[0])[0], plain(windows[1])[0].flip(axis + 1), atol=1e-3)
+
+
+def test_a_quiet_window_counts_as_much_as_a_noisy_one(settings):
+    class Nothing(torch.nn.Module):
+        def forward(self, windows):
+            return [torch.zeros(1, *image.shape) for image in windows.images]
+
+    task = make_task(settings("restoration", network="restorer"))
+    image = torch.randn(8, 8, 8)
+    tokens = SimpleNamespace(lengths=(1, 1, 1))
+    losses = [
+        task.learner(Nothing(), {})(Windows((image,) * 3, tokens, tuple(image + off for off in offs))).losses
+        for offs in ((0.1, 0.2, 1.0), (0.05, 0.1, 0.5))
+    ]
+    # half the distance is worth the same wherever it is had: 6 dB
+    torch.testing.assert_close(losses[0] - losses[1], torch.full((3,), 2 * np.log(2)), atol=1e-3, rtol=0)
 
 
 def test_a_sample_is_a_function_of_its_key_and_shows_one_place(release, settings):

@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     """File with the ledger's Ed25519 private key (PEM); None: made once in the restricted zone."""
     vault_key_secret: str | None = None
     """Secret of AWS Secrets Manager that holds the vault's key, by name or ARN; instead of the file."""
+    vault_kms_key: str | None = None
+    """Key of AWS KMS that wraps the vault's keys, by id, ARN or alias; instead of file and secret."""
     seal_key_secret: str | None = None
     """Secret of AWS Secrets Manager that holds the ledger's private key (PEM), by name or ARN; instead of the file."""
     staging: Path | None = None

@@ -3,9 +3,11 @@
 Belongs here: from a lake's settings to its vault. What a vault is, is `deid.vault`.
 """
 
+from deid.keyring import Wrapping
 from deid.vault import Subject, Vault, key_of, vault_key
 from lake.settings import Settings
 from lake.stores import secrets
+from lake.stores.kms import KmsKey
 from lake.zones import Lake
 from schemas.contract import Zone
 from schemas.tables import IDENTIFIERS, RECEIVED
@@ -19,9 +21,9 @@ def open_vault(lake: Lake) -> Vault:
 
     Raises:
         VaultError: if the key is missing or not the vault's.
-        SecretError: if the secret that holds it cannot be read.
+        SecretError: if the secret that holds it cannot be read, or KMS does not give it.
     """
-    return Vault.open(lake.location(Zone.RESTRICTED, "vault"), _key(lake.settings))
+    return Vault.open(lake.location(Zone.RESTRICTED, "vault"), configured_key(lake.settings))
 
 
 def subjects_of(lake: Lake, delivery: str, licensor: str) -> dict[str, Subject]:
@@ -49,7 +51,25 @@ def subjects_of(lake: Lake, delivery: str, licensor: str) -> dict[str, Subject]:
     return found | {one.code: one for one in vault.subjects() if one.code in wanted}
 
 
-def _key(settings: Settings) -> bytes | None:
+def configured_key(settings: Settings) -> Wrapping | None:
+    """What opens the vault by the settings; None: the key in its folder.
+
+    Raises:
+        VaultError: if the file is missing, open to others, or no key.
+        SecretError: if the secret cannot be read.
+    """
+    if settings.vault_kms_key is not None:
+        return KmsKey(settings.vault_kms_key)
     if settings.vault_key_secret is None:
         return vault_key(settings.vault_key_file)
-    return key_of(secrets.read(settings.vault_key_secret, "LARMOR_VAULT_KEY_SECRET"), "LARMOR_VAULT_KEY_SECRET")
+    return key_in_secret(settings.vault_key_secret, "LARMOR_VAULT_KEY_SECRET")
+
+
+def key_in_secret(name: str, setting: str) -> bytes:
+    """The key in a secret of Secrets Manager; `setting` is what named it, for messages.
+
+    Raises:
+        VaultError: if it holds no key.
+        SecretError: if it cannot be read.
+    """
+    return key_of(secrets.read(name, setting), setting)

@@ -1,7 +1,8 @@
 """Check a proof of Larmor's ledger without Larmor: `python check_proof.py proof.json public.pem`.
 
-Needs Python and the package cryptography. Says what the proof shows, or that it does not hold. The hashing is that of
-RFC 9162, sections 2.1.3.2 and 2.1.4.2; seals are signed with Ed25519.
+Needs Python and the package cryptography, and any of the public keys that the ledger ever had. Says what the proof
+shows, or that it does not hold. The hashing is that of RFC 9162, sections 2.1.3.2 and 2.1.4.2; seals are signed with
+Ed25519, and the last seal of a key also by the key that takes over.
 """
 
 import hashlib
@@ -11,14 +12,48 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+SEAL, KEY = b"larmor ledger seal v1\n", b"larmor ledger key v1\n"
 
-def signed(seal: dict[str, Any], key: Any) -> dict[str, Any]:
-    """What a seal says, if the key signed it."""
+
+def verify(seal: dict[str, Any], key: Any, domain: bytes = SEAL, signature: str = "signature") -> None:
+    """Raise InvalidSignature unless the key signed what a seal says."""
     text = json.dumps(seal["statement"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    key.verify(bytes.fromhex(seal["signature"]), b"larmor ledger seal v1\n" + text.encode())
-    return dict(seal["statement"])
+    key.verify(bytes.fromhex(seal[signature]), domain + text.encode())
+
+
+def keys_of(changes: list[dict[str, Any]], known: Any) -> list[Any]:
+    """All keys that the changes lead through, each change signed by the key before and the key after it."""
+    if not changes:
+        return [known]
+    raw = [changes[0]["statement"]["handover"]["old"], *(c["statement"]["handover"]["new"] for c in changes)]
+    keys = [Ed25519PublicKey.from_public_bytes(bytes.fromhex(text)) for text in raw]
+    for place, change in enumerate(changes):
+        verify(change, keys[place])
+        verify(change, keys[place + 1], KEY, "countersignature")
+    if known.public_bytes_raw() not in [key.public_bytes_raw() for key in keys]:
+        raise ValueError("the public key is none of those that signed")
+    return keys
+
+
+def signed(seal: dict[str, Any], proof: dict[str, Any], known: Any, *, alone: bool = True) -> dict[str, Any]:
+    """What a seal says, if the key whose turn it was signed it.
+
+    A thief can give a seal any number, so that one of a key that was revoked does not stand alone.
+    """
+    changes, statement = proof.get("handovers", []), dict(seal["statement"])
+    keys, number = keys_of(changes, known), statement["number"]
+    numbers = [change["statement"]["number"] for change in changes]
+    turn = sum(before < number for before in numbers)
+    verify(seal, keys[turn])
+    if statement.get("since") != (numbers[turn - 1] if turn else None):
+        raise ValueError("a change of key is missing")
+    ended = changes[turn]["statement"]["handover"]["ended"] if turn < len(changes) else number + 1
+    if alone and turn < len(changes) and number != numbers[turn] and ended <= numbers[turn]:
+        raise ValueError("the key of the seal was revoked; ask for a new proof")
+    return statement
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -66,10 +101,10 @@ def grown(proof: dict[str, Any], first: dict[str, Any], second: dict[str, Any]) 
 def check(proof: dict[str, Any], key: Any) -> tuple[bool, str]:
     """Whether a proof holds, and what it shows."""
     if proof["format"] == "larmor inclusion 1":
-        seal = signed(proof["seal"], key)
+        seal = signed(proof["seal"], proof, key)
         said = f"entry {proof['sequence']} is in the log that was sealed at {seal['time']}: {proof['event']}"
         return included(proof, seal["size"]) == seal["root"], said
-    first, second = signed(proof["first"], key), signed(proof["second"], key)
+    first, second = signed(proof["first"], proof, key, alone=False), signed(proof["second"], proof, key)
     said = f"the {first['size']} entries of {first['time']} begin the {second['size']} entries of {second['time']}"
     return grown(proof, first, second) == (first["root"], second["root"]), said
 

@@ -157,6 +157,18 @@ def scrub(lake: Lake, *, everything: bool = False, report: Callable[[str], None]
     return Scrubbed(number, rounds, files, size, recorded, tuple(findings.values()))
 
 
+def forget(lake: Lake, prefix: str) -> None:
+    """Forget the digests of files that are about to be written anew by their owner, so that no copy replaces them.
+
+    Args:
+        lake: the lake.
+        prefix: zone and path that they begin with.
+    """
+    state = _State(lake)
+    state.forget({key for key in {**state.known, **state.marks} if not key.startswith(prefix)})
+    state.keep(state.round)
+
+
 def marked(lake: Lake) -> list[Finding]:
     """Files that are known to be not what they were and are not restored yet."""
     found = []

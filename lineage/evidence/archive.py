@@ -66,13 +66,13 @@ class Archive:
         return (canonical_json(said) + "\n").encode()
 
 
-def opened(data: bytes, key: Ed25519PublicKey | None = None) -> tuple[Archive, Ed25519PublicKey, list[str]]:
+def opened(data: bytes) -> tuple[Archive, Ed25519PublicKey, list[str]]:
     """The content of an archive, the key that signed it, and what does not hold.
+
+    The key is the one in the archive: whether it is one to trust is the reader's to say.
 
     Args:
         data: the archive's bytes.
-        key: the public key that was kept outside; None: the one in the archive, which shows that the archive agrees
-            with itself, but not who made it.
 
     Raises:
         ArchiveError: if it is no archive of this form, so that nothing can be said of it.
@@ -87,11 +87,8 @@ def opened(data: bytes, key: Ed25519PublicKey | None = None) -> tuple[Archive, E
         stated = {name: (entry["sha256"], entry["bytes"]) for name, entry in listed.items()}
     except (KeyError, ValueError, TypeError, AttributeError):
         raise ArchiveError(f"found no {MANIFEST}, {SIGNATURE} and {KEY} as this version writes them") from None
-    if key is not None and keys.fingerprint(key) != keys.fingerprint(inside):
-        findings.append(f"{KEY}: found another key than the one given, needed that one")
-    trusted = key or inside
     try:
-        trusted.verify(signature, manifest)
+        inside.verify(signature, manifest)
     except InvalidSignature:
         findings.append(f"{SIGNATURE}: found a signature that the key did not make over {MANIFEST}, needed a valid one")
     findings += [
@@ -102,7 +99,7 @@ def opened(data: bytes, key: Ed25519PublicKey | None = None) -> tuple[Archive, E
         if name in members and (hashlib.sha256(members[name]).hexdigest(), len(members[name])) != (sha256, size):
             findings.append(f"{name}: found other bytes than were signed, needed SHA-256 {sha256}")
     rest = {name: value for name, value in said.items() if name not in ("files", "format", "key")}
-    return Archive(members, rest), trusted, sorted(findings)
+    return Archive(members, rest), inside, sorted(findings)
 
 
 def _zipped(members: Mapping[str, bytes]) -> bytes:

@@ -11,12 +11,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from lineage.evidence.archive import Archive, opened
-from lineage.evidence.bundle import CERTIFIED, EVENTS, PROOF
+from lineage.evidence.archive import KEY, Archive, opened
+from lineage.evidence.bundle import CERTIFIED, EVENTS, PROOF, SEALS
 from lineage.evidence.period import PeriodProof
 from lineage.ledger import keys
 from lineage.ledger.merkle import ProofError
-from lineage.ledger.seals import Seal, SealError
+from lineage.ledger.statements import Seal, SealError
+from lineage.ledger.succession import Succession
 from schemas.tables import CERTIFICATES
 
 
@@ -49,27 +50,45 @@ def check(data: bytes, key: Ed25519PublicKey | None = None) -> Checked:
 
     Args:
         data: the bundle.
-        key: the public key that was kept outside; None: the one in the bundle, which shows only that the bundle agrees
-            with itself.
+        key: a public key that was kept outside, the one that signed or one before it; None: the one in the bundle,
+            which shows only that the bundle agrees with itself.
 
     Raises:
         lineage.evidence.archive.ArchiveError: if it is no bundle.
     """
-    archive, trusted, findings = opened(data, key)
+    archive, inside, findings = opened(data)
     events = archive.files.get(EVENTS, b"").splitlines()
     found = None
     try:
         proof = PeriodProof.parse(archive.files.get(PROOF, b""))
         found = Seal.parse(archive.files.get(f"seals/{proof.seal}", b""), proof.seal)
-        if not found.valid(trusted):
-            findings.append(f"seals/{proof.seal}: found a signature that the key did not make, needed a valid one")
+        succession, more = _keys(archive.files, key or inside, inside)
+        findings += more
+        if fault := succession.fault(found):
+            findings.append(f"seals/{proof.seal}: found {fault}, needed a valid one")
         proof.check(events, found)
     except (ProofError, SealError) as error:
         findings.append(f"{PROOF}: {error}")
     if not findings:  # what is signed and sealed can be read; nothing else needs to be
         findings = [*_uncertified(archive.files), *_outside(archive)]
     number = found.statement.number if found else None
-    return Checked(archive.manifest, keys.fingerprint(trusted), len(events), number, tuple(findings))
+    return Checked(archive.manifest, keys.fingerprint(key or inside), len(events), number, tuple(findings))
+
+
+def _keys(
+    files: Mapping[str, bytes], known: Ed25519PublicKey, inside: Ed25519PublicKey
+) -> tuple[Succession, list[str]]:
+    """The keys that lead from the known one to the one that signed, and what is wrong where they do not."""
+    names = sorted(name for name in files if name.startswith(SEALS))
+    seals = [Seal.parse(files[name], name.removeprefix(SEALS)) for name in names]
+    try:
+        succession = Succession.of([seal for seal in seals if seal.statement.handover], known)
+    except SealError as error:
+        return Succession(known), [f"{KEY}: {error}"]
+    if keys.raw(succession.keys[-1]) == keys.raw(inside):
+        return succession, []
+    ended = "one that was ended" if succession.knows(inside) else "another key than the one given"
+    return succession, [f"{KEY}: found {ended}, needed the key that signs now"]
 
 
 def _uncertified(files: Mapping[str, bytes]) -> list[str]:

@@ -3,15 +3,16 @@
 Belongs here: reading anchors, and the comparison. Where they are, and what is copied, is `lineage.ledger.anchors`.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from lake.stores.storage import Location
 from lineage.ledger import keys
+from lineage.ledger.commits import Log
 from lineage.ledger.findings import Finding
-from lineage.ledger.seals import Seal, SealError, is_seal
+from lineage.ledger.statements import Seal, SealError, is_seal
+from lineage.ledger.succession import Succession
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class Held:
         newest: its newest seal, which names the seal before it, and so on down to the first; None: it has none.
         key: its public key file; None: it has none.
         finding: why the others are not known.
+        place: where it lies; None: not known.
     """
 
     names: frozenset[str] = frozenset()
     newest: Seal | None = None
     key: bytes | None = None
     finding: Finding | None = None
+    place: Location | None = None
 
 
 def read(anchor: Location) -> Held:
@@ -42,34 +45,68 @@ def read(anchor: Location) -> Held:
         return Held(finding=Finding("an anchor", "no answer", "the seals that it keeps"))
     except SealError as error:
         return Held(finding=Finding("an anchor", "no seal", str(error)))
-    return Held(names, newest, key)
+    return Held(names, newest, key, place=anchor)
 
 
 def compare(
-    held: Sequence[Held], key: Ed25519PublicKey | None, ours: Mapping[str, Seal]
+    held: Sequence[Held], succession: Succession | None, ours: Mapping[str, Seal]
 ) -> tuple[list[Seal], list[Finding]]:
     """The seals that anchors hold and the log has not, and what is wrong.
 
     Args:
         held: what the anchors hold.
-        key: the public key.
+        succession: the keys of the log.
         ours: file name to seal, of the seals of the log that hold.
     """
     lost: list[Seal] = []
     findings = [each.finding for each in held if each.finding]
     for each in held:
-        seal, name = each.newest, each.newest.name if each.newest else ""
-        if each.key is not None and (key is None or each.key != keys.public_pem(key)):
-            findings.append(Finding(f"an anchor's {keys.PUBLIC_NAME}", "another key", "that of the seals"))
-        if seal is None or ((mine := ours.get(name)) and mine.data == seal.data):
+        if each.key is not None and (succession is None or each.key != keys.public_pem(succession.first)):
+            findings.append(Finding(f"an anchor's {keys.PUBLIC_NAME}", "another key", "that of the first seal"))
+        newest = each.newest
+        mine = ours.get(newest.name) if newest else None
+        if newest is None or (mine and mine.data == newest.data):
             continue
-        if key is None or not seal.valid(key):
-            findings.append(Finding(f"an anchor's {name}", "a signature that the public key did not make", "ours"))
+        if succession is None or _known(succession, each, ours).fault(newest):
+            findings.append(
+                Finding(f"an anchor's {newest.name}", "a signature that the public key did not make", "ours")
+            )
             continue
         found, how = ("another seal", "made anew") if mine else ("no such seal", "cut back")
-        findings.append(Finding(f"seals/{name}", found, f"the one that an anchor holds: the log was {how}"))
-        lost.append(seal)
+        findings.append(Finding(f"seals/{newest.name}", found, f"the one that an anchor holds: the log was {how}"))
+        lost.append(newest)
     return lost, findings
+
+
+def told(log: Log, held: Sequence[Held]) -> list[Finding]:
+    """What is wrong with anchors after a seal was made; each is looked at as far as its newest seal and its key."""
+    key = log.seals.read_bytes(keys.PUBLIC_NAME)
+    findings = [each.finding for each in held if each.finding]
+    for each in held:
+        newest = each.newest
+        if each.key is not None and each.key != key:
+            findings.append(Finding(f"an anchor's {keys.PUBLIC_NAME}", "another log's key", "that of these seals"))
+        elif newest and _differs(log, newest):
+            findings.append(Finding(f"an anchor's {newest.name}", "another seal", "the one of this log"))
+    return findings
+
+
+def _differs(log: Log, seal: Seal) -> bool:
+    try:
+        return log.seals.read_bytes(seal.name) != seal.data
+    except FileNotFoundError:
+        return True
+
+
+def _known(succession: Succession, held: Held, ours: Mapping[str, Seal]) -> Succession:
+    """The keys of the log, and those that seals of an anchor which the log lost handed over to."""
+    for name in sorted(held.names - ours.keys()):
+        if held.place is None or not is_seal(name):
+            continue
+        with contextlib.suppress(OSError, SealError):
+            seal = Seal.parse(held.place.read_bytes(name), name)
+            succession = succession if succession.fault(seal) else succession.after(seal)
+    return succession
 
 
 def unanchored(held: Sequence[Held], ours: Mapping[str, Seal]) -> int:

@@ -27,18 +27,30 @@ def places(settings: Settings) -> list[Location]:
 def copy(log: Log, anchors: Sequence[Location]) -> int:
     """Copy the public key and the seals that anchors lack, and change nothing there; returns how many files.
 
+    One that fails keeps none of the others from getting theirs; one that holds another public key keeps another log's
+    seals, and gets none of these.
+
     Raises:
         OSError: if an anchor cannot be reached or written; what it lacks is copied the next time.
     """
-    copied = 0
+    copied, failed = 0, None
     for anchor in anchors:
-        for name in _lacking(log, anchor):
+        try:
+            copied += _copied(log, anchor)
+        except OSError as error:
+            failed = error
+    if failed:
+        raise failed
+    return copied
+
+
+def _copied(log: Log, anchor: Location) -> int:
+    there, copied = set(anchor.list()), 0
+    if keys.PUBLIC_NAME in there and anchor.read_bytes(keys.PUBLIC_NAME) != log.seals.read_bytes(keys.PUBLIC_NAME):
+        return 0
+    for name in log.seals.list():
+        if _KEPT.fullmatch(name) and name not in there:
             with contextlib.suppress(FileExistsError):  # another process copied it at the same moment
                 anchor.create(name, log.seals.read_bytes(name))
                 copied += 1
     return copied
-
-
-def _lacking(log: Log, anchor: Location) -> list[str]:
-    there = set(anchor.list())
-    return [name for name in log.seals.list() if _KEPT.fullmatch(name) and name not in there]

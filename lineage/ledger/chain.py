@@ -12,7 +12,7 @@ from functools import cached_property
 from lineage.ledger import commits
 from lineage.ledger.commits import HEAD, LOG_FOLDER, Commit, Head, LedgerDamaged, Log
 from lineage.ledger.findings import LATER, Finding
-from lineage.ledger.seals import Seal, Statement
+from lineage.ledger.statements import Seal, Statement
 from schemas.tables import LEDGER
 
 

@@ -1,25 +1,26 @@
 """Proofs to hand out: that an entry is in the log, and that the log of one seal only grew to that of another.
 
-Belongs here: making a proof, and checking one with the public key alone, without the lake. A proof is one small JSON
+Belongs here: making a proof, and checking one with a public key alone, without the lake. A proof is one small JSON
 file. Its hashes come from tiles that nobody vouches for, so it is checked before it leaves; where they do not lead to
 the sealed root, the tiles are made anew from the log. The arithmetic is `lineage.ledger.merkle`.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from lake.zones import Lake
-from lineage.ledger import keys, merkle, seals
+from lineage.ledger import keys, merkle, statements
 from lineage.ledger.commits import Log, parse
 from lineage.ledger.findings import check_entries, check_file, entries
 from lineage.ledger.merkle import Frontier, ProofError, Subtree
-from lineage.ledger.seals import Seal
+from lineage.ledger.statements import Seal, SealError
+from lineage.ledger.succession import Succession
 from lineage.ledger.tiles import Tiles, TilesMissing
 from schemas.document import canonical_json
 
@@ -35,32 +36,36 @@ class Inclusion:
         event: its canonical text.
         path: hashes that lead from it to the root, hexadecimal.
         seal: the seal that signs the root.
+        handovers: the seals that changed the key, so that any of the keys is enough; empty: it was never changed.
     """
 
     sequence: int
     event: str
     path: tuple[str, ...]
     seal: Seal
+    handovers: tuple[Seal, ...] = ()
 
     format: ClassVar[str] = "larmor inclusion 1"
 
     @property
     def data(self) -> bytes:
         """The proof's file."""
-        return _file(self.format, asdict(self))
+        said = {"sequence": self.sequence, "event": self.event, "path": self.path, "seal": _said(self.seal)}
+        return _file(self.format, said, self.handovers)
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Self:
         """The proof of a file's fields."""
-        return cls(int(fields["sequence"]), str(fields["event"]), _path(fields["path"]), _seal(fields["seal"]))
+        sequence, event, path = int(fields["sequence"]), str(fields["event"]), _path(fields["path"])
+        return cls(sequence, event, path, _seal(fields["seal"]), _handovers(fields))
 
     def check(self, key: Ed25519PublicKey) -> None:
-        """Check it with the public key alone.
+        """Check it with one of the log's public keys alone.
 
         Raises:
             ProofError: if it does not hold.
         """
-        _signed(self.seal, key)
+        _signed(self.seal, self.handovers, key, alone=True)
         leaf = merkle.leaf_hash(self.event.encode())
         root = merkle.root_from_inclusion(leaf, self.sequence, self.seal.size, _raw(self.path))
         if root.hex() != self.seal.root:
@@ -75,23 +80,26 @@ class Consistency:
         first: the earlier seal.
         second: the later one.
         path: hashes that show it, hexadecimal.
+        handovers: see `Inclusion`.
     """
 
     first: Seal
     second: Seal
     path: tuple[str, ...]
+    handovers: tuple[Seal, ...] = ()
 
     format: ClassVar[str] = "larmor consistency 1"
 
     @property
     def data(self) -> bytes:
         """The proof's file."""
-        return _file(self.format, asdict(self))
+        said = {"first": _said(self.first), "second": _said(self.second), "path": self.path}
+        return _file(self.format, said, self.handovers)
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Self:
         """The proof of a file's fields."""
-        return cls(_seal(fields["first"]), _seal(fields["second"]), _path(fields["path"]))
+        return cls(_seal(fields["first"]), _seal(fields["second"]), _path(fields["path"]), _handovers(fields))
 
     def check(self, key: Ed25519PublicKey) -> None:
         """Check it with the public key alone.
@@ -100,8 +108,9 @@ class Consistency:
             ProofError: if it does not hold.
         """
         one, other = self.first, self.second
-        _signed(one, key)
-        _signed(other, key)
+        # the later seal vouches for the earlier one, whose tree is the beginning of its own
+        _signed(one, self.handovers, key, alone=False)
+        _signed(other, self.handovers, key, alone=True)
         roots = bytes.fromhex(one.root), bytes.fromhex(other.root)
         if one.statement.genesis != other.statement.genesis or not merkle.consistent(
             one.size, roots[0], other.size, roots[1], _raw(self.path)
@@ -130,11 +139,12 @@ def inclusion(lake: Lake | Path | str, sequence: int) -> Inclusion:
         raise ProofError(f"found {seal.size} entries under the last seal, needed entry {sequence}; run larmor seal")
     commit = log.holding(sequence, seal.statement.version)
     events = entries(check_file(log, commit, commit.first), ["event"])["event"]
+    changed = statements.handovers(log)
     event = str(events[sequence - commit.first])
 
     def proof(subtree: Subtree) -> Inclusion:
         path = merkle.inclusion_proof(subtree, sequence, seal.size)
-        return Inclusion(sequence, event, _hexadecimal(path), seal)
+        return Inclusion(sequence, event, _hexadecimal(path), seal, changed)
 
     return _proven(log, proof, seal)
 
@@ -148,9 +158,11 @@ def consistency(lake: Lake | Path | str, first: int, second: int) -> Consistency
     """
     log = Log.of(lake)
     one, other = _numbered(log, first), _numbered(log, second)
+    changed = statements.handovers(log)
 
     def proof(subtree: Subtree) -> Consistency:
-        return Consistency(one, other, _hexadecimal(merkle.consistency_proof(subtree, one.size, other.size)))
+        path = merkle.consistency_proof(subtree, one.size, other.size)
+        return Consistency(one, other, _hexadecimal(path), changed)
 
     return _proven(log, proof, other)
 
@@ -177,7 +189,7 @@ def check(data: bytes, key: bytes) -> Proof:
 
     Args:
         data: the proof, as `larmor prove` wrote it.
-        key: the public key of the seals, PEM, from a hand that is trusted.
+        key: a public key of the seals, PEM, from a hand that is trusted: of any key that the log had.
 
     Raises:
         ProofError: if the proof does not hold; the message says what does not.
@@ -212,31 +224,49 @@ def _leaves(log: Log, seal: Seal) -> Iterator[bytes]:
 
 
 def _newest(log: Log) -> Seal:
-    there = seals.numbers(log)
+    there = statements.numbers(log)
     if not there:
         raise ProofError("found no seal, needed one to prove anything under; run larmor seal")
     return _numbered(log, there[-1])
 
 
 def _numbered(log: Log, number: int) -> Seal:
-    name = seals.seal_name(number)
     try:
-        return Seal.parse(log.seals.read_bytes(name), name)
+        return statements.read(log, number)
     except FileNotFoundError:
-        raise ProofError(f"found no seal {number}, needed one of {seals.numbers(log)}") from None
+        raise ProofError(f"found no seal {number}, needed one of {statements.numbers(log)}") from None
 
 
-def _signed(seal: Seal, key: Ed25519PublicKey) -> None:
-    if not seal.valid(key):
-        raise ProofError(f"{seal.name}: found a signature that the public key did not make, needed a valid one")
+def _signed(seal: Seal, handovers: Sequence[Seal], key: Ed25519PublicKey, *, alone: bool) -> None:
+    """Check who signed a seal, and where it stands alone, that no thief of its key could have."""
+    try:
+        succession = Succession.of(handovers, key)
+    except SealError as error:
+        raise ProofError(str(error)) from None
+    if fault := succession.fault(seal):
+        raise ProofError(f"{seal.name}: found {fault}, needed a valid one")
+    if alone and succession.doubted(seal):
+        raise ProofError(
+            f"{seal.name}: found a seal of a key that was revoked, needed one of the key after it; ask for a new proof"
+        )
 
 
-def _file(format_: str, fields: Mapping[str, Any]) -> bytes:
-    return (canonical_json({"format": format_, **fields}) + "\n").encode()
+def _file(format_: str, fields: Mapping[str, Any], handovers: Sequence[Seal]) -> bytes:
+    changed = {"handovers": [_said(seal) for seal in handovers]} if handovers else {}
+    return (canonical_json({"format": format_, **fields, **changed}) + "\n").encode()
+
+
+def _said(seal: Seal) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(seal.data)
+    return said
 
 
 def _seal(fields: Mapping[str, Any]) -> Seal:
-    return Seal.parse((canonical_json(fields) + "\n").encode(), seals.seal_name(fields["statement"]["number"]))
+    return Seal.parse((canonical_json(fields) + "\n").encode(), statements.seal_name(fields["statement"]["number"]))
+
+
+def _handovers(fields: Mapping[str, Any]) -> tuple[Seal, ...]:
+    return tuple(_seal(seal) for seal in fields.get("handovers", ()))
 
 
 def _path(nodes: list[str]) -> tuple[str, ...]:

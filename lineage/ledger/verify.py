@@ -9,21 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from lake.stores.storage import Location
 from lake.zones import Lake
-from lineage.ledger import anchored, chain, commits, keys, leftovers, seals
+from lineage.ledger import anchored, chain, commits, keys, leftovers, statements
+from lineage.ledger import signed as signatures
 from lineage.ledger.anchors import places
 from lineage.ledger.chain import Chain
 from lineage.ledger.commits import HEAD, LOG_FOLDER, Head, LedgerDamaged, Log
 from lineage.ledger.findings import Finding, Unfit, check_entries, check_file
 from lineage.ledger.merkle import Frontier
-from lineage.ledger.seals import Seal, SealError
+from lineage.ledger.statements import Seal
 from schemas.tables import LEDGER
 
 _PRINTED = 32
-"""Hexadecimal digits that a printed hash has at least (`lineage.ledger.seals.Seal.printed`)."""
+"""Hexadecimal digits that a printed hash has at least (`lineage.ledger.statements.Seal.printed`)."""
 
 
 @dataclass(frozen=True)
@@ -34,32 +33,39 @@ class Verdict:
         entries: entries that hold, from the first on.
         root: root of the Merkle tree over them, hexadecimal.
         seals: seals that hold.
+        revoked: seals besides that prove nothing, because their key was ended from an earlier seal on.
         sealed: entries under the last seal that holds.
         unconfirmed: commits after the head, as a killed writer leaves them; the next append or seal confirms them.
         compared: entries that were sealed and compared file by file with what was sealed, not hashed anew one by one.
         anchors: anchors outside that the seals were compared with.
         unanchored: seals that an anchor has not got yet; the next seal copies them.
         leftovers: files of killed writers that belong to no commit, relative to the audit zone; no reader sees them.
-        key: fingerprint of the public key; None: there is none yet.
+        keys: fingerprints of the public keys, oldest first; empty: there is none yet.
         findings: what does not hold, the first entry that it touches first.
     """
 
     entries: int
     root: str
     seals: int
+    revoked: int
     sealed: int
     unconfirmed: int
     compared: int
     anchors: int
     unanchored: int
     leftovers: tuple[str, ...]
-    key: str | None
+    keys: tuple[str, ...]
     findings: tuple[Finding, ...]
 
     @property
     def ok(self) -> bool:
         """Whether everything holds."""
         return not self.findings
+
+    @property
+    def key(self) -> str | None:
+        """Fingerprint of the key that signs now."""
+        return self.keys[-1] if self.keys else None
 
     @property
     def unsealed(self) -> int:
@@ -84,8 +90,8 @@ def verify(
 
     Args:
         lake: the lake, or the folder or `s3://` URI of an audit zone that was handed over.
-        public_key: PEM file that was kept outside; None: the one beside the seals, which shows that the log agrees with
-            itself but not that nobody made all of it anew.
+        public_key: PEM file that was kept outside, of any key that the log had; None: the one beside the seals, which
+            shows that the log agrees with itself but not that nobody made all of it anew.
         since_last_seal: whether files under the last seal are compared with their digests only, which the seal signs
             through the chain of commits: every byte is as it was sealed, and whoever sealed had checked the entries and
             the tree then. Entries after it are proven as always.
@@ -97,13 +103,12 @@ def verify(
     """
     log = Log.of(lake)
     given = keys.read_public(public_key.read_bytes(), public_key.name) if public_key else None
-    key, key_findings = _key(log, given)
     outside = [*anchors, *(places(lake.settings) if isinstance(lake, Lake) else ())]
     held = list(map(anchored.read, outside))
-    signed, seal_findings = _seals(log, key)
-    ours = {seal.name: seal for seal in signed}
-    lost, anchor_findings = anchored.compare(held, key, ours)
-    signed += lost
+    judged = signatures.read(log, given)
+    ours = {seal.name: seal for seal in judged.seals}
+    lost, anchor_findings = anchored.compare(held, judged.succession, ours)
+    signed = [*judged.counted, *lost]
     head, head_findings = _head(log, signed)
     # listed after seals and head were read: a log that grows meanwhile has more commits than they say, never fewer
     versions = [v for v in map(commits.commit_version, log.commits.list()) if v is not None]
@@ -112,64 +117,23 @@ def verify(
     last = max((said.version for said in sealed), default=-1) if since_last_seal else -1
     frontier, entry_findings = _entries(log, found, last)
     strangers, left = _strangers(log, found)
-    findings = [*key_findings, *seal_findings, *anchor_findings, *head_findings, *found.findings, *entry_findings]
-    findings += [*strangers, *_trees(found, head, signed), *_paper(signed, printed)]
+    findings = [*judged.findings, *anchor_findings, *head_findings, *found.findings, *entry_findings]
+    findings += [*strangers, *_trees(found, head, signed), *_paper([*judged.seals, *lost], printed)]
     sealed = [said for said in sealed if said.size <= frontier.size]
     return Verdict(
         entries=frontier.size,
         root=frontier.root.hex(),
         seals=len(sealed),
+        revoked=len(judged.seals) - len(judged.counted),
         sealed=max((said.size for said in sealed), default=0),
         unconfirmed=max(0, found.newest - head.version) if head else 0,
         compared=max((said.size for said in sealed), default=0) if since_last_seal else 0,
         anchors=len(outside),
         unanchored=anchored.unanchored(held, ours),
         leftovers=tuple(left),
-        key=keys.fingerprint(key) if key else None,
+        keys=tuple(map(keys.fingerprint, judged.succession.keys)) if judged.succession else (),
         findings=tuple(sorted(findings, key=lambda finding: finding.at)),
     )
-
-
-def _key(log: Log, given: Ed25519PublicKey | None) -> tuple[Ed25519PublicKey | None, list[Finding]]:
-    file = f"seals/{keys.PUBLIC_NAME}"
-    if not log.seals.exists(keys.PUBLIC_NAME):
-        if given is None and seals.numbers(log):
-            return None, [Finding(file, "no such file", "the public key, or one given that was kept outside")]
-        return given, []
-    try:
-        there = keys.read_public(log.seals.read_bytes(keys.PUBLIC_NAME))
-    except keys.KeyFileError as error:
-        return given, [Finding(file, "no public key", str(error))]
-    if given is not None and keys.fingerprint(given) != keys.fingerprint(there):
-        return given, [Finding(file, f"the key {keys.fingerprint(there)}", f"{keys.fingerprint(given)} as given")]
-    return there, []
-
-
-def _seals(log: Log, key: Ed25519PublicKey | None) -> tuple[list[Seal], list[Finding]]:
-    """The seals with valid signatures, and what is wrong with the others or with their order."""
-    valid: list[Seal] = []
-    findings: list[Finding] = []
-    before = ""
-    for place, number in enumerate(seals.numbers(log), start=1):
-        name = seals.seal_name(number)
-        file = f"seals/{name}"
-        try:
-            seal = Seal.parse(log.seals.read_bytes(name), name)
-        except SealError as error:
-            findings.append(Finding(file, "no seal", str(error)))
-            before = ""
-            continue
-        if key is None or not seal.valid(key):
-            findings.append(Finding(file, "a signature that the public key did not make", "a valid one"))
-        elif number != place and not findings:
-            findings.append(Finding(file, "a number left out before it", f"the seal {seals.seal_name(place)}"))
-            valid.append(seal)
-        else:
-            if before and seal.statement.previous != before:
-                findings.append(Finding(file, "another seal before it than it names", "the seals as they were made"))
-            valid.append(seal)
-        before = seal.sha256
-    return valid, findings
 
 
 def _head(log: Log, signed: Sequence[Seal]) -> tuple[Head | None, list[Finding]]:
@@ -240,7 +204,7 @@ def _strangers(log: Log, found: Chain) -> tuple[list[Finding], list[str]]:
 
 def _belongs(name: str, folder: str) -> bool:
     if folder == "seals":
-        return name in (HEAD, keys.PUBLIC_NAME) or seals.is_seal(name)
+        return name in (HEAD, keys.PUBLIC_NAME) or statements.is_seal(name)
     return commits.commit_version(name) is not None
 
 

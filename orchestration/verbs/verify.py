@@ -5,22 +5,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, opened
+from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened
+from schemas.contract import Zone
+from schemas.roles import Needs, reading
 
 if TYPE_CHECKING:
     from lineage.ledger.proofs import Proof
     from lineage.ledger.verify import Verdict
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_FILE = LocalPath(exists=True, dir_okay=False)
 
 
 @click.command("verify", epilog="Example: larmor verify --key ledger-public.pem")
-@click.option("--key", type=_FILE, help="Public key kept outside the lake.")
+@click.option("--key", type=_FILE, help="Public key kept outside the lake, of any key that signed.")
 @click.option("--since-last-seal", is_flag=True, help="Compare what is sealed, prove what came after.")
 @click.option("--anchor", multiple=True, help="Folder or s3:// prefix that keeps seals, besides LARMOR_ANCHOR.")
 @click.option("--printed", help="Hash of a seal that was kept on paper.")
 @click.option("--proof", type=_FILE, help="Check this proof with --key alone; needs no lake.")
 @as_json
+@acting(lambda given: Needs() if given["proof"] else reading(Zone.AUDIT))
 @click.pass_context
 def command(
     context: click.Context,
@@ -46,7 +49,9 @@ def command(
 
 
 def _result(verdict: "Verdict") -> dict[str, Any]:
-    names = ("ok", "entries", "root", "seals", "unsealed", "compared", "anchors", "unanchored", "key")
+    names = (
+        "ok", "entries", "root", "seals", "revoked", "unsealed", "compared", "anchors", "unanchored", "key", "keys",
+    )  # fmt: skip
     return {name: getattr(verdict, name) for name in names} | {"findings": [str(each) for each in verdict.findings]}
 
 
@@ -56,8 +61,12 @@ def _told(verdict: "Verdict") -> str:
     lines = [
         f"The ledger holds: {verdict.entries} entries, {verdict.seals} seals, {verdict.unsealed} after the last.",
         f"root {verdict.root}",
-        f"key  {verdict.key}",
+        *(f"key  {key}{' (ended)' if key != verdict.key else ''}" for key in verdict.keys or ["none yet"]),
     ]
+    if verdict.revoked:
+        lines.append(
+            f"{verdict.revoked} seals more are of a key that was revoked; those after them vouch for everything"
+        )
     if verdict.compared:
         lines.append(f"{verdict.compared} entries were compared with what was sealed, byte by byte, not hashed anew")
     if verdict.anchors:
@@ -68,7 +77,7 @@ def _told(verdict: "Verdict") -> str:
 def _next(verdict: "Verdict") -> str:
     if not verdict.ok:
         return "keep this copy as evidence; restore the audit zone from a backup and verify that"
-    return "compare the key's fingerprint with the one kept outside, or pass it with --key"
+    return "compare a key's fingerprint with one kept outside, or pass that key with --key"
 
 
 def _checked(file: Path, key: Path, json_: bool) -> int:

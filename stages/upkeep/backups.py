@@ -10,7 +10,7 @@ from lake.integrity.backup import Manifest, Rules, backup, restore
 from lake.integrity.scrub import Finding, scrub
 from lake.stores.storage import Location
 from lake.zones import Lake
-from lineage.ledger import seals
+from lineage.ledger import statements
 from lineage.ledger.commits import HEAD, Log, confirm
 from lineage.ledger.events import EventType
 from lineage.ledger.ledger import append
@@ -81,7 +81,7 @@ def _rules(lake: Lake) -> Rules:
 
     def left_out(zone: str, name: str) -> bool:
         seal = name.removeprefix("seals/")
-        later = seals.is_seal(seal) and _version(log, seal) > head.version
+        later = statements.is_seal(seal) and _version(log, seal) > head.version
         # tiles are made of the log, so a copy of them would only be more to keep
         return zone == Zone.AUDIT and (later or name.startswith("tiles/"))
 

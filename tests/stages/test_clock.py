@@ -14,7 +14,8 @@ from lake.tables.files import data_files
 from lake.tables.upkeep import history, vacuum
 from lake.zones import Lake
 from lineage.ledger import ledger
-from lineage.ledger.seals import read_all, seal
+from lineage.ledger.seals import seal
+from lineage.ledger.statements import read_all
 from lineage.ledger.verify import verify
 from schemas.tables import QUARANTINE
 from stages.upkeep.backups import backed_up, restored

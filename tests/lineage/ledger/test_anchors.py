@@ -6,9 +6,12 @@ import pytest
 
 from lake.zones import Lake
 from lineage.ledger import commits, keys, ledger
-from lineage.ledger.anchored import read
+from lineage.ledger.anchored import read, told
+from lineage.ledger.anchors import places
 from lineage.ledger.commits import HEAD, Head, Log
-from lineage.ledger.seals import read_all, seal, seal_name
+from lineage.ledger.rotation import rotate
+from lineage.ledger.seals import seal
+from lineage.ledger.statements import read_all, seal_name
 from lineage.ledger.verify import verify
 
 EVENT = ("materialized", {"table": "curated/series", "rows": 1})
@@ -91,17 +94,54 @@ def test_an_anchor_that_cannot_be_read_is_not_passed_over(anchored, monkeypatch)
 
 
 def test_a_seal_that_is_made_while_the_ledger_is_verified_accuses_nobody(anchored, monkeypatch):
-    from lineage.ledger import verify as verifying
+    from lineage.ledger import signed
 
-    seals = verifying._seals
+    read_seals = signed.read
 
     def meanwhile(log, key):
         ledger.append(anchored, *EVENT)
         seal(anchored)
-        return seals(log, key)
+        return read_seals(log, key)
 
-    monkeypatch.setattr(verifying, "_seals", meanwhile)
+    monkeypatch.setattr(signed, "read", meanwhile)
     assert verify(anchored).ok
+
+
+def test_a_change_of_key_reaches_the_anchors_which_keep_the_first_key(anchored, tmp_path):
+    first = (tmp_path / "vault" / keys.PUBLIC_NAME).read_bytes()
+    rotate(anchored)
+    assert (tmp_path / "vault" / keys.PUBLIC_NAME).read_bytes() == first
+    assert (verify(anchored).ok, verify(anchored).unanchored) == (True, 0)
+
+
+def test_a_log_cut_back_behind_a_change_of_key_is_found_by_the_anchor(anchored, tmp_path):
+    audit, kept = anchored.settings.root / "audit", tmp_path / "kept"
+    shutil.copytree(audit, kept)
+    rotate(anchored)
+    ledger.append(anchored, *EVENT)
+    seal(anchored)
+    shutil.rmtree(audit)
+    kept.rename(audit)
+    assert "the log was cut back" in str([str(finding) for finding in verify(anchored).findings])
+
+
+def test_an_anchor_of_another_lake_is_told_and_gets_nothing(anchored, tmp_path):
+    other = Lake.open(tmp_path / "other", principal="tester", anchor=str(tmp_path / "vault"))
+    for _ in range(3):
+        ledger.append(other, *EVENT)
+        seal(other)
+    assert not (tmp_path / "vault" / seal_name(3)).exists()
+    (finding,) = told(Log.of(other), [read(place) for place in places(other.settings)])
+    assert "another log's key" in str(finding)
+    assert not told(Log.of(anchored), [read(place) for place in places(anchored.settings)])
+
+
+def test_one_anchor_out_of_reach_keeps_no_other_from_its_copy(anchored, tmp_path):
+    shutil.rmtree(tmp_path / "vault")
+    (tmp_path / "vault").write_text("no folder")
+    ledger.append(anchored, *EVENT)
+    seal(anchored)
+    assert (tmp_path / "bucket" / seal_name(3)).exists()
 
 
 def test_what_an_anchor_holds_is_never_overwritten(anchored, tmp_path):

@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from lake.zones import Lake
 from lineage.ledger import keys, ledger
 from lineage.ledger.keys import KeyFileError
-from lineage.ledger.seals import SealError, seal
+from lineage.ledger.seals import seal
+from lineage.ledger.statements import SealError
 from schemas.contract import Zone
 
 
@@ -47,10 +48,15 @@ def test_public_key_reads_back_and_another_file_does_not():
             keys.read_public(wrong)
 
 
-def test_sealing_with_another_key_than_before_is_refused(lake):
+def test_sealing_with_another_key_than_before_is_refused_and_a_lost_one_is_not_made_anew(lake, tmp_path):
     ledger.append(lake, "materialized", {"table": "curated/series"})
     seal(lake)
-    (lake.location(Zone.RESTRICTED, "keys").path / keys.PRIVATE_NAME).unlink()
     ledger.append(lake, "materialized", {"table": "curated/series"})
+    keys.new_in_file(tmp_path / "other.pem")
     with pytest.raises(SealError, match="another key"):
+        seal(Lake.open(lake.settings.root, seal_key_file=tmp_path / "other.pem"))
+    private = lake.location(Zone.RESTRICTED, "keys").path / keys.PRIVATE_NAME
+    private.unlink()
+    with pytest.raises(KeyFileError, match="restore it"):
         seal(lake)
+    assert not private.exists()

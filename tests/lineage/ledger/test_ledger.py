@@ -15,7 +15,8 @@ from lineage.ledger import commits, ledger
 from lineage.ledger.commits import Log
 from lineage.ledger.events import _DECLARED, _FIELDS, _KINDS, EventError, EventType, ending, event, fields
 from lineage.ledger.merkle import leaf_hash, root
-from lineage.ledger.seals import numbers, seal
+from lineage.ledger.seals import seal
+from lineage.ledger.statements import numbers
 from lineage.ledger.verify import verify
 from schemas.tables import LEDGER
 

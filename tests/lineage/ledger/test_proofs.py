@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from lake.zones import Lake
 from lineage.ledger import commits, keys, ledger, proofs
 from lineage.ledger.commits import LedgerDamaged, Log
 from lineage.ledger.merkle import ProofError, leaf_hash, root, subtrees
-from lineage.ledger.seals import seal
+from lineage.ledger.rotation import rotate
+from lineage.ledger.seals import seal, signer
+from lineage.ledger.statements import Seal, handovers
 from lineage.ledger.tiles import Tiles, TilesMissing, _path
 from schemas.document import canonical_json
 
@@ -118,6 +121,68 @@ def test_a_stranger_checks_without_this_project(sealed, tmp_path):
         told = checked(name)
         assert (told.returncode, said in told.stdout) == (0, True), told
     assert checked("bad").returncode == 1
+
+
+@pytest.fixture
+def turned(sealed):
+    """The lake after its key changed, and files of the old and of the new public key."""
+    handover = rotate(sealed).statement.handover
+    return sealed, [keys.public_pem(keys.of_raw(raw)) for raw in (handover.old, handover.new)]
+
+
+def _by_a_stranger(tmp_path, proof, key):
+    (tmp_path / "proof").write_bytes(proof)
+    (tmp_path / "key").write_bytes(key)
+    command = [sys.executable, "-I", CHECKER, tmp_path / "proof", tmp_path / "key"]
+    return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+
+
+def test_after_a_change_of_key_a_proof_holds_with_the_old_and_with_the_new_one(turned, tmp_path):
+    lake, known = turned
+    before = proofs.consistency(lake, 1, 2).data
+    for proof in (proofs.inclusion(lake, 9).data, proofs.consistency(lake, 1, 4).data, before):
+        for key in known:
+            assert proofs.check(proof, key).data == proof
+            assert _by_a_stranger(tmp_path, proof, key).returncode == 0
+
+
+def test_a_proof_from_before_the_change_still_holds_with_the_old_key(sealed, key):
+    before = proofs.inclusion(sealed, 9).data
+    rotate(sealed)
+    assert proofs.check(before, key).data == before
+    assert b"handovers" not in before
+
+
+def test_a_proof_whose_change_of_key_is_missing_or_of_others_is_refused(turned, tmp_path):
+    lake, known = turned
+    fields = json.loads(proofs.inclusion(lake, 9).data)
+    other = Lake.open(tmp_path / "other", principal="tester")
+    ledger.append(other, "materialized", {"table": "curated/series"})
+    rotate(other)
+    (theirs,) = handovers(Log.of(other))
+    for changed in ([], [json.loads(theirs.data)], fields["handovers"] * 2):
+        data = (canonical_json(fields | {"handovers": changed}) + "\n").encode()
+        for key in known:
+            with pytest.raises(ProofError):
+                proofs.check(data, key)
+            assert _by_a_stranger(tmp_path, data, key).returncode == 1
+
+
+def test_a_revoked_key_proves_nothing_alone_whatever_number_its_thief_gives(sealed, tmp_path):
+    stolen = signer(sealed)
+    known = rotate(sealed, ended=2).statement.handover.new
+    true = proofs.inclusion(sealed, 9)
+    statement = replace(proofs.consistency(sealed, 1, 4).first.statement, size=true.seal.size, root=true.seal.root)
+    mine = Seal(statement, keys.fingerprint(stolen.public_key()), stolen.sign(statement.signed).hex())
+    forged = replace(true, seal=mine).data
+    key = keys.public_pem(keys.of_raw(known))
+    with pytest.raises(ProofError, match="revoked"):
+        proofs.check(forged, key)
+    assert "revoked" in _by_a_stranger(tmp_path, forged, key).stdout
+    assert proofs.check(true.data, key)
+    assert proofs.check(proofs.consistency(sealed, 1, 4).data, key)
+    with pytest.raises(ProofError, match="revoked"):
+        proofs.consistency(sealed, 1, 2)
 
 
 @settings(max_examples=30, deadline=None)

@@ -9,7 +9,7 @@ from lake.tables import log
 from lake.zones import Lake
 from lineage.ledger import ledger
 from lineage.ledger.events import EventType
-from lineage.ledger.reconcile import Told, Work, reconciled
+from lineage.ledger.reconcile import Told, Work, compared, reconciled
 from schemas.tables import QUARANTINE
 from stages.station import Outcome, recorded
 from stages.upkeep.upkeep import optimized
@@ -105,3 +105,18 @@ def test_an_entry_of_the_ledger_edited_with_all_its_digests_disagrees_with_the_t
     forgeries.rewritten_log(where, batches)
     (line,) = reconciled(Lake(lake.settings))
     assert "entry 1 of the ledger says 0000" in line
+
+
+def test_work_from_before_a_restore_is_told_in_one_line_and_what_came_after_is_a_difference(lake, told):
+    ledger.append(lake, EventType.RESTORED, {"files": 3, "bytes": 9, "manifest_sha256": "0" * 64})
+    after = [work(lake, delivery) for delivery in ("d-4", "d-5")]
+    found = compared(lake, after)
+    assert found.differences == []
+    (note,) = found.notes
+    assert note.startswith("3 pieces of work from before the lake was restored")
+    (line,) = compared(lake, after[:1]).differences
+    assert "d-5" in line
+    # a log that kept the older work is still held to it
+    changed = replace(told[0], counts=told[0].counts | {"kept": 9})
+    found = compared(lake, [changed, *after])
+    assert ("kept 9" in found.differences[0], len(found.differences), found.notes[0][:1]) == (True, 1, "2")

@@ -11,7 +11,8 @@ from lake.zones import Lake
 from lineage.ledger import commits, keys, ledger
 from lineage.ledger.commits import HEAD, Head, LedgerDamaged, Log
 from lineage.ledger.merkle import Frontier
-from lineage.ledger.seals import Seal, seal, seal_name
+from lineage.ledger.seals import seal
+from lineage.ledger.statements import Seal, seal_name
 from lineage.ledger.verify import verify
 from schemas.tables import LEDGER
 from tests import forgeries

@@ -9,5 +9,9 @@ class TableOutdated(ValueError):
     """The table was made under an older contract; the message says what to do."""
 
 
+class TableNewer(ValueError):
+    """The table was made under a contract that this version of Larmor does not know yet."""
+
+
 class TableMissing(FileNotFoundError):
     """The table has no commit yet, or not the version asked for; the message says what makes it."""

@@ -8,17 +8,21 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.document import Document
+from schemas.formats import Kept
 from schemas.naming import Name
 from schemas.union import Terms
 
 MANIFEST = "manifest.json"
 """Name of a checkpoint's manifest, which is written last: without it there is no model."""
 
+SHARING = "sharing.json"
+"""Name of the document beside the manifest of a model that left; such a folder has no list of what it saw."""
+
 RETIRED = "retired.json"
 """Name of the manifest of a checkpoint that was taken out of use by a withdrawal."""
 
 
-class CheckpointManifest(Document):
+class CheckpointManifest(Kept):
     """Where a checkpoint comes from and what covers it."""
 
     name: Name
@@ -63,3 +67,26 @@ class CheckpointManifest(Document):
     """What these hours cost at the price of the configuration; None: no price was told."""
     created: str
     """When it was finished, UTC, RFC 3339."""
+
+
+class Sharing(Document):
+    """That a model left, to whom, what for and under which terms."""
+
+    model: Name
+    """Name of the model."""
+    weights_sha256: str
+    """SHA-256 of its weights."""
+    recipient: str
+    """Who received it."""
+    country: str | None = None
+    """Where the recipient is, ISO 3166-1 alpha-2; None: where the model was made."""
+    purpose: str
+    """What it may be used for, as the licences name it."""
+    decision: str
+    """SHA-256 of the decision that it may leave."""
+    terms_sha256: str
+    """SHA-256 of the documents that were asked, id to digest."""
+    terms: Terms
+    """The most restrictive of all documents that cover it: what the recipient is bound to."""
+    day: str
+    """When the terms were asked, ISO date."""

@@ -5,10 +5,11 @@ are written is `lake`'s business. Whatever else describes a table (Delta schema,
 checks) derives from a contract and is never written a second time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 
@@ -35,6 +36,10 @@ class Phi(StrEnum):
 class Column:
     """One column of a table.
 
+    Attributes:
+        older: what stands for a value in rows that were written before the table had this column, where it is not
+            nullable; a column that a contract gains needs one or the other.
+
     Raises:
         ValueError: if the meaning is missing; a column nobody can explain is not part of a contract.
     """
@@ -45,9 +50,12 @@ class Column:
     phi: Phi = Phi.NONE
     unit: str | None = None
     nullable: bool = False
+    older: str | tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a column without a meaning."""
+        """Refuse a column without a meaning, or one whose empty values could be of two kinds."""
+        if self.nullable and self.older is not None:
+            raise ValueError(f"column {self.name!r}: found it nullable and with a value for older rows, needed one")
         if not self.meaning:
             raise ValueError(f"column {self.name!r} has no meaning; say what a reader should know of it")
 
@@ -60,7 +68,9 @@ class Table:
         payload: the binary column whose values are stored uncompressed, one row group a row, so that a reader can
             map them straight from the file (see `lake.voxels.payload`); None for ordinary tables.
         sealed: whether every byte of the table is accounted for (`lineage.ledger.verify`), so that nothing but commits
-            may write into its folder: no Delta checkpoints, no clean-up.
+            may write into its folder: no Delta checkpoints, no clean-up. Its columns are for ever.
+        format: raised with every change of the columns; what a lake's table was made as is in its own properties
+            (`lake.tables.formats`).
 
     Raises:
         ValueError: if a key, partition or payload column is not declared, or a direct identifier stands outside the
@@ -75,6 +85,7 @@ class Table:
     partition_by: tuple[str, ...] = ("delivery",)
     payload: str | None = None
     sealed: bool = False
+    format: int = 1
 
     def __post_init__(self) -> None:
         """Refuse a contract that contradicts itself or lets PHI out of its zone."""
@@ -105,6 +116,33 @@ class Table:
     def file_schema(self) -> pa.Schema:
         """The Arrow schema of a part file: partition values are in Delta's log, not in the file."""
         return pa.schema(field for field in self.arrow_schema if field.name not in self.partition_by)
+
+    def older(self, name: str) -> Any:
+        """What stands for the value of a column in a row that was written before the column was."""
+        return pa.scalar(self._columns[name].older, self._columns[name].type).as_py()
+
+    def incomplete(self, names: Iterable[str], there: Container[str]) -> list[str]:
+        """Columns that are wanted, not there, and not to be completed in rows that were written before they were."""
+        missing = (self._columns[name] for name in names if name not in there)
+        return [column.name for column in missing if not column.nullable and column.older is None]
+
+    def completed(self, rows: pa.Table, names: Sequence[str]) -> pa.Table:
+        """Columns of stored rows, with what stands for a value in those that were written before a column was.
+
+        Args:
+            rows: as a file or an engine gives them; may lack columns that the contract gained.
+            names: columns that are wanted.
+
+        Raises:
+            ValueError: if one can neither be found nor completed.
+        """
+        if missing := self.incomplete(names, rows.column_names):
+            raise ValueError(f"table {self.name!r}: found rows without columns {missing}, needed a value in every row")
+        return pa.Table.from_arrays([_completed(self._columns[name], rows) for name in names], names=list(names))
+
+    @cached_property
+    def _columns(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
 
     def conform(self, rows: list[Mapping[str, object]] | pa.Table) -> pa.Table:
         """Rows as an Arrow table of exactly this contract's file columns.
@@ -146,3 +184,11 @@ class Table:
                     f"table {self.name!r}: found values of another type in {field.name!r}, needed {field.type}"
                 ) from None
         return pa.Table.from_arrays(arrays, names=self.file_schema.names)
+
+
+def _completed(column: Column, rows: pa.Table) -> pa.ChunkedArray:
+    older = pa.scalar(column.older, column.type)
+    if column.name not in rows.column_names:
+        return pa.chunked_array([pa.repeat(older, rows.num_rows)])
+    values = rows[column.name]
+    return values.cast(column.type).fill_null(older) if older.is_valid and values.null_count else values

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import Field, field_validator, model_validator
 
 from schemas.document import Document
+from schemas.formats import Kept
 from schemas.naming import Name
 from schemas.union import Terms
 
@@ -116,7 +117,7 @@ class Residual(Document):
     """Upper end of the 95 % confidence interval of the share of values that are still there (rule of three)."""
 
 
-class ReleaseManifest(Document):
+class ReleaseManifest(Kept):
     """A frozen release: which rows of which table versions, in which split, under which terms."""
 
     name: str

@@ -148,7 +148,8 @@ def _joined(lake: Lake, unit: Mapping[str, Any], delivery: str) -> list[dict[str
 
 def _series(rows: list[dict[str, Any]], delivery: str) -> Series:
     keys = {name: rows[0][name] for name in _KEYS}
-    versions = basis((row["instance"], row["version"]) for row in rows)
+    # a part file that is older than the column has none
+    versions = basis((row["instance"], row.get("version")) for row in rows)
     # as a series lies in one delivery, whatever the deliveries were
     rows.sort(key=lambda row: (row["instance_number"] or 0, row["instance"]))
     read, broken = list[tuple[dict[str, Any], Header]](), []

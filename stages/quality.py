@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lake.tables.checkpoint import File
 from lake.tables.keys import Holders
+from lake.tables.rewrite import rows_of
 from lake.zones import Lake
 from schemas.tables import SERIES, VOLUMES
 
@@ -120,7 +121,7 @@ def _others(lake: Lake, delivery: str, rows: Sequence[Row]) -> list[Row]:
             there = [file for file in known.some(value, DELIVERIES + 1) if file.partition["delivery"] != delivery]
             near |= {file.path: file for file in there[:DELIVERIES]}
     names = [*_GROUP, *(m.name for m in MEASURES)]
-    return [row for path in sorted(near) for row in table.source.parquet(path).read(names).to_pylist()]
+    return [row for path in sorted(near) for row in rows_of(table, near[path], names).to_pylist()]
 
 
 def worst(volumes: Sequence[Row]) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from lake.engines.spark import SparkEngine
 from lake.engines.tables import DeltaTables, Rows, require_ordinary
 from lake.tables import changes as feed
 from lake.tables import rewrite
+from lake.tables.formats import Made, require_current
 from lake.tables.protocol import opened
-from lake.tables.select import Condition, chosen, shaped, sql
+from lake.tables.select import Condition, chosen, shaped, sql, there
 from lake.tables.table import Conflict, LakeTable
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _PAUSE_S = 0.2
 """Pause after the first commit that another writer overtook; Spark's own takes a second."""
+
+_OVERTAKEN = ("DELTA_CONCURRENT", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED")
+"""Beginnings of Spark's words for it: another writer, or an upgrade of the table."""
 
 _READS = ("select", "with")
 
@@ -79,7 +83,6 @@ class SparkTables(DeltaTables):
         if table.contract.payload or not where:
             return super().delete(table, where)
         _require_safe(table)
-        opened(table.location, table.contract.path)
         condition = sql(table.contract, where, backslashes=True)
         return self._committed(table, lambda: self._run(f"DELETE FROM {_name(table)} WHERE {condition}"))  # noqa: S608
 
@@ -92,11 +95,12 @@ class SparkTables(DeltaTables):
         version: int | None = None,
     ) -> pa.Table:
         """Rows under conditions."""
-        names = chosen(table.contract, columns)
+        contract, names = table.contract, chosen(table.contract, columns)
         conditions = [*where, *((name, "=", value) for name, value in (partition or {}).items())]
-        condition = sql(table.contract, conditions, backslashes=True)
+        made = Made.opened(opened(table.location, contract.path, version))
+        condition, stored = sql(contract, conditions, made.columns, backslashes=True), there(contract, names, made)
         frame = self._frame(table, version)
-        return shaped(table.contract, names, (frame.where(condition) if condition else frame).select(*names).toArrow())
+        return shaped(contract, names, (frame.where(condition) if condition else frame).select(*stored).toArrow())
 
     def changes(
         self, table: LakeTable, after: int = -1, until: int | None = None, columns: Sequence[str] | None = None
@@ -105,14 +109,15 @@ class SparkTables(DeltaTables):
         from pyspark.errors import PySparkException
 
         names = chosen(table.contract, columns)
-        newest = int(opened(table.location, table.contract.path).version())
+        delta = opened(table.location, table.contract.path)
+        newest, stored = int(delta.version()), there(table.contract, names, Made.opened(delta))
         last = newest if until is None else min(until, newest)
         if after >= last:
             return feed.net(table.contract, names, None)
         reader = self._spark.read.format("delta").option("readChangeFeed", "true")
         reader = reader.option("startingVersion", after + 1).option("endingVersion", last)
         try:
-            rows = reader.load(_uri(table)).select(*names, feed.TYPE, feed.VERSION).toArrow()
+            rows = reader.load(_uri(table)).select(*stored, feed.TYPE, feed.VERSION).toArrow()
         except PySparkException:
             raise feed.missing(table) from None
         return feed.net(table.contract, names, rows)
@@ -141,7 +146,6 @@ class SparkTables(DeltaTables):
         if table.contract.payload:
             return super().optimize(table)
         _require_safe(table)
-        opened(table.location, table.contract.path)
         return self._committed(table, lambda: self._run(f"OPTIMIZE {_name(table)}"))
 
     def z_order(self, table: LakeTable, columns: Sequence[str]) -> int:
@@ -152,7 +156,6 @@ class SparkTables(DeltaTables):
         """
         require_ordinary(table, "a Z-order")
         _require_safe(table)
-        opened(table.location, table.contract.path)
         listed = ", ".join(columns)
         return self._committed(table, lambda: self._run(f"OPTIMIZE {_name(table)} ZORDER BY ({listed})"))
 
@@ -173,12 +176,13 @@ class SparkTables(DeltaTables):
         """The version after a statement, run again wherever another writer committed first."""
         from pyspark.errors import PySparkException
 
+        require_current(table.contract, Made.opened(opened(table.location, table.contract.path)))
         for attempt in range(rewrite.TRIES):
             try:
                 run()
                 return table.version()
             except PySparkException as error:
-                if not (error.getCondition() or "").startswith("DELTA_CONCURRENT"):
+                if not (error.getCondition() or "").startswith(_OVERTAKEN):
                     raise ValueError(
                         f"table {table.contract.path}: found that Spark could not do it "
                         f"({error.getCondition() or type(error).__name__}), needed a table and rows of the contract"

@@ -12,8 +12,9 @@ from itertools import groupby
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
+from lake.tables.formats import Made
 from lake.tables.protocol import opened
-from lake.tables.select import chosen, shaped
+from lake.tables.select import chosen, shaped, there
 from lake.tables.table import LakeTable
 from schemas.contract import Table
 
@@ -54,7 +55,8 @@ def changes(
     if after >= last:
         return net(table.contract, names, None)
     try:
-        feed = delta.load_cdf(after + 1, last, columns=[*names, TYPE, VERSION])
+        stored = there(table.contract, names, Made.opened(delta))
+        feed = delta.load_cdf(after + 1, last, columns=[*stored, TYPE, VERSION])
         return net(table.contract, names, pa.RecordBatchReader.from_stream(feed).read_all())
     except DeltaError:
         raise missing(table) from None

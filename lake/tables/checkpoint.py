@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lake.tables.formats import Made
 from lake.tables.protocol import FEATURES, NAMED, READER, WRITER
 
 _KEPT_CHECKPOINTS = 16
@@ -60,13 +61,13 @@ class Checkpoint(Mapping[str, File]):
         paths: (n,) as the log writes them.
         sizes: (n,) bytes.
         partitions: (n,) values of each partition column.
-        columns: names of the table's columns.
+        made: what the table was made as.
     """
 
     paths: pa.StringArray
     sizes: pa.Int64Array
     partitions: Mapping[str, pa.StringArray]
-    columns: frozenset[str]
+    made: Made
 
     def inside(self, partition: Mapping[str, str]) -> dict[str, File]:
         """Part files of a partition; it may name fewer columns than the table has."""
@@ -98,7 +99,7 @@ class Checkpoint(Mapping[str, File]):
 
 
 # pa.array would import pandas, a fifth of a second of every command
-EMPTY = Checkpoint(pa.nulls(0, pa.string()), pa.nulls(0, pa.int64()), {}, frozenset())
+EMPTY = Checkpoint(pa.nulls(0, pa.string()), pa.nulls(0, pa.int64()), {}, Made())
 """Before the first commit."""
 
 
@@ -138,12 +139,12 @@ class Change:
     Attributes:
         removed: paths of part files that it removes.
         added: part files that it adds.
-        columns: names of the table's columns; None where it does not say.
+        made: what the table is from here on; None where it does not say.
     """
 
     removed: tuple[str, ...]
     added: tuple[File, ...]
-    columns: frozenset[str] | None
+    made: Made | None
 
 
 def checkpoint(path: Path) -> Checkpoint:
@@ -182,26 +183,26 @@ def _checkpoint(path: Path, *_: int) -> Checkpoint:
     adds = rows["add"].combine_chunks().drop_null()
     values = adds.field("partitionValues")
     partitions = {name: pc.map_lookup(values, name, "first").cast(pa.string()) for name in metadata["partitionColumns"]}
-    return Checkpoint(adds.field("path"), adds.field("size"), partitions, _columns(metadata))
+    return Checkpoint(adds.field("path"), adds.field("size"), partitions, _made(metadata))
 
 
 @lru_cache(_KEPT_COMMITS)
 def _change(path: Path, *_: int) -> Change:
     removed, added = [], []
-    columns = None
+    made = None
     for line in path.read_bytes().splitlines():
         action = json.loads(line) if line else {}
         if protocol := action.get("protocol"):
             _require(protocol)
         if metadata := action.get("metaData"):
-            columns = _columns(metadata)
+            made = _made(metadata)
         if file := action.get("remove"):
             removed.append(unquote(file["path"]))
         if file := action.get("add"):
             if file.get("deletionVector"):
                 raise Unusual
             added.append(File(unquote(file["path"]), file["partitionValues"], file["size"]))
-    return Change(tuple(removed), tuple(added), columns)
+    return Change(tuple(removed), tuple(added), made)
 
 
 def _require(protocol: Mapping[str, Any]) -> None:
@@ -211,7 +212,7 @@ def _require(protocol: Mapping[str, Any]) -> None:
         raise Unusual
 
 
-def _columns(metadata: Mapping[str, Any]) -> frozenset[str]:
+def _made(metadata: Mapping[str, Any]) -> Made:
     if dict(metadata.get("configuration") or {}).get("delta.appendOnly") == "true":
         raise Unusual
-    return frozenset(column["name"] for column in json.loads(metadata["schemaString"])["fields"])
+    return Made.of(metadata)

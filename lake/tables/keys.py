@@ -157,7 +157,9 @@ def _read(source: Source, column: str, files: list[str]) -> _List:
     hashes: list[int] = []
     places: list[int] = []
     for number, file in enumerate(files):
-        values = source.parquet(file).read([column], use_threads=False)[column].unique().to_pylist()
+        rows = source.parquet(file).read([column], use_threads=False)
+        # in a part file that is older than the column every row has an empty value
+        values = rows[column].unique().to_pylist() if column in rows.column_names else [None]
         found = sorted({_hash(value) for value in values})
         hashes += found
         places += [number] * len(found)

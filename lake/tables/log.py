@@ -11,13 +11,15 @@ Source: Delta transaction protocol, "Delta Log Entries", "Actions" (github.com/d
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from lake.stores.storage import Location
 from lake.tables.checkpoint import EMPTY, Change, Changed, File, Unusual, change, checkpoint
+from lake.tables.formats import Made
 from lake.tables.parts import Part
 
 FOLDER = "_delta_log"
@@ -32,6 +34,9 @@ _NONE = {"": ""}
 _SAFE = "/=:@!$&'()*+,;-._~"
 """Characters that a path may hold as they are (RFC 3986, section 3.3)."""
 
+Fit = Callable[[Made], None]
+"""Raises where a table, as it was made, may not be written to."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -41,14 +46,14 @@ class State:
         version: its number; -1: there is none.
         files: part files by path, those of the partition that was asked for, in the order of their commits.
         total: part files of the whole table.
-        columns: names of the table's columns.
+        made: what the table was made as.
         checkpoint: version of the last checkpoint; -1: there is none.
     """
 
     version: int
     files: Mapping[str, File]
     total: int
-    columns: frozenset[str]
+    made: Made
     checkpoint: int = -1
 
 
@@ -91,6 +96,21 @@ def newest(location: Location) -> int:
     return version
 
 
+def made(location: Location) -> Made:
+    """What the newest version was made as; without columns where there is none.
+
+    Raises:
+        Unusual: as `state`.
+    """
+    _require_local(location)
+    log = location.join(FOLDER)
+    first = _last_checkpoint(log)
+    found = checkpoint(log.path / _checkpoint(first)).made if first >= 0 else Made()
+    for _, told in _after(log, first):
+        found = told.made or found
+    return found
+
+
 def state(location: Location, partition: Mapping[str, str] | None = None) -> State:
     """The newest version, with its files in a partition, or with all.
 
@@ -106,9 +126,9 @@ def state(location: Location, partition: Mapping[str, str] | None = None) -> Sta
     first = version = _last_checkpoint(log)
     at = checkpoint(log.path / _checkpoint(first)) if first >= 0 else EMPTY
     before: Mapping[str, File] = at.inside(wanted) if wanted else at
-    total, columns, gone, after = len(at), at.columns, set[str](), dict[str, File]()
+    total, made, gone, after = len(at), at.made, set[str](), dict[str, File]()
     for version, told in _after(log, first):  # noqa: B007  # the last one is the newest
-        columns = columns if told.columns is None else told.columns
+        made = told.made or made
         total += len(told.added) - len(told.removed)
         # the order is that of the last commit that names a file
         for path in (*told.removed, *(file.path for file in told.added)):
@@ -119,11 +139,15 @@ def state(location: Location, partition: Mapping[str, str] | None = None) -> Sta
         after.update((file.path, file) for file in inside)
     if version < 0 and any(map(_is_commit, log.list())):
         raise Unusual
-    return State(version, Changed(before, gone, after), total, columns, first)
+    return State(version, Changed(before, gone, after), total, made, first)
 
 
 def append(
-    location: Location, parts: Sequence[Part], metadata: Mapping[str, str], expected: int | None = None
+    location: Location,
+    parts: Sequence[Part],
+    metadata: Mapping[str, str],
+    fit: Fit,
+    expected: int | None = None,
 ) -> Committed:
     """Add part files, in one commit.
 
@@ -131,6 +155,7 @@ def append(
         location: the table's folder.
         parts: files that were written.
         metadata: kept in the commit.
+        fit: asked before the commit, unless a version is expected, which the caller has looked at.
         expected: the version that the commit must follow; None: whichever is newest.
 
     Raises:
@@ -140,22 +165,44 @@ def append(
     if expected is not None:
         version = _commit(location, expected + 1, _written(parts, metadata))
         return Committed(version, removed=False, files=0, since_checkpoint=0)
-    return _retried(location, parts, metadata, _NONE)
+    return _retried(location, parts, metadata, fit, _NONE)
 
 
 def replace(
-    location: Location, partition: Mapping[str, str], parts: Sequence[Part], metadata: Mapping[str, str]
+    location: Location, partition: Mapping[str, str], parts: Sequence[Part], metadata: Mapping[str, str], fit: Fit
 ) -> Committed:
     """Make part files the whole content of a partition, in one commit; see `append`."""
-    return _retried(location, parts, metadata, partition)
+    return _retried(location, parts, metadata, fit, partition)
+
+
+def declare(location: Location, version: int, actions: Sequence[Mapping[str, Any]], operation: str) -> None:
+    """Commit what a table is from a version on: metadata and protocol, no files. On S3 as well.
+
+    Args:
+        location: the table's folder.
+        version: number of the commit.
+        actions: actions of the Delta log.
+        operation: what was done, for the history.
+
+    Raises:
+        FileExistsError: if another writer committed this version first.
+    """
+    # the id tells two that do the same in the same millisecond apart
+    about = {"timestamp": _now(), "operation": operation, "engineInfo": "larmor", "txnId": uuid.uuid4().hex}
+    _commit(location, version, _lines([{"commitInfo": about}, *actions]))
 
 
 def _retried(
-    location: Location, parts: Sequence[Part], metadata: Mapping[str, str], partition: Mapping[str, str]
+    location: Location,
+    parts: Sequence[Part],
+    metadata: Mapping[str, str],
+    fit: Fit,
+    partition: Mapping[str, str],
 ) -> Committed:
     """Commit after whatever is newest; what is removed is looked up again where another writer came first."""
     for _ in range(_TRIES):
         found = state(location, partition)
+        fit(found.made)
         removed = list(found.files.values())
         try:
             version = _commit(location, found.version + 1, _written(parts, metadata, removed))
@@ -189,7 +236,7 @@ def name(version: int) -> str:
 
 def _written(parts: Sequence[Part], metadata: Mapping[str, str], removed: Sequence[File] = ()) -> bytes:
     """A commit that removes files of the newest version and adds part files."""
-    now = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
+    now = _now()
     about = {
         "timestamp": now,
         "operation": "WRITE",
@@ -224,6 +271,14 @@ def _written(parts: Sequence[Part], metadata: Mapping[str, str], removed: Sequen
         }
         for part in parts
     ]
+    return _lines(actions)
+
+
+def _now() -> int:
+    return int(dt.datetime.now(dt.UTC).timestamp() * 1000)
+
+
+def _lines(actions: Sequence[Mapping[str, Any]]) -> bytes:
     return "".join(json.dumps(action, separators=(",", ":")) + "\n" for action in actions).encode()
 
 

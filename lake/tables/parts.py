@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
 from lake.stores.storage import Location
+from lake.tables import footer
 from schemas.document import canonical_json
 
 _STATISTICS_WIDTH = 64
@@ -70,7 +71,8 @@ class Part:
 def write(rows: pa.Table, location: Location, name: str, payload: str | None) -> tuple[int, str]:
     """Write rows as one new Parquet file, durably.
 
-    A payload column lies uncompressed and alone in its page, one row group a row. A file on S3 is in memory once.
+    A payload column lies uncompressed and alone in its page, one row group a row, and the footer says whose rows those
+    are (`lake.tables.footer`). A file on S3 is in memory once.
 
     Returns:
         Bytes of the file, and its SHA-256 in hexadecimal.
@@ -80,6 +82,8 @@ def write(rows: pa.Table, location: Location, name: str, payload: str | None) ->
         lake.stores.objects.UnsafeStore: if it would lie on a store that loses commits.
     """
     location.make()
+    if payload:
+        rows = rows.replace_schema_metadata(footer.metadata(rows))
     if location.local:
         return _write_file(rows, location.path / name, payload, private=location.private)
     sink = pa.BufferOutputStream()

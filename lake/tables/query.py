@@ -3,7 +3,7 @@
 Belongs here: reading metadata of the curated and the audit zone, wherever they lie. Statistics in the Delta log and
 values of partitions decide which files are opened at all (DataFusion, as deltalake brings it). Nothing is written;
 columns of bytes (files, voxels, pictures) are not there, `lake.Volumes` reads those; the restricted zone holds PHI and
-is not asked.
+is not asked. That a person asked is recorded by `Lake.sql`.
 
 Example:
     >>> from lake.zones import Lake  # doctest: +SKIP
@@ -11,14 +11,15 @@ Example:
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from schemas.contract import Table, Zone
+from schemas.contract import Column, Table, Zone
 from schemas.tables import TABLES
 
 if TYPE_CHECKING:
@@ -34,11 +35,28 @@ _OF_THE_QUESTION = ("SQL error", "Schema error", "Error during planning", "This 
 """Beginnings of messages that speak of the question alone; others may quote a value that a file holds."""
 
 
+_SCANNED = re.compile(r"TableScan: (\w+)__files")
+"""How a plan of DataFusion names a table that it reads."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a question.
+
+    Attributes:
+        rows: the answer itself.
+        read: path of each table that was read for it, with the version that was asked for; None: the newest.
+    """
+
+    rows: pa.Table
+    read: Mapping[str, int | None]
+
+
 class QueryError(ValueError):
     """A question that is none over the tables of the lake; the message says what there is."""
 
 
-def ask(lake: "Lake", question: str, versions: Mapping[str, int] | None = None) -> pa.Table:
+def ask(lake: "Lake", question: str, versions: Mapping[str, int] | None = None) -> Answer:
     """The answer to a question.
 
     Args:
@@ -53,16 +71,30 @@ def ask(lake: "Lake", question: str, versions: Mapping[str, int] | None = None) 
     text = _without_comments(question)
     if text.split(maxsplit=1)[:1] and text.split(maxsplit=1)[0].lower() not in _QUESTIONS:
         raise QueryError("found a statement that may change something, needed one SELECT: a lake is read here")
-    session = QueryBuilder()
+    session, pinned = QueryBuilder(), versions or {}
     words = set(re.findall(r"\w+", text.lower()))
     for table in _ASKED:
         if table.name in words:
-            _offer(session, lake, table, (versions or {}).get(table.path))
+            _offer(session, lake, table, pinned.get(table.path))
     try:
-        answer = pa.RecordBatchReader.from_stream(session.execute(text)).read_all()
+        answer = _executed(session, text)
+        read = set(_read(session, text))
     except (DeltaError, pa.ArrowException) as error:
         raise QueryError(_told(str(error))) from None
-    return answer.cast(pa.schema([pa.field(field.name, _plain(field.type)) for field in answer.schema]))
+    rows = answer.cast(pa.schema([pa.field(field.name, _plain(field.type)) for field in answer.schema]))
+    return Answer(rows, {table.path: pinned.get(table.path) for table in _ASKED if table.name in read})
+
+
+def _executed(session: QueryBuilder, text: str) -> pa.Table:
+    return pa.RecordBatchReader.from_stream(session.execute(text)).read_all()
+
+
+def _read(session: QueryBuilder, text: str) -> Iterator[str]:
+    """Names of the tables that the plan of a question reads; words of the question may name columns as well."""
+    asked = re.sub(r"^explain\s+((analyze|verbose)\s+)*", "", text, flags=re.IGNORECASE)
+    if asked:
+        for plan in _executed(session, f"EXPLAIN {asked}")["plan"].to_pylist():
+            yield from _SCANNED.findall(plan)
 
 
 def _offer(session: QueryBuilder, lake: "Lake", table: Table, version: int | None) -> None:
@@ -73,10 +105,16 @@ def _offer(session: QueryBuilder, lake: "Lake", table: Table, version: int | Non
     except TableNotFoundError:
         return
     there = {field.name for field in delta.schema().fields}
-    columns = [c.name for c in table.columns if c.name in there and not pa.types.is_binary(c.type)]
+    columns = [_completed(c) for c in table.columns if c.name in there and not pa.types.is_binary(c.type)]
     session.register(f"{table.name}__files", delta)
-    listed = ", ".join(f'"{name}"' for name in columns)
+    listed = ", ".join(columns)
     session.execute(f'CREATE VIEW "{table.name}" AS SELECT {listed} FROM "{table.name}__files"')  # noqa: S608  # contract's
+
+
+def _completed(column: Column) -> str:
+    """A column, with what stands for its value in rows that were written before it was."""
+    name = f'"{column.name}"'
+    return f"coalesce({name}, '{column.older}') AS {name}" if isinstance(column.older, str) else name
 
 
 def _plain(type_: pa.DataType) -> pa.DataType:

@@ -20,6 +20,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import RemoveAction
 
 from lake.tables.checkpoint import File
+from lake.tables.formats import Made, require_current
 from lake.tables.parts import Part, recorded
 from lake.tables.protocol import opened
 from lake.tables.select import Condition
@@ -80,10 +81,17 @@ def stored(table: LakeTable, delta: DeltaTable) -> list[File]:
 
 
 def rows_of(table: LakeTable, file: File, columns: Sequence[str] | None = None) -> pa.Table:
-    """Rows of a part file, partition columns included, in the order of the contract; None: all columns."""
+    """Rows of a part file, partition columns included, in the order of the contract, older ones completed.
+
+    Args:
+        table: the table.
+        file: one of its part files.
+        columns: which; None: all.
+    """
     names = [name for name in table.contract.arrow_schema.names if columns is None or name in columns]
     inside = [name for name in names if name not in table.contract.partition_by]
     rows = table.source.parquet(file.path).read(columns=inside or table.contract.file_schema.names[:1])
+    rows = table.contract.completed(rows, inside) if inside else rows
     arrays = [
         pa.array([file.partition[name]] * rows.num_rows, pa.string()) if name in file.partition else rows[name]
         for name in names
@@ -104,6 +112,7 @@ def merge(table: LakeTable, rows: pa.Table | Sequence[Mapping[str, object]]) -> 
     Raises:
         ValueError: if two rows have one key, or rows do not keep the contract.
         Sealed: if the table may not be rewritten.
+        TableOutdated, TableNewer: if it is of another format.
         Conflict: if others committed first on every try.
     """
     unsealed(table, "a merge")
@@ -197,6 +206,7 @@ def _changed(table: LakeTable, swap: Callable[[DeltaTable], Swap], operation: st
     """Commit what `swap` makes of the newest version, made anew wherever another writer was faster."""
     for attempt in range(TRIES):
         delta = opened(table.location, table.contract.path)
+        require_current(table.contract, Made.opened(delta))
         change = swap(delta)
         if not change.removed and not change.added:
             return int(delta.version())
@@ -217,7 +227,7 @@ def _commit(table: LakeTable, delta: DeltaTable, change: Swap, operation: str, d
     delta.create_write_transaction(
         [*actions, *removals],
         "append",
-        contract.arrow_schema,
+        delta.schema(),
         partition_by=list(contract.partition_by) or None,
         commit_properties=CommitProperties(
             custom_metadata=recorded(change.added) | {"larmor.operation": operation}, max_commit_retries=0

@@ -3,11 +3,12 @@
 Belongs here: conditions, and reading under them through deltalake. Whole partitions are read by `LakeTable.read`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
+from lake.tables.formats import Made, require_readable
 from lake.tables.protocol import opened
 from lake.tables.table import LakeTable
 from schemas.contract import Table
@@ -40,11 +41,14 @@ def select(
         TableMissing: if the table has no commit yet.
         ValueError: if a condition names no column of the table, or no operator.
     """
-    names = chosen(table.contract, columns)
+    contract, names = table.contract, chosen(table.contract, columns)
     conditions = [*where, *((name, "=", value) for name, value in (partition or {}).items())]
-    predicate = sql(table.contract, conditions) or None
-    delta = opened(table.location, table.contract.path, version)
-    return shaped(table.contract, names, pa.RecordBatchReader.from_stream(delta.scan(names, predicate)).read_all())
+    sql(contract, conditions)  # told before anything is opened
+    delta = opened(table.location, contract.path, version)
+    made = Made.opened(delta)
+    stored = there(contract, names, made)
+    predicate = sql(contract, conditions, made.columns) or None
+    return shaped(contract, names, pa.RecordBatchReader.from_stream(delta.scan(stored, predicate)).read_all())
 
 
 def chosen(contract: Table, columns: Sequence[str] | None) -> list[str]:
@@ -52,18 +56,31 @@ def chosen(contract: Table, columns: Sequence[str] | None) -> list[str]:
     return list(columns or (column.name for column in contract.columns if column.name != contract.payload))
 
 
+def there(contract: Table, names: Sequence[str], made: Made) -> list[str]:
+    """Columns to ask an engine for: those that are wanted and that a version has; at least one, which counts the rows.
+
+    Raises:
+        TableOutdated: if it lacks a column that the contract cannot complete.
+    """
+    require_readable(contract, made, names)
+    return [name for name in names if name in made.columns] or [contract.key[0]]
+
+
 def shaped(contract: Table, names: Sequence[str], rows: pa.Table) -> pa.Table:
-    """Rows as the contract types them; engines give views and other nullability."""
+    """Rows as the contract types them, older ones completed; engines give views and other nullability."""
     schema = pa.schema([contract.arrow_schema.field(name).remove_metadata() for name in names])
-    return rows.select(list(names)).cast(schema)
+    return contract.completed(rows, names).cast(schema)
 
 
-def sql(contract: Table, where: Sequence[Condition], *, backslashes: bool = False) -> str:
+def sql(
+    contract: Table, where: Sequence[Condition], columns: Container[str] | None = None, *, backslashes: bool = False
+) -> str:
     """Conditions as SQL; empty where there are none.
 
     Args:
         contract: of the table.
         where: the conditions.
+        columns: those that a version has; of others a condition sees what older rows are completed with. None: all.
         backslashes: whether the dialect takes a backslash in a text for an escape, as Spark's does.
 
     Raises:
@@ -79,10 +96,19 @@ def sql(contract: Table, where: Sequence[Condition], *, backslashes: bool = Fals
             listed = ", ".join(_literal(each, backslashes) for each in value)
             if not listed:
                 raise ValueError(f"found no values for {name!r}, needed at least one")
-            parts.append(f"{name} IN ({listed})")
+            parts.append(f"{_seen(contract, name, columns)} IN ({listed})")
         else:
-            parts.append(f"{name} {operator} {_literal(value, backslashes)}")
+            parts.append(f"{_seen(contract, name, columns)} {operator} {_literal(value, backslashes)}")
     return " AND ".join(parts)
+
+
+def _seen(contract: Table, name: str, columns: Container[str] | None) -> str:
+    """A column, or what stands for its value in rows that were written before it was."""
+    older = contract.older(name)
+    literal = f"'{older}'" if isinstance(older, str) else "NULL"
+    if columns is not None and name not in columns:
+        return literal
+    return f"coalesce({name}, {literal})" if isinstance(older, str) else name
 
 
 def _literal(value: object, backslashes: bool) -> str:

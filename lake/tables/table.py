@@ -19,12 +19,14 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from lake.errors import TableMissing, TableOutdated
+from lake.errors import TableMissing
 from lake.stores import aws
 from lake.stores.storage import Location
-from lake.tables import log
+from lake.tables import formats, log
 from lake.tables.checkpoint import File, Unusual
-from lake.tables.parts import Part, ranged, recorded, statistics
+from lake.tables.creation import CHECKPOINT_INTERVAL, create
+from lake.tables.formats import Made
+from lake.tables.parts import Part, recorded, statistics
 from lake.tables.parts import write as write_part
 from lake.tables.protocol import opened
 from lake.tiering import archived
@@ -37,12 +39,6 @@ _COMMIT_TRIES = 60
 
 _LONGEST_PAUSE_S = 0.5
 """Longest pause between two tries."""
-
-_CHECKPOINT_INTERVAL = 100
-"""Commits between Delta checkpoints; opening a table then reads at most this many small JSON files."""
-
-_NEVER = "1000000000"
-"""Checkpoint interval of sealed tables, for every engine that may write them."""
 
 
 class Conflict(RuntimeError):
@@ -65,7 +61,11 @@ class LakeTable:
 
         Raises:
             ValueError: if rows or partition do not keep the contract.
+            TableOutdated, TableNewer: if what is written could not be committed, where that is known at once.
         """
+        if not self.contract.sealed:  # whose columns are for ever
+            with contextlib.suppress(Unusual):  # elsewhere the commit says it
+                self._fit(log.made(self.location))
         if set(partition) != set(self.contract.partition_by):
             raise ValueError(
                 f"table {self.contract.name!r}: found partition {sorted(partition)}, "
@@ -91,6 +91,10 @@ class LakeTable:
 
         Returns:
             The table's new version.
+
+        Raises:
+            TableOutdated: if the table must be brought forward first.
+            TableNewer: if a newer Larmor made it.
         """
         self._create()
         if (version := self._directly(parts, metadata, partition)) is not None:
@@ -116,8 +120,11 @@ class LakeTable:
 
         Raises:
             Conflict: if `expected_version` was given and is not the newest.
+            TableOutdated, TableNewer: as `replace`.
         """
         self._create()
+        if expected_version is not None and not self.contract.sealed:
+            self._fit(self.made())
         if (version := self._directly(parts, metadata, None, expected_version)) is not None:
             return version
         if expected_version is None:
@@ -144,6 +151,17 @@ class LakeTable:
             return log.newest(self.location)
         except Unusual:
             return self._delta().version() if self.exists() else -1
+
+    def made(self) -> Made:
+        """What the newest version was made as, under which contract.
+
+        Raises:
+            TableMissing: if the table has no commit yet.
+        """
+        with contextlib.suppress(Unusual):
+            if (found := log.made(self.location)).columns:
+                return found
+        return Made.opened(self._delta())
 
     def names(self, partition: Mapping[str, str] | None = None, version: int | None = None) -> list[str]:
         """Part files of a partition or of the whole table, relative to the table, in a stable order.
@@ -181,7 +199,7 @@ class LakeTable:
         partition: Mapping[str, str] | None = None,
         version: int | None = None,
     ) -> pa.Table:
-        """Rows as an Arrow table.
+        """Rows as an Arrow table; those written before a column was have what its contract says of older rows.
 
         Args:
             columns: which; None: all but the payload.
@@ -190,12 +208,12 @@ class LakeTable:
 
         Raises:
             TableMissing: if the table has no commit yet.
-            TableOutdated: if it has not all columns of the contract.
+            TableOutdated: if it lacks a column that the contract cannot complete.
             lake.tiering.archived.Archived: if files must be restored first.
         """
         names = list(columns or (c.name for c in self.contract.columns if c.name != self.contract.payload))
         found = self._state(partition, version)
-        self._require(names, found)
+        formats.require_readable(self.contract, found.made, names)
         schema = pa.schema([self.contract.arrow_schema.field(name) for name in names])
         stored = [name for name in names if name not in self.contract.partition_by]
         tables, source = [], self.source
@@ -203,6 +221,7 @@ class LakeTable:
         for path, values in self._adds(found):
             # without a stored column there is still a number of rows to know
             rows = source.parquet(path).read(columns=stored or self.contract.file_schema.names[:1])
+            rows = self.contract.completed(rows, stored) if stored else rows
             arrays = [
                 pa.array([values[n]] * rows.num_rows, pa.string()) if n in values else rows[n].combine_chunks()
                 for n in names
@@ -247,14 +266,11 @@ class LakeTable:
         files = [File(unquote(row["path"]), {n: row[c] for n, c in columns.items()}, row["size_bytes"]) for row in rows]
         wanted = (partition or {}).items()
         inside = {file.path: file for file in files if all(file.partition[k] == v for k, v in wanted)}
-        return log.State(delta.version(), inside, len(files), frozenset(f.name for f in delta.schema().fields))
+        return log.State(delta.version(), inside, len(files), Made.opened(delta))
 
-    def _require(self, names: Sequence[str], found: log.State) -> None:
-        if missing := [name for name in names if name not in found.columns]:
-            raise TableOutdated(
-                f"table {self.contract.path}: found no columns {missing} in it, needed them; it was made by another "
-                "version of Larmor, so use that one, or move the table away and materialize its deliveries again"
-            )
+    def _fit(self, made: Made) -> None:
+        if made.columns:
+            formats.require_current(self.contract, made)
 
     def _adds(self, found: log.State) -> list[tuple[str, dict[str, str]]]:
         names = self.contract.partition_by
@@ -265,37 +281,7 @@ class LakeTable:
         if not self.location.local:
             self.location.make()  # asked of the store once a process, before anything is committed
         if not self.exists():
-            self.location.make()
-            # another process may create it at the same time: both then use the one that is there
-            try:
-                DeltaTable.create(
-                    self.location.uri,
-                    self.contract.arrow_schema,
-                    mode="error",
-                    name=self.contract.name,
-                    description=self.contract.meaning,
-                    partition_by=list(self.contract.partition_by) or None,
-                    storage_options=self.location.options,
-                    # without it delta-rs commits a second creation as version 1, schema and all
-                    commit_properties=CommitProperties(max_commit_retries=0),
-                    configuration={
-                        "delta.checkpointInterval": _NEVER if self.contract.sealed else str(_CHECKPOINT_INTERVAL),
-                        # without it readers take note of the first 32 columns alone, and licence is the 46th of series
-                        "delta.dataSkippingStatsColumns": ",".join(ranged(self.contract.file_schema)),
-                        **({} if self.contract.sealed else {"delta.enableChangeDataFeed": "true"}),
-                    },
-                )
-                if self.location.local and self.location.private:
-                    self._shut()
-            except (DeltaError, OSError) as error:
-                if not self.exists():
-                    raise aws.translated(error, self.location.uri) from None
-
-    def _shut(self) -> None:
-        """Close what delta-rs made open to others; later commits are written by this project, for the owner alone."""
-        made = self.location.path / "_delta_log"
-        for path in (made, *made.iterdir()):
-            path.chmod(0o700 if path.is_dir() else 0o600)
+            create(self.contract, self.location)
 
     def _directly(
         self,
@@ -309,14 +295,14 @@ class LakeTable:
         said = recorded(parts) | dict(metadata or {})
         try:
             if partition is None:
-                done = log.append(self.location, parts, said, expected)
+                done = log.append(self.location, parts, said, self._fit, expected)
             else:
-                done = log.replace(self.location, partition, parts, said)
+                done = log.replace(self.location, partition, parts, said, self._fit)
         except Unusual:
             return None
         except FileExistsError:
             raise Conflict(f"table {self.contract.name!r}: another writer committed first; read again") from None
-        if done.since_checkpoint >= _CHECKPOINT_INTERVAL and not self.contract.sealed:
+        if done.since_checkpoint >= CHECKPOINT_INTERVAL and not self.contract.sealed:
             with contextlib.suppress(DeltaError, OSError):  # without it the next commit makes one
                 self._delta().create_checkpoint()
         if self.contract.payload:
@@ -333,12 +319,13 @@ class LakeTable:
     ) -> int | None:
         """Commit after the version that was opened; None where another writer came first."""
         self._own(parts)
+        self._fit(Made.opened(table))
         before = table.version()
         try:
             table.create_write_transaction(
                 [part.action() for part in parts],
                 mode,
-                self.contract.arrow_schema,
+                table.schema(),  # the contract's would take back what a column gained later may be: empty
                 partition_by=list(self.contract.partition_by) or None,
                 partition_filters=filters,
                 # what it would do again is done here, where a commit of our own whose answer was lost is known

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake.errors import TableOutdated
+from lake.tables.formats import outdated
 from lake.voxels.sources import Source, UnreadableFile
 from schemas.contract import Table
 
@@ -103,14 +103,6 @@ def read(parquet: pq.ParquetFile, columns: Sequence[str], row_group: int | None 
         return parquet.read_row_group(row_group, list(columns), use_threads=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError):
         raise UnreadableFile("found a Parquet file with damaged content") from None
-
-
-def outdated(contract: Table, missing: Sequence[str]) -> TableOutdated:
-    """The error of a table whose files lack columns of the contract."""
-    return TableOutdated(
-        f"table {contract.path}: found no columns {list(missing)} in it, needed them; it was made by another version "
-        "of Larmor, so use that one, or move the table away and materialize its deliveries again"
-    )
 
 
 def _where(footer: pq.FileMetaData, column: str, lengths: Sequence[int]) -> Iterator[tuple[int, int, int | None]]:

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lake.tables.formats import outdated
 from lake.tiering import archived
 from lake.voxels import index, payload, views
-from lake.voxels.places import Place, outdated, places, read
+from lake.voxels.places import Place, places, read
 from lake.voxels.places import place as place_of
 from lake.voxels.sources import Source, UnreadableFile, source_of
 from lake.zones import Lake
@@ -30,15 +31,30 @@ _WITHOUT = "found its file without it, needed it there"
 _RESTORE = "restore the file from a backup or materialize its delivery again"
 
 
+def contract_of(source: Source) -> Table:
+    """The contract of a table of volumes that the last part of its place names.
+
+    Raises:
+        ValueError: if that names none.
+    """
+    name = source.uri.rstrip("/").rpartition("/")[2]
+    for table in TABLES:
+        if table.payload and table.name == name:
+            return table
+    names = [table.name for table in TABLES if table.payload]
+    raise ValueError(f"found a table that is named none of {', '.join(names)}, needed one, or its contract")
+
+
 class Volumes:
     """A table of volumes, or of label maps, opened for reading.
 
     Opening reads one small file, whatever the size of the table; data files are opened when a volume is asked for. It
     can be sent to other processes, forked or spawned: each opens files on its own, and reads the same version.
 
+    Whoever opens it keeps the record of its reading; `lake.Volumes` does so by itself.
+
     Example:
-        >>> import lake  # doctest: +SKIP
-        >>> volumes = lake.Volumes.open("s3://bucket/curated/volumes")  # doctest: +SKIP
+        >>> volumes = Volumes.open("s3://bucket/curated/volumes")  # doctest: +SKIP
         >>> crop = volumes.crop(volumes.ids[0], (0, 0, 0), (96, 96, 96))  # doctest: +SKIP
     """
 
@@ -75,11 +91,7 @@ class Volumes:
             lake.tiering.archived.Archived: if files of it must be restored first.
         """
         source = source_of(uri)
-        name = source.uri.rstrip("/").rpartition("/")[2]
-        found = contract or next((table for table in TABLES if table.payload and table.name == name), None)
-        if found is None:
-            names = [table.name for table in TABLES if table.payload]
-            raise ValueError(f"found a table that is named none of {', '.join(names)}, needed one, or its contract")
+        found = contract or contract_of(source)
         return cls.of(source, found, index.opened(source, found, version))
 
     @classmethod
@@ -280,10 +292,9 @@ class Volumes:
 
     def _completed(self, names: Sequence[str], row: Mapping[str, Any], place: Place) -> dict[str, Any]:
         found = {**row, **place.partition}
-        empty = {name for name in names if name not in found}
-        if missing := sorted(name for name in empty if not self._contract.arrow_schema.field(name).nullable):
+        if missing := self._contract.incomplete(names, found):
             raise outdated(self._contract, missing)
-        return {name: found.get(name) for name in names}
+        return {name: found[name] if name in found else self._contract.older(name) for name in names}
 
     @contextlib.contextmanager
     def _told(self, volume: str) -> Iterator[None]:

@@ -18,9 +18,11 @@ from lineage.principal import now, principal
 from lineage.withdrawal.belonging import Kind, Scope
 from schemas.contract import Zone
 from schemas.document import canonical_json
+from schemas.formats import require_known
 
 FOLDER = "withdrawals"
 RECORD, PAGE = "withdrawal.json", "certificate.html"
+_FORMAT = 1
 
 
 _NOT_CONFIRMED = {"steps", "secrets", "estimate"}
@@ -68,7 +70,7 @@ class Withdrawal:
     def kept(self, lake: Lake, **changes: Any) -> "Withdrawal":
         """The withdrawal with changes, written at once and whole."""
         changed = replace(self, **changes)
-        said = asdict(changed) | {"scope": {"kind": str(self.scope.kind), "value": self.scope.value}}
+        said = asdict(changed) | {"format": _FORMAT, "scope": {"kind": str(self.scope.kind), "value": self.scope.value}}
         _location(lake, self.name).write_bytes(RECORD, json.dumps(said, indent=1).encode())
         return changed
 
@@ -104,6 +106,7 @@ def all_of(lake: Lake) -> Iterator[Withdrawal]:
     for name in sorted(location.list()):
         if location.exists(f"{name}/{RECORD}"):
             said = json.loads(location.read_bytes(f"{name}/{RECORD}"))
+            require_known(said.pop("format", None), _FORMAT, f"withdrawal {name}")
             said["scope"] = Scope(Kind(said["scope"]["kind"]), said["scope"]["value"])
             said |= {key: tuple(said[key]) for key in ("subjects", "commitments", "pseudonyms")}
             yield Withdrawal(**said)

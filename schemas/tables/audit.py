@@ -25,7 +25,7 @@ DECISIONS = Table(
         SERIES_ID,
         Column("element", STRING, "Element path, (gggg,eeee) with > into sequences; private with its creator"),
         Column("rule", STRING, "Rule that acted"),
-        Column("reason", STRING, "Why the rule is there, as the policy says"),
+        Column("reason", STRING, "Why the rule is there, as the policy says", older="not recorded"),
         Column("action", STRING, "PS3.15 action: K keep, C clean, D dummy, Z empty, X remove, U replace UID"),
         Column("standard", STRING, "Action of PS3.15 Table E.1-1, Basic Profile, where it lists it", nullable=True),
         Column("kind", STRING, "Kind of value: name, id, date, uid, text, number, code, binary, sequence, pixels"),

@@ -5,13 +5,14 @@ import pytest
 
 from benchmarks.lake_scale import build
 from lake.tables.query import QueryError
-from schemas.tables import IDENTIFIERS, SERIES
+from lake.zones import Lake
+from lineage.terms.refusal import Refusal
+from schemas.roles import Roles
+from schemas.tables import ACCESS, IDENTIFIERS, SERIES
 
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory):
-    from lake.zones import Lake
-
     lake = Lake.open(tmp_path_factory.mktemp("asked"))
     build(lake, deliveries=3)
     return lake
@@ -78,3 +79,39 @@ def test_the_restricted_zone_is_not_asked(asked):
     table.replace({"delivery": "d"}, [table.write([{"subject": "S", "kind": "name", "value": "x"}], {"delivery": "d"})])
     with pytest.raises(QueryError, match="not found"):
         asked.sql("SELECT * FROM identifiers")
+
+
+def accesses(lake):
+    table = lake.table(ACCESS)
+    return (
+        [(r["subject_of_access"], r["rows"], r["purpose"]) for r in sorted(table.rows(), key=lambda r: r["time"])]
+        if table.exists()
+        else []
+    )
+
+
+def test_a_question_is_one_access_of_each_table_that_it_reads(asked):
+    before = len(accesses(asked))
+    found = asked.sql("SELECT series, count(*) AS instances FROM instances GROUP BY series", purpose="atlas study")
+    assert accesses(asked)[before:] == [("curated/instances", found.num_rows, "atlas study")]
+    asked.sql("WITH x AS (SELECT DISTINCT series FROM instances) SELECT s.series FROM series s JOIN x USING (series)")
+    names = [name for name, _, purpose in accesses(asked)[before + 1 :] if purpose == "not stated"]
+    assert sorted(names) == ["curated/instances", "curated/series"]
+
+
+def test_what_reads_no_table_or_is_no_answer_leaves_no_access(asked):
+    before = len(accesses(asked))
+    assert asked.sql("SELECT 1 AS series")["series"].to_pylist() == [1]
+    with pytest.raises(QueryError):
+        asked.sql("SELECT nothing FROM series")
+    assert len(accesses(asked)) == before
+
+
+def test_whom_no_role_gives_the_zone_gets_no_answer(asked, tmp_path):
+    member = {"members": ["ada"], "zones": [], "reads": ["audit"]}
+    Roles.model_validate({"roles": {"scientist": member}}).write(tmp_path / "roles.yaml")
+    ada = Lake.open(asked.settings.root, principal="ada", roles=tmp_path / "roles.yaml")
+    for question in ("SELECT count(*) FROM series", "EXPLAIN SELECT * FROM series"):
+        with pytest.raises(Refusal, match="roles, curated"):
+            ada.sql(question)
+    ada.sql("SELECT count(*) FROM access")

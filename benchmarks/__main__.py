@@ -14,6 +14,7 @@ NAMES = (
     "staging",
     "lake_scale",
     "crowded",
+    "overhead",
     "engines",
     "tokens",
     "running",

@@ -61,23 +61,23 @@ def measured(size: int) -> dict[str, Spent]:
     """Median seconds of each station of a new delivery in a lake of so many."""
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake.open(folder, workers=1)
-        _land(lake, [TEMPLATE])
-        stations = _stations()
-        for work in stations.values():
+        landed(lake, [TEMPLATE])
+        work_of = stations()
+        for work in work_of.values():
             work(lake, TEMPLATE)
         crowd(lake, TEMPLATE, size)
         time.sleep(1)  # what was there before a delivery landed is older than it, also for a file system's clock
-        _land(lake, [f"phantom-new{number}" for number in range(ROUNDS + 1)], first=1)
+        landed(lake, [f"phantom-new{number}" for number in range(ROUNDS + 1)], first=1)
         rounds = []
         for number in range(ROUNDS + 1):
             spent = {}
-            for name, work in stations.items():
+            for name, work in work_of.items():
                 start, used = time.perf_counter(), time.process_time()
                 work(lake, f"phantom-new{number}")
                 spent[name] = time.perf_counter() - start, time.process_time() - used
             rounds.append(spent)
         # the first one pays for what is made once after a lake was copied
-        return {name: _median([spent[name] for spent in rounds[1:]]) for name in stations}
+        return {name: _median([spent[name] for spent in rounds[1:]]) for name in work_of}
 
 
 def _median(spent: Sequence[Spent]) -> Spent:
@@ -143,7 +143,8 @@ def _events(lake: Lake, number: int) -> None:
     where.seals.write_bytes(commits.HEAD, done.as_head.data)
 
 
-def _land(lake: Lake, names: list[str], first: int = 0) -> None:
+def landed(lake: Lake, names: list[str], first: int = 0) -> None:
+    """Small deliveries of phantoms in landing, and their licence."""
     from orchestration.demo import licence
 
     for seed, name in enumerate(names, first):
@@ -154,7 +155,7 @@ def _land(lake: Lake, names: list[str], first: int = 0) -> None:
     licence().write(lake.licences / "phantom-licence.yaml")
 
 
-def _stations() -> Mapping[str, Callable[[Lake, str], Any]]:
+def stations() -> Mapping[str, Callable[[Lake, str], Any]]:
     """Everything that materializing a delivery does, checks included."""
     from stages.certificates import certify_series
     from stages.diagnoses import map_diagnoses

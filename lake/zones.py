@@ -15,6 +15,9 @@ from lake.stores.storage import Location
 from lake.tables.table import LakeTable
 from schemas.contract import Table, Zone
 
+_DESK = ("scratch", "models")
+"""Below the root: models in the making, and what a killed training needs to go on."""
+
 
 @dataclass(frozen=True)
 class Lake:
@@ -55,15 +58,40 @@ class Lake:
         """Where licence documents lie."""
         return self.settings.folder("licences")
 
+    @property
+    def desk(self) -> Path:
+        """The folder of this machine where models are made and read: their zone, or one beside it where that is on S3.
+
+        Holds no PHI.
+        """
+        zone = self.location(Zone.MODELS)
+        return zone.path if zone.local else self.settings.root.joinpath(*_DESK)
+
     def table(self, contract: Table) -> LakeTable:
         """A table of the lake."""
         return LakeTable(contract, self.location(contract.zone, contract.name))
 
-    def sql(self, question: str, versions: Mapping[str, int] | None = None) -> pa.Table:
-        """The answer to a SELECT over the tables of the curated and the audit zone; see `lake.tables.query`."""
+    def sql(self, question: str, versions: Mapping[str, int] | None = None, *, purpose: str | None = None) -> pa.Table:
+        """The answer to a SELECT over the tables of the curated and the audit zone; see `lake.tables.query`.
+
+        Each table that is read for it is an access on the record, with the rows of the answer.
+
+        Args:
+            question: the SELECT.
+            versions: version of a table by its path, for example those of a release; newest where not named.
+            purpose: what for; None: `LARMOR_PURPOSE`, else that it was not stated.
+
+        Raises:
+            lake.tables.query.QueryError: if it is no SELECT, or no SQL over these tables and columns.
+            lineage.terms.refusal.Refusal: if the installation has roles, and none gives the principal a zone of it.
+        """
+        from lake import above
         from lake.tables.query import ask
 
-        return ask(self, question, versions)
+        answer = ask(self, question, versions)
+        for path, version in answer.read.items():
+            above.recorded(self, path, answer.rows.num_rows, purpose, version=version)
+        return answer.rows
 
     def _at(self, name: str, *, private: bool) -> Location:
         return Location(self.settings.place(name), private, self.settings.access(name))

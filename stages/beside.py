@@ -10,12 +10,13 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from imaging.kinds.classify import body_part_of
 from imaging.kinds.rules import load_rules
 from imaging.nifti.sidecar import Beside, milliseconds, number
+from lake.stores.storage import Location
 
 ENDINGS = (".nii.gz", ".nii")
 SIDECARS = (".json", ".bval", ".bvec", ".tsv")
@@ -89,7 +90,7 @@ def _is_beside(path: str, paths: frozenset[str]) -> bool:
     return any(stem + ending in paths for ending in ENDINGS)
 
 
-def label_maps(folder: Path, paths: Iterable[str]) -> dict[str, dict[str, str]]:
+def label_maps(place: Location, paths: Iterable[str]) -> dict[str, dict[str, str]]:
     """Label maps of a delivery in the manner of BIDS (`_dseg`), with the image that each was drawn on as its series.
 
     The image is the one that the sidecar names (Sources), else the only one of the same session and suffix.
@@ -98,7 +99,7 @@ def label_maps(folder: Path, paths: Iterable[str]) -> dict[str, dict[str, str]]:
     raw = {p: None for p in images if not _is_derived(p)}
     found = {}
     for path in images:
-        if suffix_of(path) == "dseg" and (image := _source(folder, path, raw)):
+        if suffix_of(path) == "dseg" and (image := _source(place, path, raw)):
             found[path] = {"series": image}
     return found
 
@@ -107,8 +108,8 @@ def _is_derived(path: str) -> bool:
     return suffix_of(path) in ("dseg", "mask", "probseg") or PurePosixPath(path).parts[0] == "derivatives"
 
 
-def _source(folder: Path, path: str, images: Mapping[str, None]) -> str | None:
-    stated = _json(folder / (path.removesuffix(".gz").removesuffix(".nii") + ".json")).get("Sources")
+def _source(place: Location, path: str, images: Mapping[str, None]) -> str | None:
+    stated = _json(place, _of_name(path, ".json")).get("Sources")
     for source in stated if isinstance(stated, list) else []:
         name = str(source).rpartition(":")[2]
         if name in images:
@@ -118,14 +119,14 @@ def _source(folder: Path, path: str, images: Mapping[str, None]) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def label_scheme(folder: Path, paths: Iterable[str]) -> tuple[str, dict[int, str]] | None:
+def label_scheme(place: Location, paths: Iterable[str]) -> tuple[str, dict[int, str]] | None:
     """What the label maps of a delivery show, and the meaning of each value; None where they do not agree.
 
     A meaning must look like the name of a tissue or structure; any other text is refused.
     """
     tasks, schemes = set(), []
-    for path in label_maps(folder, paths):
-        scheme = _scheme(folder / (path.removesuffix(".gz").removesuffix(".nii") + ".tsv"))
+    for path in label_maps(place, paths):
+        scheme = _scheme(place, _of_name(path, ".tsv"))
         tasks.add(entities(path).get("seg", "segmentation").lower())
         schemes.append(scheme)
     if len(tasks) != 1 or not schemes or any(scheme != schemes[0] for scheme in schemes) or not schemes[0]:
@@ -133,10 +134,8 @@ def label_scheme(folder: Path, paths: Iterable[str]) -> tuple[str, dict[int, str
     return tasks.pop(), schemes[0]
 
 
-def _scheme(path: Path) -> dict[int, str]:
-    if not path.is_file() or path.stat().st_size > _LARGEST_SIDECAR:
-        return {}
-    lines = [line.split("\t") for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line]
+def _scheme(place: Location, path: str) -> dict[int, str]:
+    lines = [line.split("\t") for line in _text(place, path).splitlines() if line]
     if not lines or not {"index", "name"} <= set(lines[0]):
         return {}
     index, name = lines[0].index("index"), lines[0].index("name")
@@ -163,11 +162,11 @@ def applying(path: str, sidecars: Mapping[str, Sequence[str]]) -> list[str]:
     return sorted((one for one in near if _applies(one, path)), key=lambda one: (one.count("/"), len(entities(one))))
 
 
-def beside(folder: Path, path: str, sidecars: Iterable[str]) -> Beside:
+def beside(place: Location, path: str, sidecars: Iterable[str]) -> Beside:
     """What the sidecars of an image say.
 
     Args:
-        folder: the delivery's folder.
+        place: the delivery's folder or prefix.
         path: the image in it.
         sidecars: as `applying` gives them.
     """
@@ -175,9 +174,9 @@ def beside(folder: Path, path: str, sidecars: Iterable[str]) -> Beside:
     texts: dict[str, str] = {}
     for one in sidecars:
         if one.endswith(".json"):
-            facts |= _json(folder / one)
+            facts |= _json(place, one)
         else:
-            texts[PurePosixPath(one).suffix] = _text(folder / one)
+            texts[PurePosixPath(one).suffix] = _text(place, one)
     part = _PARTS.get(entities(path).get("part", "")) or _PART_OF_SUFFIX.get(suffix_of(path), "unknown")
     return Beside(
         facts, texts.get(".bval"), texts.get(".bvec"), texts.get(".tsv"), part, suffix_of(path) in ("bold", "asl")
@@ -216,9 +215,9 @@ def series_facts(path: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def person_facts(folder: Path, path: str) -> dict[str, Any]:
+def person_facts(place: Location, path: str) -> dict[str, Any]:
     """Age in whole years (90 is more than 89) and sex (F, M, O) of an image's person, as `participants.tsv` states."""
-    lines = [line.split("\t") for line in _text(folder / "participants.tsv").splitlines()]
+    lines = [line.split("\t") for line in _text(place, "participants.tsv").splitlines()]
     wanted = f"sub-{entities(path).get('sub', '')}"
     found = next((dict(zip(lines[0], row, strict=False)) for row in lines[1:] if row[0] == wanted), {})
     age, sex = found.get("age", ""), found.get("sex", "")[:1].upper()
@@ -247,16 +246,25 @@ def _contrasts() -> frozenset[str]:
     return frozenset(rule.answer for rule in (*rules.measured["contrast"], *rules.named["contrast"]))
 
 
-def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file() or path.is_symlink() or path.stat().st_size > _LARGEST_SIDECAR:
-        return {}
+def _of_name(image: str, ending: str) -> str:
+    """The file of an image's name with another ending."""
+    return image.removesuffix(".gz").removesuffix(".nii") + ending
+
+
+def _json(place: Location, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+        found = json.loads(_text(place, name))
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def _text(path: Path) -> str:
-    usable = path.is_file() and not path.is_symlink() and path.stat().st_size <= _LARGEST_SIDECAR
-    return path.read_text(encoding="utf-8", errors="replace") if usable else ""
+def _text(place: Location, name: str) -> str:
+    """Content of a small file of a delivery; empty where there is none, it is large, or it is a link out of it."""
+    if place.local and ((place.path / name).is_symlink() or not (place.path / name).is_file()):
+        return ""
+    try:
+        usable = place.size(name) <= _LARGEST_SIDECAR
+        return place.read_bytes(name).decode("utf-8", errors="replace") if usable else ""
+    except FileNotFoundError:
+        return ""

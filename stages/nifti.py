@@ -14,8 +14,8 @@ from imaging.kinds import classify
 from imaging.nifti import sidecar
 from imaging.volumes.volume import Volume
 from lake.zones import Lake
-from schemas.delivery import MANIFEST_NAME, Delivery
 from stages import beside
+from stages.intake.landed import manifest_of
 from stages.packed import UNIT, received
 
 LICENSOR_POLICY = "licensor"
@@ -40,11 +40,11 @@ def read(lake: Lake, delivery: str, unit: dict[str, Any]) -> Volume:
     Raises:
         ImagingError: if it cannot be read, or the files beside it contradict it.
     """
-    return sidecar.read((lake.landing / delivery / unit["file"]).read_bytes(), _beside(lake, delivery, unit))
+    return sidecar.read(lake.landed(delivery).read_bytes(unit["file"]), _beside(lake, delivery, unit))
 
 
 def _beside(lake: Lake, delivery: str, unit: dict[str, Any]) -> sidecar.Beside:
-    return beside.beside(lake.landing / delivery, unit["file"], json.loads(unit["row"])["sidecars"])
+    return beside.beside(lake.landed(delivery), unit["file"], json.loads(unit["row"])["sidecars"])
 
 
 def keys(unit: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def digest(unit: dict[str, Any]) -> str:
 
 def stated(lake: Lake, delivery: str, unit: dict[str, Any]) -> dict[str, Any]:
     """Columns of `curated/series` that are stated: by name and sidecars of the image, else by the licensor."""
-    manifest = Delivery.read(lake.landing / delivery / MANIFEST_NAME)
+    manifest = manifest_of(lake, delivery)
     found = beside.series_facts(unit["file"], _beside(lake, delivery, unit).facts)
     for name, word in (("body_part", manifest.body_part), ("contrast", manifest.contrast)):
         found[name] = word if word and found[name] == "unknown" else found[name]
@@ -80,7 +80,7 @@ def series_row(lake: Lake, delivery: str, unit: dict[str, Any]) -> list[dict[str
         {
             **keys(unit),
             **dict.fromkeys(("description", "model")),
-            **beside.person_facts(lake.landing / delivery, unit["file"]),
+            **beside.person_facts(lake.landed(delivery), unit["file"]),
             **found,
             **judged.values,
             "evidence": judged.evidence,

@@ -85,8 +85,6 @@ def receive(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
         Refusal: if no licence in force covers the delivery.
     """
     place, manifest = lake.landed(delivery), manifest_of(lake, delivery)
-    if manifest.kind is Kind.NIFTI and not place.local:
-        raise DocumentError(f"delivery {delivery}: found NIfTI in a landing on S3, needed one in a folder for it")
     licence = terms.find(lake.licences, manifest.licence)
     terms.learn(lake, licence)
     decision = permitted(lake, licence, manifest, Action.INTAKE)
@@ -298,7 +296,7 @@ def _outside(folder: Path, name: str) -> bool:
 def _named_labels(place: Location, manifest: Delivery, paths: Sequence[str]) -> dict[str, dict[str, str]]:
     """Label maps that tell by their names what they were drawn on, where their values have a meaning."""
     wanted = manifest.kind is Kind.NIFTI and manifest.label_scheme
-    return beside.label_maps(place.path, paths) if wanted else {}
+    return beside.label_maps(place, paths) if wanted else {}
 
 
 def _text(place: Location, name: str) -> str:

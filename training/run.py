@@ -100,8 +100,9 @@ def _asked(lake: Any, job: Job, release: Any, out: Path) -> Any:
     from training.config.presets import configured
 
     if job.kind == "evaluate":
-        return record.asked(lake, release, Action.EVALUATE, configured(job.preset, "evaluate", job.config).split)
-    return record.asked(lake, release, Action.TRAIN, parent=found(job.parent, out) if job.parent else None)
+        split = configured(job.preset, "evaluate", job.config).split
+        return record.asked(lake, release, Action.EVALUATE, split, [found(name, out) for name in job.checkpoints])
+    return record.asked(lake, release, Action.TRAIN, models=[found(job.parent, out)] if job.parent else ())
 
 
 def _recorded(lake: Any, job: Job, release: Any, out: Path, report: Any, decision: Any) -> Result:
@@ -110,10 +111,11 @@ def _recorded(lake: Any, job: Job, release: Any, out: Path, report: Any, decisio
     from training.checkpoint import read_manifest
     from training.config.presets import configured
     from training.shelf import put_up
+    from training.unfinished import making
 
     if job.kind != "evaluate":
-        result = do(job, release, out, report)
-        put_up(lake, out)
+        with making(lake, out, report) as told:
+            result = do(job, release, out, told)
         record.trained(lake, release, result, decision)
         return result
     split = configured(job.preset, "evaluate", job.config).split
@@ -131,14 +133,14 @@ def _trainer(lake: Any, release: Any, out: Path, report: Any) -> Any:
     from lineage.terms.questions import Action
     from training import record
     from training.finetune import finetune
-    from training.shelf import put_up, reserved
+    from training.shelf import reserved
+    from training.unfinished import making
 
     def train(name: str, config: Any, parent: Path | None) -> Path:
         folder = out.parent / name
-        decision = record.asked(lake, release, Action.TRAIN, parent=parent)
-        with reserved(lake, folder):
-            result = finetune(config, release, folder, report, parent=parent)
-            put_up(lake, folder)
+        decision = record.asked(lake, release, Action.TRAIN, models=[parent] if parent else ())
+        with reserved(lake, folder), making(lake, folder, report) as told:
+            result = finetune(config, release, folder, told, parent=parent)
         record.trained(lake, release, result, decision)
         return folder
 

@@ -11,17 +11,14 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from lake.zones import Lake
+from schemas.checkpoint import RETIRED
 from schemas.contract import Zone
 from training.running import lease
-
-_SCRATCH = ("scratch", "models")
-"""Below the lake's root: holds models and what a killed training needs to go on, and no PHI."""
 
 
 def desk(lake: Lake, name: str) -> Path:
     """The local folder that a model or an evaluation of this name is made in."""
-    location = lake.location(Zone.MODELS)
-    return (location.path if location.local else lake.settings.root.joinpath(*_SCRATCH)) / name
+    return lake.desk / name
 
 
 def put_up(lake: Lake, folder: Path) -> None:
@@ -43,7 +40,8 @@ def put_up(lake: Lake, folder: Path) -> None:
 def fetched(lake: Lake, name: str) -> Path:
     """The local folder of a model of the zone, fetched where it is not there as it is in the zone.
 
-    A model that is not in the zone gives a folder that holds none, which whoever reads it tells.
+    A model that is not in the zone gives a folder that holds none, which whoever reads it tells; one that a withdrawal
+    took out of use is taken from the desk too.
     """
     location, folder = lake.location(Zone.MODELS, name), desk(lake, name)
     if location.local:
@@ -54,6 +52,10 @@ def fetched(lake: Lake, name: str) -> Path:
         try:
             manifest = location.read_bytes(MANIFEST)
         except FileNotFoundError:
+            if location.exists(RETIRED):
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                location.download(RETIRED, folder / RETIRED)  # whoever reads it tells why it is gone
             return folder
         if (folder / MANIFEST).is_file() and (folder / MANIFEST).read_bytes() == manifest:
             return folder

@@ -94,8 +94,8 @@ class Prefix:
                     _pause(attempt)
         raise aws.StoreError(f"{self.uri}/{name}: found an answer that broke off {aws.ATTEMPTS} times; run again")
 
-    def put(self, name: str, data: bytes) -> None:
-        """Put an object."""
+    def put(self, name: str, data: bytes, *, settled: bool = True) -> None:
+        """Put an object; it is settled once the store answers."""
         with aws.told(f"{self.uri}/{name}"):
             self._client.put_object(**self._at(name), Body=data, **self.access.encryption)
 

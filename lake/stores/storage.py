@@ -107,9 +107,16 @@ class Location:
         """
         return self._files.read(name)
 
-    def write_bytes(self, name: str, data: bytes) -> None:
-        """Write a file atomically: a reader sees the old content or the new, also after a crash."""
-        self._files.put(name, data)
+    def write_bytes(self, name: str, data: bytes, *, settled: bool = True) -> None:
+        """Write a file atomically: a reader sees the old content or the new, also after a crash.
+
+        Args:
+            name: the file.
+            data: its new content.
+            settled: whether it is the new one once this returns, also if the machine then loses power; False: after
+                that it may be the old one again, whole.
+        """
+        self._files.put(name, data, settled=settled)
 
     def create(self, name: str, data: bytes) -> None:
         """Create a file atomically, if nobody has done so yet.

@@ -6,6 +6,7 @@ Belongs here: what `larmor ingest` does. Reading the files is `stages.received`.
 import contextlib
 import csv
 import datetime as dt
+import io
 import os
 import shutil
 import tarfile
@@ -23,13 +24,16 @@ from schemas.licence import Licence
 from schemas.naming import checked_name
 from stages import beside
 from stages.intake.arrival import Arrival, IntakeError, drafted
-from stages.intake.landed import files
+from stages.intake.landed import files, paths_of
 from stages.permission import permitted
 
 _EXPANSION_LIMIT = 200
 """An archive that grows more than this many times is refused: DICOM and text compress 2 to 10 times."""
 
 _NIFTI = (".nii", ".nii.gz")
+
+_LABELS = "labels.csv"
+"""List of label maps that is written where they lie as the Decathlon lays them out."""
 
 
 def ingest(lake: Lake, source: Path | str, name: str, licence: Licence, **facts: object) -> Delivery:
@@ -68,7 +72,7 @@ def ingest(lake: Lake, source: Path | str, name: str, licence: Licence, **facts:
     staging.mkdir(mode=0o700)
     try:
         _bring(source, staging)
-        manifest = _manifest(staging, name, licence, facts)
+        manifest = _manifest(Location(staging, private=True), name, licence, facts)
         permitted(lake, licence, manifest, Action.INTAKE)
         manifest.write(staging / MANIFEST_NAME)
         staging.replace(folder)
@@ -85,8 +89,6 @@ def _carried(lake: Lake, source: str, name: str, licence: Licence, facts: dict[s
         paths = sorted(found.keys() - {MANIFEST_NAME})
         if not paths:
             raise IntakeError("found an empty folder or prefix, needed one with DICOM or NIfTI files")
-        if not arrival.landing.local and _kind(paths) is Kind.NIFTI:
-            raise IntakeError("found NIfTI and landing on S3, needed landing in a folder for it; set LARMOR_LANDING")
         manifest = drafted(name, licence, facts)
         permitted(lake, licence, manifest, Action.INTAKE)
         for path in paths:
@@ -95,9 +97,7 @@ def _carried(lake: Lake, source: str, name: str, licence: Licence, facts: dict[s
         if MANIFEST_NAME in found:
             manifest = _restated(Delivery.of(origin.read_bytes(MANIFEST_NAME), MANIFEST_NAME), name, licence, facts)
             return arrival.finish(manifest, count=False)
-        if arrival.landing.local:
-            return arrival.finish(_manifest(arrival.place.path, name, licence, facts))
-        return arrival.finish(manifest)
+        return arrival.finish(_manifest(arrival.place, name, licence, facts))
 
 
 @contextlib.contextmanager
@@ -159,11 +159,12 @@ def _link(source: str, target: str) -> str:
     return target
 
 
-def _manifest(folder: Path, name: str, licence: Licence, facts: dict[str, object]) -> Delivery:
+def _manifest(place: Location, name: str, licence: Licence, facts: dict[str, object]) -> Delivery:
+    """The manifest of files that lie together: the one they bring, else what their names say."""
     stated = {key: value for key, value in facts.items() if value is not None}
-    if (folder / MANIFEST_NAME).is_file():
-        return _restated(Delivery.read(folder / MANIFEST_NAME), name, licence, facts)
-    paths = files(folder)
+    if place.exists(MANIFEST_NAME):
+        return _restated(Delivery.of(place.read_bytes(MANIFEST_NAME), MANIFEST_NAME), name, licence, facts)
+    paths = paths_of(place)
     kind = _kind(paths)
     now = dt.datetime.now(dt.UTC)
     defaults = {
@@ -177,12 +178,18 @@ def _manifest(folder: Path, name: str, licence: Licence, facts: dict[str, object
         "expected_files": len(paths),
     }
     if kind is Kind.NIFTI and stated.get("label_task") and (pairs := _paired(paths)):
-        with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("path", "series"), *pairs])
-        defaults |= {"labels": "labels.csv", "expected_files": len(files(folder))}
-    elif kind is Kind.NIFTI and (told := beside.label_scheme(folder, paths)):
+        place.write_bytes(_LABELS, _listed(pairs))
+        defaults |= {"labels": _LABELS, "expected_files": len({*paths, _LABELS})}
+    elif kind is Kind.NIFTI and (told := beside.label_scheme(place, paths)):
         defaults |= {"label_task": told[0], "label_scheme": told[1]}
     return Delivery.parse(defaults | stated, MANIFEST_NAME)
+
+
+def _listed(pairs: Sequence[tuple[str, str]]) -> bytes:
+    """A list of label maps, each with the image it was drawn on, as a manifest names one."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([("path", "series"), *pairs])
+    return text.getvalue().encode()
 
 
 def _restated(stated: Delivery, name: str, licence: Licence, facts: dict[str, object]) -> Delivery:

@@ -5,9 +5,11 @@ import pytest
 from lake.stores.aws import StoreError
 from lake.zones import Lake
 from lineage.terms import terms
+from schemas.checkpoint import RETIRED
 from schemas.contract import Zone
 from tests.training.conftest import LICENCE
-from training.errors import BusyError
+from training.checkpoint import read_manifest
+from training.errors import BusyError, CheckpointError
 from training.shelf import desk, fetched, put_up, reserved
 
 pytestmark = pytest.mark.s3
@@ -61,6 +63,19 @@ def test_a_model_that_was_put_up_in_part_is_absent(far, tmp_path, faults):
 def test_an_evaluation_is_complete_with_its_metrics(far):
     put_up(far, made(far, "e", {"evaluation.html": b"page", "metrics.json": b"{}"}))
     assert far.location(Zone.MODELS, "e").walk() == ["evaluation.html", "metrics.json"]
+
+
+def test_a_model_that_a_withdrawal_took_out_of_use_leaves_the_desks_that_fetched_it(far, tmp_path):
+    put_up(far, made(far, "m", FILES))
+    other = Lake.open(tmp_path / "other", models="s3://lake/models")
+    fetched(other, "m")
+    zone = far.location(Zone.MODELS, "m")
+    zone.write_bytes(RETIRED, zone.read_bytes("manifest.json"))
+    zone.delete("manifest.json")
+    folder = fetched(other, "m")
+    assert [path.name for path in folder.iterdir()] == [RETIRED]
+    with pytest.raises(CheckpointError, match="took out of use"):
+        read_manifest(folder)
 
 
 def test_two_machines_do_not_make_one_model(far, tmp_path):

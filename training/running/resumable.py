@@ -42,12 +42,12 @@ class Resumable:
             CheckpointError: if there is no record, or it is cut short.
         """
         try:
-            found = json.loads(self._record(step).read_text(encoding="utf-8"))
+            found = json.loads(self.record_at(step).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             found = None
         if not isinstance(found, dict):
             raise CheckpointError(
-                f"{self._record(step)}: found no whole record, needed the one that was written with the checkpoint"
+                f"{self.record_at(step)}: found no whole record, needed the one that was written with the checkpoint"
             )
         return found
 
@@ -55,7 +55,7 @@ class Resumable:
         """Whether one is as it was written."""
         try:
             return bool(self.record(step)["files"] == _digests(self.place(step)))
-        except CheckpointError:
+        except (CheckpointError, FileNotFoundError):
             return False
 
     def newest(self) -> Path | None:
@@ -88,17 +88,17 @@ class Resumable:
         """
         building = self.building(step)
         self.folder.mkdir(parents=True, exist_ok=True)
-        _remove(building)
+        remove(building)
         try:
             write(building)
             sync_all(building)
             record = {"step": step, "files": _digests(building), "exposure": exposure and dict(exposure)}
-            write_atomically(self._record(step), json.dumps(record).encode())
-            _remove(self.place(step))  # a broken one: this step is done again
+            write_atomically(self.record_at(step), json.dumps(record).encode())
+            remove(self.place(step))  # a broken one: this step is done again
             building.replace(self.place(step))
             sync(self.folder)
         except OSError as error:
-            _remove(building)
+            remove(building)
             before = max((s for s in self.steps() if s < step), default=None)
             stays = "none was there before" if before is None else f"that of step {before} stays"
             raise TrainingError(
@@ -110,14 +110,26 @@ class Resumable:
         """Drop those that are neither among the newest nor of a multiple of `keep_every` steps (0: no multiples)."""
         for step in self.steps()[:-keep_last]:
             if not keep_every or step % keep_every:
-                _remove(self.place(step))
-                _remove(self._record(step))
+                self.drop(step)
+
+    def take(self, step: int, record: bytes) -> None:
+        """Put one that was brought from elsewhere to `building` in its place, with the record it had there."""
+        write_atomically(self.record_at(step), record)
+        remove(self.place(step))
+        if self.building(step).exists():
+            self.building(step).replace(self.place(step))
+
+    def drop(self, step: int) -> None:
+        """Drop one."""
+        remove(self.place(step))
+        remove(self.record_at(step))
 
     def clear(self) -> None:
         """Drop all."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _record(self, step: int) -> Path:
+    def record_at(self, step: int) -> Path:
+        """Where the record of the one after `step` steps lies."""
         return self.place(step).with_suffix(".json")
 
 
@@ -134,7 +146,8 @@ def _digests(path: Path) -> dict[str, str]:
     return {"": digest_of(path)}
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

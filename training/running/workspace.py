@@ -29,6 +29,9 @@ LOCK_PATIENCE_S = 10.0
 LEASE = "lease.json"
 """Says to other machines who trains in the folder."""
 
+MARKER, PROGRESS, RESUMABLE = "run.json", "progress.jsonl", "resume"
+"""Files and the folder that a training resumes from: whose it is, what was reported, resumable checkpoints."""
+
 
 def identity(kind: str, config: str, release: str, parent: str | None) -> str:
     """SHA-256 that names a training: the same kind, configuration, release and parent give the same one."""
@@ -56,7 +59,7 @@ class Workspace:
     @property
     def progress(self) -> Path:
         """What was reported, a JSON object a line."""
-        return self.folder / "progress.jsonl"
+        return self.folder / PROGRESS
 
     @property
     def tensorboard(self) -> Path:
@@ -66,7 +69,7 @@ class Workspace:
     @property
     def resumable(self) -> Resumable:
         """Where the training can start again."""
-        return Resumable(self.folder / "resume")
+        return Resumable(self.folder / RESUMABLE)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -113,7 +116,7 @@ class Workspace:
             TrainingError: if an unfinished training of another identity is there and is not to be replaced.
             CheckpointError: if there are resumable checkpoints and none of them is whole.
         """
-        marker = self.folder / "run.json"
+        marker = self.folder / MARKER
         if marker.exists():
             if json.loads(marker.read_text(encoding="utf-8"))["identity"] == digest:
                 return self.resumable.newest()
@@ -166,7 +169,7 @@ class Workspace:
     def clear(self) -> None:
         """Remove what only resuming needed; the lock file stays, another process may wait on it."""
         self.resumable.clear()
-        (self.folder / "run.json").unlink(missing_ok=True)
+        (self.folder / MARKER).unlink(missing_ok=True)
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

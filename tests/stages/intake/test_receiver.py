@@ -176,10 +176,10 @@ def test_more_associations_than_allowed_wait(lake, images):  # noqa: F811
 def test_a_full_disk_is_answered_and_leaves_nothing_half_written(lake, images, monkeypatch):  # noqa: F811
     told, write = [], Location.write_bytes
 
-    def full(self, name, data):
+    def full(self, name, data, **named):
         if name.endswith(".dcm") and next(numbers) == 1:
             raise OSError(28, "No space left on device")
-        write(self, name, data)
+        write(self, name, data, **named)
 
     numbers = iter(range(10))
     monkeypatch.setattr(Location, "write_bytes", full)

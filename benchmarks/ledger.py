@@ -5,6 +5,7 @@ ledger's own rules, because appending ten million events one batch after another
 new. The machine may be busy, so each figure says the processor's time beside the clock's.
 """
 
+import os
 import random
 import shutil
 import statistics
@@ -31,6 +32,7 @@ ENTRIES, BATCH = 10_000_000, 1_000
 
 APPENDED = 100_000
 SINGLE = 1_000
+SYNCS = 200
 PROOFS = 200
 EDITS = 1_000
 
@@ -55,7 +57,21 @@ def _appends() -> str:
 
             _, wall, cpu = _timed(append)
         lines.append(f"| {size:,} | {events:,} | {events / wall:,.0f} | {events / cpu:,.0f} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"One small file written and synced to the same disk: {_synced():.1f} ms, median."])
+
+
+def _synced() -> float:
+    """Milliseconds until a small file is on the disk; an append waits for its part file, its commit and the head."""
+    spent = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(SYNCS):
+            start = time.perf_counter()
+            with (Path(folder) / str(number)).open("wb") as file:
+                file.write(b"x" * 4096)
+                file.flush()
+                os.fsync(file.fileno())
+            spent.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(spent)
 
 
 def _verifies() -> str:

@@ -32,7 +32,7 @@ def opening(lake: Lake, release: Release, split: str, decision: Decision) -> Non
     append(lake, EventType.ACCESSED, {**facts, **decision.facts})
 
 
-def asked(lake: Lake, release: Release, action: Action, split: str = "", parent: Path | None = None) -> Decision:
+def asked(lake: Lake, release: Release, action: Action, split: str = "", models: Sequence[Path] = ()) -> Decision:
     """The decision that a job may be done; every process asks, and the first one records a refusal.
 
     Args:
@@ -40,15 +40,15 @@ def asked(lake: Lake, release: Release, action: Action, split: str = "", parent:
         release: what it is done with.
         action: train or evaluate.
         split: the split of an evaluation.
-        parent: folder of the model that a training starts from.
+        models: folders of the model that a training starts from, or of those that are evaluated.
 
     Raises:
         lineage.terms.refusal.Refusal: if the terms do not allow it.
-        CheckpointError: if there is no such parent.
+        CheckpointError: if there is no such model.
     """
     splits = (split,) if split else ("train", "validation")
     return permitted_release(
-        lake, release, action, splits=splits, parent=read_manifest(parent) if parent else None,
+        lake, release, action, splits=splits, models=[read_manifest(folder) for folder in models],
         recorded=process.rank() == 0,
     )  # fmt: skip
 
@@ -63,8 +63,7 @@ def trained(lake: Lake, release: Release, result: Result, decision: Decision) ->
     """
     manifest = result.manifest
     assert manifest is not None, "only a training has a checkpoint"
-    rows = exposures.exposures(lake, manifest.name)
-    if {row["checkpoint"] for row in rows} == {manifest.weights_sha256}:
+    if exposures.exposed(lake, manifest.name)["checkpoint"].unique().to_pylist() == [manifest.weights_sha256]:
         return
     members = [*release.members("train"), *release.members("validation")]
     exposures.record(lake, manifest, result.exposure, members)

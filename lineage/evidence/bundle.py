@@ -22,9 +22,11 @@ from lineage.evidence.recorded import Entry, Record
 from lineage.evidence.report import code_version, report
 from lineage.evidence.reviews import reviews
 from lineage.evidence.strata import gaps
+from lineage.ledger.commits import Log
 from lineage.ledger.events import EventType
 from lineage.ledger.ledger import append
-from lineage.ledger.seals import Seal, seal, signer
+from lineage.ledger.seals import seal, signer
+from lineage.ledger.statements import Seal, handovers
 from schemas.agreement import parsed
 from schemas.contract import Zone
 from schemas.document import canonical_json
@@ -32,6 +34,7 @@ from schemas.tables import CERTIFICATES, LICENCES
 
 REPORT, FILE, EVENTS, PROOF = "report.html", "technical-file.html", "events.jsonl", "proof.json"
 CERTIFIED, PROV, AUDIT = "certificates.jsonl", "provenance.prov.json", "dicom-audit.txt"
+SEALS = "seals/"
 
 _OF_TERMS = ("licence", "digest", "known_from", "document")
 _OF_CERTIFICATES = ("delivery", "series", "digest", "document")
@@ -41,7 +44,7 @@ _README = """Evidence of a Larmor lake.
 report.html           what the lake held at the moment that manifest.json names; open it in a browser
 technical-file.html   the data part of a technical file (Regulation (EU) 2024/1689, Annex IV, section 2(d))
 events.jsonl          every event of the period, one a line, as it stands in the ledger
-proof.json            that these are all of them, under the seal in seals/
+proof.json            that these are all of them, under the seal in seals/ that it names; others there changed the key
 certificates.jsonl    certificates of de-identification that were made in the period; digest is that of document
 terms.jsonl           licences and other terms as they were known
 reviews.jsonl         who examined which entries, with which meaning
@@ -106,7 +109,7 @@ def bundle(
 
     Raises:
         BundleError: if the period ends after the moment or before it begins, or the moment lies in the future.
-        lineage.ledger.seals.SealError: if there is nothing to seal, or another key signed before.
+        lineage.ledger.statements.SealError: if there is nothing to seal, or another key signed before.
     """
     now = dt.datetime.now(dt.UTC)
     end = dt.datetime.combine(until, dt.time.max, dt.UTC) if until else None
@@ -164,7 +167,7 @@ def _files(
     yield FILE, technical_file.page(past, record, moment).encode()
     yield EVENTS, _lines(entry.text for entry in events)
     yield PROOF, proof.data
-    yield f"seals/{sealed.name}", sealed.data
+    yield from {f"{SEALS}{one.name}": one.data for one in (sealed, *handovers(Log.of(past.lake)))}.items()
     yield CERTIFIED, _certified(past, record, proof)
     yield "terms.jsonl", _lines(sorted(map(canonical_json, past.table(LICENCES).rows(_OF_TERMS))))
     yield "reviews.jsonl", _lines(canonical_json(review.row) for review in reviews(past, record))
@@ -199,9 +202,9 @@ def _cards(past: Past, record: Record, releases: list[Release]) -> Iterator[tupl
 
 def _certified(past: Past, record: Record, proof: PeriodProof) -> bytes:
     """Certificates whose newest entry lies in the period, so that the entry's digest is theirs."""
-    made_in = [e for e in record.of_type(EventType.MATERIALIZED) if e.facts["table"] == CERTIFICATES.path]
-    newest = {entry.facts["delivery"]: entry.sequence for entry in made_in}
-    inside = {delivery for delivery, place in newest.items() if proof.first <= place < proof.until}
+    newest = record.places(EventType.MATERIALIZED, "delivery", "table")
+    period = range(proof.first, proof.until)
+    inside = {delivery for (delivery, table), place in newest.items() if table == CERTIFICATES.path and place in period}
     rows = [row for row in past.table(CERTIFICATES).rows(_OF_CERTIFICATES) if row["delivery"] in inside]
     return _lines(sorted(map(canonical_json, rows)))
 

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from lake.zones import Lake
+from lineage.access import Access, accessed
 from lineage.evidence.pages import environment
 from lineage.evidence.report import FOLDER
 from lineage.ledger import ledger
@@ -24,12 +25,16 @@ class CertificateError(ValueError):
 def write(lake: Lake, name: str) -> str:
     """Write the page of a series' or a delivery's certificates into the audit zone and return its path or URI.
 
+    That they were read is recorded as an access.
+
     Raises:
         CertificateError: if there is none, or one was changed after it was recorded on the ledger.
     """
     location = lake.location(Zone.AUDIT, FOLDER)
     file = f"certificate-{name}.html"
-    location.write_bytes(file, page(lake, name).encode())
+    rows = found(lake, name)
+    accessed(lake, Access.REPORT, CERTIFICATES.path, len(rows), "certificate")
+    location.write_bytes(file, _page(name, rows).encode())
     return location.address(file)
 
 
@@ -43,7 +48,10 @@ def page(lake: Lake, name: str) -> str:
     Raises:
         CertificateError: if there is none, or one was changed after it was recorded on the ledger.
     """
-    rows = found(lake, name)
+    return _page(name, found(lake, name))
+
+
+def _page(name: str, rows: list[dict[str, Any]]) -> str:
     templates = environment()
     documents = [json.loads(row["document"]) | {"digest": row["digest"]} for row in rows]
     return templates.get_template("certificate.html.j2").render(

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from lineage.ledger import merkle
 from lineage.ledger.merkle import Frontier, ProofError
-from lineage.ledger.seals import Seal
+from lineage.ledger.statements import Seal
 from schemas.document import canonical_json
 
 _FORMAT = "larmor period 1"

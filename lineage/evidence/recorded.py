@@ -12,34 +12,55 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.json
 
 from lineage.evidence.past import Past
 from lineage.ledger import merkle
 from lineage.ledger.commits import LedgerDamaged, Log
 from lineage.ledger.events import EventType
-from lineage.ledger.seals import Seal, SealError, read_all
+from lineage.ledger.statements import Seal, SealError, read_all
 from schemas.tables import LEDGER
+
+_READ = ("sequence", "time", "type", "event")
+"""Columns that are read at once, in the order of an `Entry`; leaf hashes are for few."""
+
+_SEQUENCE = "sequence"
+
+_BLOCK = 1 << 24
+"""Bytes that are parsed at once; no event comes near."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry.
+    """One entry; what it says is parsed when it is asked for, because of most entries only few questions are asked.
 
     Attributes:
         sequence: its place in the log.
         time: when, UTC, RFC 3339.
         type: type of the event.
-        principal: who.
-        facts: what the event says.
         text: the event's canonical JSON, which is the leaf.
     """
 
     sequence: int
     time: str
     type: str
-    principal: str
-    facts: Mapping[str, Any]
     text: str
+
+    @cached_property
+    def _said(self) -> Mapping[str, Any]:
+        said: dict[str, Any] = json.loads(self.text)
+        return said
+
+    @property
+    def principal(self) -> str:
+        """Who."""
+        return str(self._said["principal"])
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the event says."""
+        facts: Mapping[str, Any] = self._said["facts"]
+        return facts
 
     @property
     def words(self) -> str:
@@ -56,26 +77,27 @@ class Record:
     """Entries of the ledger up to a moment, in order.
 
     Attributes:
-        rows: sequence, time, type, event and leaf of each.
+        rows: sequence, time, type and event of each.
         seals: the seals, oldest first, those of later times included, because a later seal proves earlier entries.
     """
 
     rows: pa.Table
     seals: tuple[Seal, ...]
+    _past: Past
 
     @classmethod
     def of(cls, past: Past) -> "Record":
         """The record of a lake at a moment; empty where the log is damaged."""
         table = past.lake.table(LEDGER)
-        empty = LEDGER.arrow_schema.empty_table()
+        empty = pa.schema([LEDGER.arrow_schema.field(name) for name in _READ]).empty_table()
         try:
-            rows = table.read().sort_by("sequence") if table.exists() else empty
+            rows = table.read(_READ).sort_by("sequence") if table.exists() else empty
         except (LedgerDamaged, pa.ArrowException, OSError):
-            return cls(empty, ())
+            return cls(empty, (), past)
         if past.moment is not None:
             later = pc.index(pc.greater(rows["time"], past.moment), pa.scalar(True)).as_py()
             rows = rows if later < 0 else rows.slice(0, later)
-        return cls(rows, _seals(past))
+        return cls(rows, _seals(past), past)
 
     @property
     def size(self) -> int:
@@ -85,7 +107,10 @@ class Record:
     @cached_property
     def leaves(self) -> list[bytes]:
         """Leaf hashes as the log's column holds them."""
-        return [bytes.fromhex(leaf) for leaf in self.rows["leaf"].to_pylist()]
+        if not self.size:
+            return []
+        rows = self._past.lake.table(LEDGER).read(["sequence", "leaf"]).sort_by("sequence")
+        return [bytes.fromhex(leaf) for leaf in rows["leaf"].slice(0, self.size).to_pylist()]
 
     @cached_property
     def root(self) -> str:
@@ -108,38 +133,77 @@ class Record:
         found = [entry for type_ in types for entry in self._typed(type_)]
         return sorted(found, key=lambda entry: entry.sequence)
 
-    def newest(self, type_: EventType, **facts: object) -> Entry | None:
+    def newest(self, type_: EventType, **facts: str) -> Entry | None:
         """The newest entry of a type that says these facts."""
-        fitting = (e for e in reversed(self._typed(type_)) if all(e.facts.get(k) == v for k, v in facts.items()))
-        return next(fitting, None)
+        names = tuple(sorted(facts))
+        place = self.places(type_, *names).get(tuple(facts[name] for name in names))
+        return None if place is None else self.at([place])[0]
+
+    def places(self, type_: EventType, *names: str) -> Mapping[tuple[str, ...], int]:
+        """Place of the newest entry of a type for each that its entries say, of facts that are texts.
+
+        Args:
+            type_: type of the events.
+            names: names of the facts.
+
+        Returns:
+            Values of the facts to the place; entries that lack one are left out.
+        """
+        if (type_, names) not in self._placed:
+            self._placed[type_, names] = _newest(self.rows.filter(pc.equal(self.rows["type"], str(type_))), names)
+        return self._placed[type_, names]
 
     def at(self, sequences: Sequence[int]) -> list[Entry]:
         """Entries at these places, in order; places that there are not are left out."""
         there = [place for place in sorted(set(sequences)) if 0 <= place < self.size]
-        return _parsed(self.rows.take(pa.array(there, pa.int64())))
+        return _entries(self.rows.take(pa.array(there, pa.int64())))
 
     def between(self, since: str, until: str) -> range:
         """Places of the entries whose times lie between two times, both included."""
-        times = self.rows["time"].to_pylist()
-        inside = [place for place, time in enumerate(times) if since <= time <= until]
-        return range(inside[0], inside[-1] + 1) if inside else range(self.size, self.size)
+        times = self.rows["time"]
+        inside = pc.indices_nonzero(pc.and_(pc.greater_equal(times, since), pc.less_equal(times, until)))
+        return range(inside[0].as_py(), inside[-1].as_py() + 1) if len(inside) else range(self.size, self.size)
 
     @cached_property
     def _known(self) -> dict[EventType, list[Entry]]:
         return {}
 
+    @cached_property
+    def _placed(self) -> dict[tuple[EventType, tuple[str, ...]], Mapping[tuple[str, ...], int]]:
+        return {}
+
     def _typed(self, type_: EventType) -> list[Entry]:
         if type_ not in self._known:
-            self._known[type_] = _parsed(self.rows.filter(pc.equal(self.rows["type"], str(type_))))
+            self._known[type_] = _entries(self.rows.filter(pc.equal(self.rows["type"], str(type_))))
         return self._known[type_]
 
 
-def _parsed(rows: pa.Table) -> list[Entry]:
-    found = []
-    for row in rows.select(["sequence", "time", "type", "event"]).to_pylist():
-        said = json.loads(row["event"])
-        found.append(Entry(row["sequence"], row["time"], row["type"], said["principal"], said["facts"], row["event"]))
-    return found
+def _entries(rows: pa.Table) -> list[Entry]:
+    return [Entry(*row) for row in zip(*(rows[name].to_pylist() for name in _READ), strict=True)]
+
+
+def _newest(rows: pa.Table, names: Sequence[str]) -> dict[tuple[str, ...], int]:
+    """The greatest sequence number for each combination of facts, which Arrow reads from all events at once."""
+    if not rows.num_rows:
+        return {}
+    told = pa.chunked_array([chunk for events in rows["event"].chunks for chunk in _facts(events, names)])
+    facts = {name: pc.struct_field(told, name) for name in names}
+    said = pa.table({**facts, _SEQUENCE: rows[_SEQUENCE]}).drop_null()
+    newest = said.group_by(names).aggregate([(_SEQUENCE, "max")])
+    values = zip(*(newest[name].to_pylist() for name in names), strict=True)
+    return dict(zip(values, newest[f"{_SEQUENCE}_max"].to_pylist(), strict=True))
+
+
+def _facts(events: pa.StringArray, names: Sequence[str]) -> list[pa.StructArray]:
+    """Texts among the facts of events; canonical JSON has no line breaks, so that events are lines of JSON."""
+    lines = pc.binary_join_element_wise(events, "", "\n")
+    wanted = pa.schema([pa.field("facts", pa.struct([pa.field(name, pa.string()) for name in names]))])
+    read = pa.json.read_json(
+        pa.BufferReader("".join(lines.to_pylist()).encode()),
+        pa.json.ReadOptions(block_size=_BLOCK),
+        pa.json.ParseOptions(wanted, unexpected_field_behavior="ignore"),
+    )
+    return list(read["facts"].chunks)
 
 
 def _seals(past: Past) -> tuple[Seal, ...]:

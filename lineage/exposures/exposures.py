@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyroaring import BitMap
 
 from lake.zones import Lake
 from lineage.exposures import kept, register, sets
+from lineage.exposures.plain import integers, text
 from lineage.exposures.records import Records
 from lineage.exposures.register import Member
 from lineage.exposures.sets import Pass, counted, members, packed, passes, passes_of, seen
@@ -78,29 +78,26 @@ class _Hit:
     Attributes:
         order: place of its checkpoint in the record.
         training: the training.
-        asked: what is asked for.
-        sets: of its sets, those that hold some of it, each with the epochs in which it was served.
+        parts: of each of its sets that holds some of it, that part, with the epochs in which it was served.
     """
 
     order: int
     training: Training
-    asked: BitMap
-    sets: Sequence[Pass]
+    parts: Sequence[Pass]
 
     @property
     def volumes(self) -> BitMap:
         """Volumes of it that were served."""
-        return seen(self.sets) & self.asked
+        return seen(self.parts)
 
     @cached_property
     def counts(self) -> tuple[int, int]:
         """How many volumes of it were served, and how often."""
-        first, *others = self.sets
-        most = first.volumes.intersection_cardinality(self.asked)
-        parts = [(one.times, one.volumes & self.asked) for one in others]
-        # what is asked for is small beside a set; mostly the first one, of the full epochs, holds all others
-        count = most if all(part.issubset(first.volumes) for _, part in parts) else len(self.volumes)
-        return count, first.times * most + sum(times * len(part) for times, part in parts)
+        first, *others = self.parts
+        # mostly the first set, of the full epochs, holds all others
+        inside = all(part.volumes.issubset(first.volumes) for part in others)
+        count = len(first.volumes if inside else self.volumes)
+        return count, sum(part.times * len(part.volumes) for part in self.parts)
 
 
 def digest(served: Mapping[str, int]) -> str:
@@ -259,20 +256,21 @@ def _hits(records: Records, of: Mapping[str, str]) -> list[tuple[Checkpoint, lis
     asked = BitMap(register.find(records.volumes, column, value))
     if not asked:
         return []
-    inside = {name: volumes for name, volumes in records.sets() if volumes.intersect(asked)}
+    # sets are large and shared by many trainings, what is asked for is a small part of them
+    inside = {name: part for name, volumes in records.sets() if (part := volumes & asked)}
     found: dict[Checkpoint, dict[Training, _Hit]] = defaultdict(dict)
     for order, checkpoint in enumerate(records.checkpoints):
         for training in checkpoint.trainings:
-            if hit := _hit(order, training, asked, inside):
+            if hit := _hit(order, training, inside):
                 for descendant in records.descendants(checkpoint):
                     found[descendant][training] = hit
     return [(each, list(found[each].values())) for each in records.checkpoints if each in found]
 
 
-def _hit(order: int, training: Training, asked: BitMap, inside: Mapping[str, BitMap]) -> _Hit | None:
+def _hit(order: int, training: Training, inside: Mapping[str, BitMap]) -> _Hit | None:
     both = zip(training.times, training.sets, strict=True)
-    sets = [Pass(times, inside[name]) for times, name in both if name in inside]
-    return _Hit(order, training, asked, sets) if sets else None
+    parts = [Pass(times, inside[name]) for times, name in both if name in inside]
+    return _Hit(order, training, parts) if parts else None
 
 
 def _parents(manifest: CheckpointManifest, teachers: Sequence[str]) -> list[str]:
@@ -319,7 +317,7 @@ def _inherited(records: Records, parents: Sequence[str]) -> BitMap:
 
 def _count(volumes: pa.Table, own: BitMap, inherited: BitMap, samples: int) -> Exposed:
     both = own | inherited
-    mask = pc.is_in(volumes["number"], pa.array(members(both)))
+    mask = pc.is_in(volumes["number"], integers(members(both)))
     return Exposed(len(volumes.filter(mask)["subject"].unique()), len(both), samples, len(inherited))
 
 
@@ -346,9 +344,9 @@ def _epoch(served: Sequence[Pass], number: int) -> list[Pass]:
 def _rows(volumes: pa.Table, checkpoint: Checkpoint, training: Training, served: Sequence[Pass]) -> pa.Table:
     numbers, samples = counted(served)
     about = {"model": checkpoint.model, "checkpoint": checkpoint.weights, "release": training.release}
-    same = {name: pa.repeat(pa.scalar(value), len(numbers)) for name, value in (about | {"via": training.via}).items()}
-    found = register.described(volumes, pa.array(numbers))
-    columns = {**same, **{name: found[name] for name in register.KEYS}, "samples": pa.array(samples.astype(np.int64))}
+    same = {name: pa.repeat(text(value), len(numbers)) for name, value in (about | {"via": training.via}).items()}
+    found = register.described(volumes, integers(numbers))
+    columns = {**same, **{name: found[name] for name in register.KEYS}, "samples": integers(samples)}
     names = EXPOSURES.arrow_schema.names
     return pa.Table.from_arrays([columns[name] for name in names], names=names).cast(EXPOSURES.arrow_schema)
 

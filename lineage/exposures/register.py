@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from lake.zones import Lake
 from lineage.exposures import kept
+from lineage.exposures.plain import text
 from schemas.tables import EXPOSED_VOLUMES
 
 KEYS = ("delivery", "licence", "subject", "series", "volume")
@@ -76,7 +77,7 @@ def numbers(register: pa.Table) -> dict[Key, int]:
 
 def find(register: pa.Table, column: str, value: str) -> list[int]:
     """Numbers of the volumes with a value in a column."""
-    found: list[int] = register.filter(pc.equal(register[column], pa.scalar(value)))["number"].to_pylist()
+    found: list[int] = register.filter(pc.equal(register[column], text(value)))["number"].to_pylist()
     return found
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -81,19 +82,16 @@ def has(table: Table, name: str) -> bool:
 
 
 def needed(table: Table, scope: Scope) -> list[str]:
-    """Columns of a table that decide whether a row belongs to this scope, and whose it is."""
-    if not has(table, scope.kind):
-        return columns(table)
-    nullable = any(column.name == scope.kind and column.nullable for column in table.columns)
+    """Columns that decide whether a row belongs to this scope, and whose it is, where each row says the scope's own."""
     asked = ["delivery", "subject", scope.kind, _PARTS.get(scope.kind, "")]
-    return [name for name in columns(table) if nullable or name in asked]
+    return [name for name in columns(table) if name in asked or not has(table, scope.kind)]
 
 
 def inside(rows: pa.Table, scope: Scope, keys: Keys) -> Booleans:
     """Whether each of some rows belongs to a scope.
 
     Args:
-        rows: with the columns of `needed`, or more.
+        rows: with the columns of `needed`, or with all of `columns` where one does not say the scope's own.
         scope: the scope.
         keys: what leads on; for rows that say the scope's own column it may be empty.
 
@@ -103,9 +101,10 @@ def inside(rows: pa.Table, scope: Scope, keys: Keys) -> Booleans:
     answer: Booleans = _same(rows.num_rows, value=False)
     open_: Booleans = _same(rows.num_rows, value=True)
     if scope.kind in rows.column_names:
-        column = rows[scope.kind]
         answer = pc.or_(own(rows, scope), _made_of(rows, scope))
-        open_ = pc.is_null(column)
+        if not rows[scope.kind].null_count:
+            return answer
+        open_ = pc.is_null(rows[scope.kind])
         answer = pc.and_(answer, pc.invert(open_))
     for name, known in keys.of():
         if name in rows.column_names and pc.any(open_).as_py():
@@ -133,7 +132,7 @@ def note(rows: pa.Table, belongs: Booleans, scope: Scope, keys: Keys) -> None:
     for name, known in keys.of():
         if name in rows.column_names:
             for delivery, values in _by_delivery(mine, name):
-                known.setdefault(delivery, set()).update(value for value in values.to_pylist() if value is not None)
+                known.setdefault(delivery, set()).update(values.drop_null().to_pylist())
 
 
 def _made_of(rows: pa.Table, scope: Scope) -> Booleans:
@@ -146,7 +145,7 @@ def _made_of(rows: pa.Table, scope: Scope) -> Booleans:
     if not pc.any(named).as_py():
         return _same(rows.num_rows, value=False)
     places = pc.list_parent_indices(lists).filter(named)
-    return pc.is_in(pa.array(range(rows.num_rows), places.type), places)
+    return pc.is_in(pa.array(np.arange(rows.num_rows), places.type), places)
 
 
 def _known(rows: pa.Table, name: str, known: Mapping[str, set[str]]) -> Booleans:

@@ -15,7 +15,6 @@ from lineage.principal import now
 from lineage.terms.terms import Known
 from lineage.withdrawal.belonging import Kind, Scope
 from lineage.withdrawal.plan import Plan, plan
-from lineage.withdrawal.reading import take_notes
 from lineage.withdrawal.withdrawals import confirmation
 from schemas.agreement import AnyTerm, Consent
 from schemas.contract import Zone
@@ -63,12 +62,9 @@ def due(lake: Lake, today: dt.date) -> list[Due]:
 def plan_due(lake: Lake, today: dt.date) -> list[tuple[Due, Plan]]:
     """Plan what is due and keep each plan in the audit zone, with the digits that confirm it.
 
-    What the files of voxels hold is noted on the way, so that plans in between are quick.
-
     Returns:
         What is due and still held.
     """
-    take_notes(lake)
     place = lake.location(Zone.AUDIT, FOLDER)
     planned = []
     for each in due(lake, today):

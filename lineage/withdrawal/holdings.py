@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from lake.tables.files import DataFile, commits, data_files
 from lake.zones import Lake
-from lineage.withdrawal.belonging import Booleans, Keys, Kind, Scope, columns, has, inside, needed, note
+from lineage.withdrawal.belonging import Keys, Kind, Scope, columns, has, inside, note
 from lineage.withdrawal.reading import COUNT, Reader
 from schemas.contract import Table
 from schemas.tables import ACCESS, LEDGER, LICENCES, TABLES
@@ -74,18 +74,15 @@ class Held:
 _NOT_ASKED = {LEDGER.name, ACCESS.name, LICENCES.name}
 """The ledger names subjects by commitments only; accesses and terms are facts about people who work here and papers."""
 
-_NOT_ASKED = {LEDGER.name, ACCESS.name, LICENCES.name}
-"""The ledger names subjects by commitments only; accesses and terms are facts about people who work here and papers."""
-
 
 def held(lake: Lake, scope: Scope) -> Held:
     """What the tables hold of a scope, counted file by file."""
     answer = Held()
     for table in asked(scope):
         there = [file for file in data_files(lake.table(table)) if file.on_disk]
-        reader = Reader.of(lake, table, needed(table, scope))
+        reader = Reader.of(lake, table)
         found: dict[tuple[tuple[str, str], ...], list[tuple[DataFile, int]]] = {}
-        for file, rows in reader.each(there):
+        for file, rows in reader.each(there, scope):
             matched = _matched(reader, file, rows, scope, answer)
             found.setdefault(tuple(sorted(file.partition.items())), []).append((file, matched))
         newest = lake.table(table).version()
@@ -109,20 +106,21 @@ def _matched(reader: Reader, file: DataFile, rows: pa.Table | None, scope: Scope
         answer.unreadable_files += 1
         return 0
     belongs = inside(rows, scope, answer.keys)
-    if pc.any(belongs).as_py():
-        # only of these is it asked what they lead to
-        whole = reader.rows(file, columns(reader.table))
-        assert whole is not None, "was read a moment ago"
-        note(whole, inside(whole, scope, answer.keys), scope, answer.keys)
-    if "subject" in rows.column_names:
-        answer.subjects |= _people(rows, belongs)
-        answer.elsewhere |= _people(rows, pc.invert(belongs))
-    weights = rows[COUNT]
-    return int(pc.sum(weights.filter(belongs)).as_py() or 0)
+    if not pc.any(belongs).as_py():
+        answer.elsewhere |= _people(rows)
+        return 0
+    # only of these is it asked what they lead to
+    whole = reader.rows(file, columns(reader.table))
+    assert whole is not None, "was read a moment ago"
+    note(whole, inside(whole, scope, answer.keys), scope, answer.keys)
+    mine = rows.filter(belongs)
+    answer.subjects |= _people(mine)
+    answer.elsewhere |= _people(rows.filter(pc.invert(belongs)))
+    return int(pc.sum(mine[COUNT]).as_py())
 
 
-def _people(rows: pa.Table, chosen: Booleans) -> set[str]:
-    return {subject for subject in rows["subject"].filter(chosen).unique().to_pylist() if subject}
+def _people(rows: pa.Table) -> set[str]:
+    return {each for each in rows["subject"].unique().to_pylist() if each} if "subject" in rows.column_names else set()
 
 
 def _holding(table: Table, partition: dict[str, str], counted: list[tuple[DataFile, int]], newest: int) -> Holding:

@@ -16,7 +16,9 @@ from lineage.evidence.archive import Archive, ArchiveError
 from lineage.evidence.bundle import BundleError, bundle
 from lineage.evidence.checked import check
 from lineage.ledger import keys, ledger
-from lineage.ledger.seals import SealError, seal
+from lineage.ledger.rotation import rotate
+from lineage.ledger.seals import seal
+from lineage.ledger.statements import SealError
 from schemas.tables import CERTIFICATES, REVIEWS
 
 from .audit_schema import faults
@@ -129,6 +131,21 @@ def test_a_stranger_s_signature_is_found_by_the_key_kept_outside(evident, made):
     assert any("another key" in finding for finding in found.findings)
     # the seal gives it away even to one who has no key
     assert not check(forged).ok
+
+
+def test_after_a_change_of_key_a_bundle_is_checked_with_the_key_before_and_after(evident):
+    seal(evident)
+    moment = dt.datetime.now(dt.UTC)
+    stolen = keys.private_key(evident)
+    handover = rotate(evident).statement.handover
+    made = bundle(evident, as_of=moment)
+    for raw in (handover.old, handover.new):
+        found = check(made.data, keys.of_raw(raw))
+        assert found.ok, found.findings
+    assert found.seal < 3  # which the old key signed
+    forged = check(signed_again(made.data, stolen), keys.of_raw(handover.new))
+    assert any("one that was ended" in finding for finding in forged.findings)
+    assert not check(made.data, Ed25519PrivateKey.generate().public_key()).ok
 
 
 def test_whoever_has_the_key_still_cannot_change_events_or_certificates(evident, made):

@@ -79,14 +79,3 @@ def test_plans_wait_for_a_person_until_nothing_is_held(two_deliveries):
     terms.learn(lake, synthetic.licence("other-licence", valid_until=AFTER, at_end="destroy"))
     assert plan_due(lake, AFTER) == []
     assert place.list() == []
-
-
-def test_what_is_noted_of_files_changes_no_plan(two_deliveries):
-    scopes = [Scope(Kind.SUBJECT, "S1"), Scope(Kind.DELIVERY, "b"), Scope(Kind.LICENCE, "open-licence")]
-    before = [plan(two_deliveries, scope) for scope in scopes]
-    plan_due(two_deliveries, ON)
-    assert two_deliveries.location(Zone.AUDIT, "holdings").list()
-    assert [plan(two_deliveries, scope) for scope in scopes] == before
-    synthetic.put(two_deliveries, VOLUMES, "a", [synthetic.volume_row("a", "S2")])
-    (there,) = (h for h in plan(two_deliveries, scopes[0]).holdings if h.table == VOLUMES.path)
-    assert (there.rows, there.older_files) == (0, 1)

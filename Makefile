@@ -49,8 +49,9 @@ bench: setup ## measured claims, side by side with the peers
 bench-training: setup ## measured claims of training, side by side with the peers; about two hours on two cores
 	$(BIN)/python -m benchmarks tokens running restoration hippocampus
 
-docs: setup ## check that the documentation's commands and links hold
-	$(BIN)/pytest tests/docs -q
+docs: setup ## the documentation as a site, build/docs/index.html; warnings are errors
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -d build/doctrees docs build/docs
+	@echo build/docs/index.html
 
 lock: ## requirements.lock from pyproject.toml (versions and hashes only)
 	$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
@@ -61,5 +62,5 @@ sbom: setup ## sbom.json: the pinned packages as a CycloneDX bill of materials
 audit: setup ## known vulnerabilities of the pinned packages, where the index tells them
 	$(UV) tool run pip-audit==2.10.1 -r requirements.lock --disable-pip --progress-spinner off
 
-clean-demo: ## remove the demo's lake
-	rm -rf larmor-data
+clean-demo: setup ## remove the demo's lake, unless it holds anything else
+	$(BIN)/larmor demo remove

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from assets.fullness import DISK_FULL, is_full
 from schemas.rooms import ROOMS
@@ -39,6 +40,7 @@ VERBS = {
     "review": "Sign off that entries of the ledger were examined.",
     "disclosures": "List what left of a subject, to whom and what for.",
     "doctor": "Check an installation and a lake.",
+    "upgrade": "Bring the tables of an older lake forward to this version.",
     "dev": "Start the Dagster UI on this lake.",
 }
 """Verb to the line that help shows; the module is `orchestration.verbs.<verb>`."""
@@ -58,6 +60,11 @@ class _Verbs(click.Group):
         module = importlib.import_module(f"orchestration.verbs.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Verbs that begin so, from their lines alone; `docs/how-to/complete-in-the-shell.md` says how to have it."""
+        verbs = [CompletionItem(verb, help=line) for verb, line in VERBS.items() if verb.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Help of all verbs from their lines alone."""

@@ -16,6 +16,19 @@ from orchestration.gallery.choice import GalleryError, choose
 HEIGHT = 640
 """Pixels of a cell."""
 
+_LOOK = {
+    "is_radiological_convention": True,
+    "sagittal_nose_left": True,
+    "show_all_orientation_markers": True,
+    "multiplanar_layout": 2,
+    "multiplanar_show_render": 1,
+    "crosshair_width": 0.4,
+    "crosshair_color": (0.55, 0.78, 0.84, 1.0),
+    "back_color": (0.0, 0.0, 0.0, 1.0),
+}
+"""As in the previews and in the gallery's viewer: the patient's right on the left, the nose on the left, 3D beside the
+planes (NiiVue's layout `GRID`, its render `ALWAYS`)."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -62,6 +75,6 @@ def _widget(release: OpenRelease, volume: str) -> Any:
     if any(member.volume == volume and member.label for member in release.members()):
         label = release.label(volume, "nibabel").to_bytes()
         layers.append(niivue.Volume(data=label, name="label.nii", colormap="random", opacity=0.5))
-    shown = niivue.NiiVue(height=HEIGHT)
+    shown = niivue.NiiVue(height=HEIGHT, **_LOOK)
     shown.load_volumes(layers)
     return shown

@@ -48,7 +48,13 @@ def test_commands_and_their_options_exist(words):
         group, arguments = command, arguments[1:]
     assert group is not cli
     known = {option for parameter in group.params for option in [*parameter.opts, *parameter.secondary_opts]}
-    assert {word.split("=")[0] for word in arguments if word.startswith("--")} <= known
+    given = {word.split("=")[0] for word in arguments if word.startswith("-")}
+    assert {word for word in given if word.startswith("--")} <= known
+    if not given & {"--help", "-h"}:
+        needed = [p for p in group.params if isinstance(p, click.Option) and p.required]
+        assert not [p.name for p in needed if not given & {*p.opts}]
+        words = [word for word in arguments if not word.startswith("-")]
+        assert len(words) >= len([p for p in group.params if isinstance(p, click.Argument) and p.required])
 
 
 def test_examples_are_valid_documents():

@@ -5,11 +5,14 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from assets.acting import acting
 from assets.failures import explained
 from assets.models import finetuned_name
 from assets.partitions import RELEASES
 from assets.resources import LakeResource
 from assets.training import overrides, trained
+from schemas.contract import Zone
+from schemas.roles import changing
 
 
 class Evaluation(dg.Config):
@@ -39,6 +42,7 @@ class Evaluation(dg.Config):
     pool="gpu",
 )
 @explained
+@acting(changing(Zone.MODELS, reads=[Zone.CURATED]))
 def evaluations(context: dg.AssetExecutionContext, lake: LakeResource, config: Evaluation) -> dg.MaterializeResult:
     """What models are worth on people whom they have not seen, against baselines, with intervals, plots and a page."""
     release = context.partition_key

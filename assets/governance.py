@@ -2,10 +2,13 @@
 
 import dagster as dg
 
+from assets.acting import acting
 from assets.automation import follows_inputs, nightly
 from assets.failures import explained
 from assets.metadata import described, page
 from assets.resources import LakeResource
+from schemas.contract import Zone
+from schemas.roles import changing, reading
 from schemas.tables import LEDGER
 
 
@@ -22,6 +25,7 @@ from schemas.tables import LEDGER
     freshness_policy=nightly(),
 )
 @explained
+@acting(changing(Zone.AUDIT))
 def ledger(lake: LakeResource) -> dg.MaterializeResult:
     """Every event as leaves of a Merkle log; a materialization signs its present state."""
     from lineage.ledger.seals import seal
@@ -32,6 +36,7 @@ def ledger(lake: LakeResource) -> dg.MaterializeResult:
 
 @dg.asset_check(asset=ledger, blocking=True)
 @explained
+@acting(reading(Zone.AUDIT))
 def verified(lake: LakeResource) -> dg.AssetCheckResult:
     """Every entry, every byte and every seal of the ledger proves itself."""
     from lineage.ledger.verify import verify
@@ -51,8 +56,13 @@ def verified(lake: LakeResource) -> dg.AssetCheckResult:
     automation_condition=follows_inputs(),
 )
 @explained
+@acting(changing(Zone.AUDIT))
 def audit_report(lake: LakeResource) -> dg.MaterializeResult:
     """One self-contained page: the way of the data with counts, licences, decisions, digests and seals."""
+    from lineage.access import Access, accessed
     from lineage.evidence.report import write
+    from lineage.ledger.ledger import size
 
-    return dg.MaterializeResult(metadata={"page": page(write(lake.open()))})
+    opened = lake.open()
+    accessed(opened, Access.REPORT, LEDGER.path, size(opened), "audit report")
+    return dg.MaterializeResult(metadata={"page": page(write(opened))})

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.acting import acting
 from assets.automation import follows_inputs
 from assets.failures import explained
 from assets.metadata import described, reported
 from assets.partitions import DELIVERIES, HOME_TAG
 from assets.resources import LakeResource
+from schemas.contract import Zone
+from schemas.roles import changing, reading
 from schemas.tables import CERTIFICATES, DECISIONS, INSTANCES
 
 
@@ -39,6 +42,7 @@ from schemas.tables import CERTIFICATES, DECISIONS, INSTANCES
     pool="cpu",
 )
 @explained
+@acting(changing(Zone.RESTRICTED, Zone.CURATED))
 def deidentified(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[dg.MaterializeResult]:
     """Allow-list de-identification of headers and kept text; what cannot be judged goes to quarantine."""
     from stages.instances import deidentify
@@ -49,6 +53,7 @@ def deidentified(context: dg.AssetExecutionContext, lake: LakeResource) -> Itera
 
 @dg.asset_check(asset=["curated", "instances"], blocking=True, partitions_def=DELIVERIES)
 @explained
+@acting(reading(Zone.RESTRICTED, Zone.CURATED))
 def no_residue(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """An independent scan of the output bytes, and of what lies around them, finds no identifier of the vault."""
     from stages.second_look.residual import keep, scan
@@ -69,6 +74,7 @@ def home(context: dg.AssetCheckExecutionContext) -> str | None:
 
 @dg.asset_check(asset=["curated", "instances"], blocking=True, partitions_def=DELIVERIES)
 @explained
+@acting(reading(Zone.RESTRICTED, Zone.CURATED))
 def reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """Files received are kept, duplicates, or in quarantine: none is lost."""
     from stages.upkeep.reconcile import balance
@@ -88,6 +94,7 @@ def reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg
     automation_condition=follows_inputs(),
 )
 @explained
+@acting(reading(Zone.CURATED))
 def certificates(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """What became of the 18 HIPAA identifiers in each series, and how it was checked; none for a leaking delivery."""
     from stages.certificates import certify_series

@@ -2,11 +2,14 @@
 
 import dagster as dg
 
+from assets.acting import acting
 from assets.automation import follows_inputs
 from assets.failures import explained
 from assets.metadata import described, reported
 from assets.partitions import DELIVERIES
 from assets.resources import LakeResource
+from schemas.contract import Zone
+from schemas.roles import changing, reading
 from schemas.tables import DIAGNOSES, LABELS
 
 
@@ -22,6 +25,7 @@ from schemas.tables import DIAGNOSES, LABELS
     automation_condition=follows_inputs(),
 )
 @explained
+@acting(changing(Zone.RESTRICTED, Zone.CURATED))
 def labels(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Delivered segmentations and outlined structures, mapped onto volumes by reference, key and geometry."""
     from stages.labels import map_labels
@@ -40,6 +44,7 @@ def labels(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Material
     automation_condition=follows_inputs(),
 )
 @explained
+@acting(changing(Zone.RESTRICTED, Zone.CURATED))
 def diagnoses(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Declared columns of delivered tables, mapped by key; nothing else of them is read."""
     from stages.diagnoses import map_diagnoses
@@ -49,6 +54,7 @@ def diagnoses(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mater
 
 @dg.asset_check(asset=labels, blocking=True, partitions_def=DELIVERIES)
 @explained
+@acting(reading(Zone.RESTRICTED, Zone.CURATED))
 def labels_reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """Label maps, segmentations and structure sets have rows or are in quarantine: none is lost."""
     from stages.upkeep.reconcile import label_balance
@@ -59,6 +65,7 @@ def labels_reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource
 
 @dg.asset_check(asset=diagnoses, blocking=True, additional_deps=[labels], partitions_def=DELIVERIES)
 @explained
+@acting(reading(Zone.RESTRICTED, Zone.CURATED))
 def no_residue_in_labels(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """An independent scan of the words of labels and diagnoses finds no identifier of the vault."""
     from stages.second_look.residual import scan_labels

@@ -5,10 +5,13 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from assets.acting import acting
 from assets.failures import explained
 from assets.partitions import RELEASES
 from assets.resources import LakeResource
 from assets.training import Launcher, overrides, trained, unalarmed
+from schemas.contract import Zone
+from schemas.roles import changing
 
 _RETRY = dg.RetryPolicy(max_retries=1, delay=5)
 """A lost process resumes from its last saved step; a second loss has a reason that a person must see."""
@@ -65,6 +68,7 @@ def finetuned_name(release: str, preset: str, task: str, *, scratch: bool) -> st
     check_specs=[dg.AssetCheckSpec(_LEARNS, asset=["models", "pretrained"], description="No alarm, such as collapse.")],
 )
 @explained
+@acting(changing(Zone.MODELS, reads=[Zone.CURATED]))
 def pretrained(
     context: dg.AssetExecutionContext, lake: LakeResource, launcher: Launcher, config: Pretraining
 ) -> dg.MaterializeResult:
@@ -91,6 +95,7 @@ def pretrained(
     retry_policy=_RETRY,
 )
 @explained
+@acting(changing(Zone.MODELS, reads=[Zone.CURATED]))
 def finetuned(
     context: dg.AssetExecutionContext, lake: LakeResource, launcher: Launcher, config: Finetuning
 ) -> dg.MaterializeResult:

@@ -2,11 +2,14 @@
 
 import dagster as dg
 
+from assets.acting import acting
 from assets.automation import follows_inputs
 from assets.failures import explained
 from assets.metadata import described, sheet, worklist
 from assets.partitions import DELIVERIES
 from assets.resources import LakeResource
+from schemas.contract import Zone
+from schemas.roles import reading
 from schemas.tables import QUARANTINE
 
 
@@ -25,6 +28,7 @@ from schemas.tables import QUARANTINE
     automation_condition=follows_inputs(),
 )
 @explained
+@acting(reading(Zone.RESTRICTED))
 def quarantine(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """What the stations held back of a delivery, by reason, with what to do; ids stand for files, paths stay inside."""
     from lineage.access import Access, accessed

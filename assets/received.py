@@ -2,10 +2,13 @@
 
 import dagster as dg
 
+from assets.acting import acting
 from assets.failures import explained
 from assets.metadata import described, reported
 from assets.partitions import DELIVERIES
 from assets.resources import LakeResource
+from schemas.contract import Zone
+from schemas.roles import changing, reading
 from schemas.tables import RECEIVED
 
 
@@ -21,6 +24,7 @@ from schemas.tables import RECEIVED
     metadata=described(RECEIVED),
 )
 @explained
+@acting(changing(Zone.RESTRICTED))
 def received(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Every file of a delivery: registered, hashed, deduplicated, its licence in force; the rest in quarantine."""
     from stages.received import receive
@@ -30,6 +34,7 @@ def received(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Materi
 
 @dg.asset_check(asset=received, partitions_def=DELIVERIES)
 @explained
+@acting(reading(Zone.RESTRICTED))
 def complete(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """The delivery has as many files as its licensor says."""
     from stages.upkeep.reconcile import completeness
@@ -44,6 +49,7 @@ def complete(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.A
 
 @dg.asset_check(asset=received, partitions_def=DELIVERIES)
 @explained
+@acting(reading(Zone.RESTRICTED))
 def settled(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """No file was left to a delivery that does not keep it any more; where one was, that delivery must run again."""
     from stages.versions import astray, leaning

@@ -2,10 +2,13 @@
 
 import dagster as dg
 
+from assets.acting import acting
 from assets.failures import explained
 from assets.metadata import page
 from assets.partitions import RELEASES
 from assets.resources import LakeResource
+from schemas.contract import Zone
+from schemas.roles import changing
 
 
 @dg.asset(
@@ -20,6 +23,7 @@ from assets.resources import LakeResource
     owners=["team:data-science"],
 )
 @explained
+@acting(changing(Zone.CURATED))
 def release(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """A frozen cohort: pinned table versions, splits by subject, a sealed test set, terms, a data card."""
     from lake.releases import CARD

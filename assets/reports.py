@@ -2,12 +2,15 @@
 
 import dagster as dg
 
+from assets.acting import acting
 from assets.automation import follows_inputs
 from assets.failures import explained
 from assets.instances import home
 from assets.metadata import described, reported
 from assets.partitions import DELIVERIES
 from assets.resources import LakeResource
+from schemas.contract import Zone
+from schemas.roles import changing, reading
 from schemas.tables import REPORTS
 
 
@@ -23,6 +26,7 @@ from schemas.tables import REPORTS
     automation_condition=follows_inputs(),
 )
 @explained
+@acting(changing(Zone.RESTRICTED, Zone.CURATED))
 def reports(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """De-identified report text of a delivery, and a caption for each study made from its metadata."""
     from stages.reports import write_reports
@@ -32,6 +36,7 @@ def reports(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Materia
 
 @dg.asset_check(asset=reports, blocking=True, partitions_def=DELIVERIES)
 @explained
+@acting(reading(Zone.RESTRICTED, Zone.CURATED))
 def no_residue_in_text(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """An independent scan of the text, and of what lies around the data, finds no identifier of the vault."""
     from stages.second_look.residual import scan_reports

@@ -2,10 +2,13 @@
 
 import dagster as dg
 
+from assets.acting import acting
 from assets.automation import nightly
 from assets.failures import explained
 from assets.metadata import sheet
 from assets.resources import LakeResource
+from schemas.contract import Zone
+from schemas.roles import changing, reading
 
 
 class ScrubConfig(dg.Config):
@@ -24,6 +27,7 @@ class ScrubConfig(dg.Config):
     freshness_policy=nightly(),
 )
 @explained
+@acting(changing(*Zone))
 def scrub(context: dg.AssetExecutionContext, config: ScrubConfig, lake: LakeResource) -> dg.MaterializeResult:
     """Files of all zones against their SHA-256: what differs is marked, and restored where a copy is configured."""
     from lake.integrity.scrub import facts
@@ -36,6 +40,7 @@ def scrub(context: dg.AssetExecutionContext, config: ScrubConfig, lake: LakeReso
 
 @dg.asset_check(asset=scrub)
 @explained
+@acting(reading(Zone.AUDIT))
 def intact(lake: LakeResource) -> dg.AssetCheckResult:
     """No file is known to be other than it was written."""
     from lake.integrity.scrub import marked

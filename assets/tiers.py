@@ -4,10 +4,13 @@ from typing import Any
 
 import dagster as dg
 
+from assets.acting import acting
 from assets.automation import nightly
 from assets.failures import explained
 from assets.metadata import described, pictures, sheet
 from assets.resources import LakeResource
+from schemas.contract import Zone
+from schemas.roles import changing, reading
 from schemas.tables import TIER_MOVES
 
 _WAITING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
@@ -32,6 +35,7 @@ def queued(instance: dg.DagsterInstance) -> list[str]:
     freshness_policy=nightly(),
 )
 @explained
+@acting(reading(Zone.AUDIT))
 def tier_plan(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Ways of keeping the lake's files, priced over its recorded use, and what the policy would move today."""
     from lake.tiering.plot import plot
@@ -63,6 +67,7 @@ def tier_plan(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mater
     freshness_policy=nightly(),
 )
 @explained
+@acting(changing(Zone.RESTRICTED, Zone.CURATED, Zone.AUDIT))
 def tier_moves(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Files moved between storage tiers as the policy says today: copied, verified, recorded."""
     from stages.upkeep.tiers import carry_out, plan, summary

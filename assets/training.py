@@ -82,7 +82,8 @@ def trained(
 
     release = str(job["release"])
     action = Action.EVALUATE if job["kind"] == "evaluate" else Action.TRAIN
-    clearance = cleared(lake.open(), release, action, job.get("parent"))
+    models = [*job.get("checkpoints", ()), *filter(None, [job.get("parent")])]
+    clearance = cleared(lake.open(), release, action, models)
     _readied(context, lake, release)
     return (launcher or Launcher()).train(context, lake, job, ranks, clearance)
 

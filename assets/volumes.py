@@ -5,11 +5,14 @@ The work is `stages.volumes`, which knows nothing of Dagster and runs on an exec
 
 import dagster as dg
 
+from assets.acting import acting
 from assets.automation import follows_inputs
 from assets.failures import explained
 from assets.metadata import described, pictures, reported
 from assets.partitions import DELIVERIES
 from assets.resources import LakeResource
+from schemas.contract import Zone
+from schemas.roles import changing, reading
 from schemas.tables import VOLUMES
 
 
@@ -25,6 +28,7 @@ from schemas.tables import VOLUMES
     automation_condition=follows_inputs(),
 )
 @explained
+@acting(changing(Zone.RESTRICTED, Zone.CURATED))
 def volumes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Normalized 3D and 4D volumes of a delivery: canonical axes, millimetre affine, voxels inside the table."""
     from stages.volumes import normalize, previews  # decoders stay out of the definitions' import path
@@ -37,6 +41,7 @@ def volumes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Materia
 
 @dg.asset_check(asset=volumes, blocking=True, partitions_def=DELIVERIES)
 @explained
+@acting(reading(Zone.RESTRICTED, Zone.CURATED))
 def accounted(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.AssetCheckResult:
     """Every kept instance is part of a volume, or in quarantine with its reason."""
     from stages.upkeep.reconcile import volume_balance

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lake.opened import OpenRelease
+    from lake.reading import Volumes
     from lake.voxels.dataset import Crops
-    from lake.voxels.volumes import Volumes
 
 __all__ = ["Crops", "Volumes", "open"]
 
@@ -41,7 +41,7 @@ def open(name: str, root: str | Path | None = None, *, purpose: str | None = Non
 def __getattr__(name: str) -> Any:
     """`lake.Volumes` and `lake.Crops`, imported when asked for: rooms that read no voxels need no codec."""
     if name == "Volumes":
-        from lake.voxels.volumes import Volumes
+        from lake.reading import Volumes
 
         return Volumes
     if name == "Crops":

@@ -60,7 +60,7 @@ class OpenRelease:
 
     @property
     def manifest(self) -> ReleaseManifest:
-        """What was frozen: counts, licences, versions of tables."""
+        """Counts, licences and versions of tables, as they were frozen."""
         return self.release.manifest
 
     def members(self, split: str | None = None) -> list[Member]:
@@ -169,9 +169,10 @@ class OpenRelease:
     ) -> Crops:
         """A map-style data set of a split, ready for torch's `DataLoader`.
 
-        A sample is a dictionary: `image`, (1, *shape) float32 in the unit of the scanner; `label`, (1, *shape) int64,
-        where labels are asked for; `affine`, (4, 4) float32 from the sample's voxels to RAS+ millimetres; `volume`, its
-        id. The sample at an index is the same in every process; `at_epoch` gives other crops of the same volumes.
+        A sample is a dictionary: `image`, `(1, *shape)` float32 in the unit of the scanner; `label`, `(1, *shape)`
+        int64, where labels are asked for; `affine`, (4, 4) float32 from the sample's voxels to RAS+ millimetres;
+        `volume`, its id. The sample at an index is the same in every process; `at_epoch` gives other crops of the same
+        volumes.
 
         Example:
             >>> loader = torch.utils.data.DataLoader(release.torch("train"), batch_size=4)  # doctest: +SKIP
@@ -240,7 +241,7 @@ class OpenRelease:
 
     def _recorded(self, rows: int, split: str | None = None) -> None:
         facts = {"release": self.name, **({"split": split} if split else {})}
-        above.found("accessed")(self.release.lake, "read", self.name, rows, self.purpose, **facts)
+        above.recorded(self.release.lake, self.name, rows, self.purpose, **facts)
 
     def _rows(self, members: Sequence[Member]) -> pa.Table:
         """Keys and splits of the frozen list, and columns of the frozen versions of the tables beside them."""

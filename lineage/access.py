@@ -13,6 +13,7 @@ from lineage.ledger.ledger import append
 from lineage.principal import now, principal
 from lineage.terms.asking import admit
 from schemas.contract import Zone
+from schemas.roles import reading
 from schemas.tables import ACCESS
 
 
@@ -42,7 +43,7 @@ def accessed(lake: Lake, action: Access | str, what: str, rows: int, purpose: st
         lineage.ledger.events.EventError: if target or purpose are more than a name.
     """
     kind = Access(action)
-    grant = admit(lake, str(kind), [_zone(kind, what)], what)
+    grant = admit(lake, str(kind), reading(_zone(kind, what)), what)
     said = {"action": str(kind), "target": what, "rows": rows, "purpose": purpose, "grant": grant}
     # the event comes first: a crash in between leaves an access without its row, never one without an event
     sequence = append(lake, EventType.ACCESSED, said | facts)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lake.settings import EngineName, Settings
 from orchestration import buckets
@@ -18,10 +19,18 @@ from orchestration.finding import Finding
 from schemas.rooms import ROOMS
 from schemas.tables import TABLES
 
+if TYPE_CHECKING:
+    from lake.zones import Lake
+
 _FREE_GIB = 5
 """Free disk below which a demo may not finish: its lake is under 1 GiB, its environment 7."""
 
 _JAVA = 17
+
+_TAMPERED = (
+    "keep a copy of the audit zone as evidence; larmor verify says what else does not hold, and "
+    "docs/how-to/keep-and-restore.md how to restore"
+)
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -101,6 +110,19 @@ def _disk(settings: Settings) -> Finding:
     )
 
 
+def _formats(lake: "Lake") -> Finding:
+    """Whether this version writes to the lake's tables: one that an older or a newer version made, it refuses."""
+    from lake.errors import TableNewer
+    from stages.upkeep.upgrade import due
+
+    try:
+        older = due(lake)
+    except TableNewer as error:
+        return Finding("format", False, str(error), "install the version of Larmor that the other machines have")
+    found = f"of an older version: {', '.join(each.table for each in older)}" if older else "of this version"
+    return Finding("format", not older, found, "larmor doctor backup PLACE, then larmor upgrade")
+
+
 def _lake(settings: Settings) -> Iterator[Finding]:
     if not settings.root.is_dir():
         yield Finding("lake", True, f"none yet at {settings.root}")
@@ -111,12 +133,16 @@ def _lake(settings: Settings) -> Iterator[Finding]:
     lake = Lake(settings)
     there = [table.name for table in TABLES if lake.table(table).exists()]
     yield Finding("tables", True, ", ".join(there) or "none yet")
+    yield _formats(lake)
     restricted = settings.place("restricted")
     if isinstance(restricted, Path) and restricted.is_dir():
         mode = restricted.stat().st_mode & 0o077
         yield Finding(
-            "restricted zone", not mode, "for its owner only" if not mode else "open to others", "chmod 700 it"
+            "restricted zone",
+            not mode,
+            "for its owner only" if not mode else "open to others",
+            f"chmod 700 {restricted}",
         )
     verdict = verify(lake)
     found = f"{verdict.entries} entries, {verdict.seals} seals" if verdict.ok else f"does not hold: {verdict.first}"
-    yield Finding("ledger", verdict.ok, found, "run larmor verify and keep the copy as evidence")
+    yield Finding("ledger", verdict.ok, found, _TAMPERED)

@@ -130,10 +130,16 @@ def _made(result: dg.ExecuteInProcessResult, keys: Sequence[Key]) -> list[Made]:
     found: dict[str, dict[str, Any]] = {}
     for event in result.get_asset_materialization_events():
         materialization = event.materialization
-        metadata = {name: getattr(value, "value", value) for name, value in materialization.metadata.items()}
+        told = {name: value for name, value in materialization.metadata.items() if not _is_picture(value)}
+        metadata = {name: getattr(value, "value", value) for name, value in told.items()}
         # an asset that reports twice, once through Pipes, has told all the second time
         found["/".join(materialization.asset_key.path)] = metadata
     return [Made(asset, found[asset]) for asset in map("/".join, keys) if asset in found]
+
+
+def _is_picture(value: dg.MetadataValue[Any]) -> bool:
+    """Whether it is for a page alone: a preview or curves, whose bytes no terminal and no script can use."""
+    return isinstance(value, dg.MarkdownMetadataValue) and "](data:image/" in (value.md_str or "")
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:

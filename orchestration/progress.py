@@ -32,9 +32,17 @@ def _line(record: logging.LogRecord, meta: dict[str, Any]) -> str | None:
     if event.event_type_value == "STEP_SUCCESS":
         return f"{step}: done in {event.step_success_data.duration_ms / 1000:.1f} s"
     if event.event_type_value == "ASSET_CHECK_EVALUATION":
-        check = event.event_specific_data
-        return None if check.passed else f"{step}: check {check.check_name} failed"
+        return _checked(event.event_specific_data)
     return None
+
+
+def _checked(check: dg.AssetCheckEvaluation) -> str | None:
+    """Nothing of a check that passed; of another what it says, and whether it stops what comes behind."""
+    if check.passed:
+        return None
+    asset = "/".join(check.asset_key.path)
+    found = "please look" if check.severity == dg.AssetCheckSeverity.WARN else "failed"
+    return f"{asset}: check {check.check_name}: {found}" + (f"; {check.description}" if check.description else "")
 
 
 @dg.logger({}, "Lines for a person at a terminal.")

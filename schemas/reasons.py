@@ -20,7 +20,6 @@ class Reason(StrEnum):
     CHECKSUM_MISMATCH = "checksum_mismatch"
     BURNED_IN_SUSPECTED = "burned_in_suspected"
     FACE_SHOWN = "face_shown"
-    RESIDUAL_IDENTIFIER = "residual_identifier"
     HEADER_INVALID = "header_invalid"
     UNSUPPORTED = "unsupported"
     GEOMETRY_INCONSISTENT = "geometry_inconsistent"
@@ -50,7 +49,6 @@ _REMEDIES = {
     Reason.CHECKSUM_MISMATCH: "ask the licensor for the file again; its SHA-256 is not the delivered list's",
     Reason.BURNED_IN_SUSPECTED: "look at the pixels; text may be burned in that could not be blanked with certainty",
     Reason.FACE_SHOWN: "remove the face before delivery, or use a policy that an expert determined for these images",
-    Reason.RESIDUAL_IDENTIFIER: "add a rule for the element named in the decisions and run the delivery again",
     Reason.HEADER_INVALID: "ask the licensor for a valid file; a header element cannot be decoded",
     Reason.UNSUPPORTED: "wait for support of this kind of series, or deliver it as classic single-frame DICOM",
     Reason.GEOMETRY_INCONSISTENT: "check positions and orientations; the slices do not make one regular stack",

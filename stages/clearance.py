@@ -4,10 +4,12 @@ Belongs here: what the terms say today, and how much there is to read. Having th
 `stages.upkeep.tiers`; what a training costs is told by whoever launches it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from lake.releases import Release
+from lake.stores.storage import Location
 from lake.zones import Lake
 from lineage.terms.questions import Action
 from schemas.checkpoint import MANIFEST, CheckpointManifest
@@ -30,21 +32,22 @@ class Clearance:
     decision: str
 
 
-def cleared(lake: Lake, name: str, action: Action, parent: str | None = None) -> Clearance:
-    """Ask the terms of a release, and of the model that a training starts from, whether they allow an action today.
+def cleared(lake: Lake, name: str, action: Action, models: Iterable[str] = ()) -> Clearance:
+    """Ask the terms of a release, and of the models that it is done with, whether they allow an action today.
 
     Args:
         lake: the lake.
         name: the release.
         action: train or evaluate.
-        parent: name of a model of this lake; None: there is none.
+        models: the model that a training starts from, or those that are evaluated: names in this lake, or folders.
 
     Raises:
         lake.releases.ReleaseError: if there is no such release, or a withdrawal took it out of use.
         lineage.terms.refusal.Refusal: if they do not; the refusal is on the ledger.
     """
     release = Release.open(lake, name)
-    decision = permitted_release(lake, release, action, parent=_manifest(lake, parent) if parent else None)
+    manifests = [found for model in models if (found := _manifest(lake, model))]
+    decision = permitted_release(lake, release, action, models=manifests)
     return Clearance(name, release.sha256, decision.digest)
 
 
@@ -57,6 +60,6 @@ def files_of(lake: Lake, name: str) -> Mapping[str, Mapping[str, int]]:
 
 
 def _manifest(lake: Lake, model: str) -> CheckpointManifest | None:
-    """What a model says of itself; None where it is not in the zone, which whoever starts from it tells."""
-    location = lake.location(Zone.MODELS, model)
+    """What a model says of itself; None where there is none, which whoever takes it tells."""
+    location = Location(Path(model).absolute()) if "/" in model else lake.location(Zone.MODELS, model)
     return CheckpointManifest.model_validate_json(location.read_bytes(MANIFEST)) if location.exists(MANIFEST) else None

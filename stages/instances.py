@@ -19,6 +19,7 @@ from deid.policy import load_policy
 from deid.refusals import Refused
 from deid.text.identifiers import Identifiers
 from deid.vault import Subject
+from lake.errors import TableOutdated
 from lake.stores.storage import Location
 from lake.tables.written import Written
 from lake.zones import Lake
@@ -63,6 +64,7 @@ def deidentify(lake: Lake, delivery: str, report: Report = silent) -> list[Outco
     Raises:
         Refusal: if the delivery's licence is no longer in force.
         TableMissing: if the delivery has not been received yet.
+        TableOutdated: if an older version received it.
     """
     manifest = manifest_of(lake, delivery)
     licence = terms.known(lake, manifest.licence)
@@ -105,6 +107,11 @@ def _units(lake: Lake, delivery: str) -> Iterator[pa.RecordBatch]:
     digests = Digests.of(lake)
     rows = lake.table(RECEIVED).read(columns, {"delivery": delivery}).to_pylist()
     rows = [row for row in rows if row["content"] == "dicom" and row["outcome"] == "kept"]
+    if any(row["version"] is None for row in rows):
+        raise TableOutdated(
+            f"delivery {delivery}: found files that an older version received, needed what this one notes of each; run "
+            f"the delivery from its beginning (larmor run {delivery})"
+        )
     subjects = subjects_of(lake, delivery, manifest_of(lake, delivery).licensor)
     series: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: (row["subject"], row["series"], row["path"])):

@@ -9,6 +9,7 @@ from typing import Any
 
 from lake.releases import Release
 from lake.zones import Lake
+from lineage.exposures.exposures import exposed
 from lineage.terms.asking import permit
 from lineage.terms.decisions import Decision
 from lineage.terms.questions import Action, Piece
@@ -63,11 +64,11 @@ def permitted_release(
     action: Action,
     purpose: str | None = None,
     splits: Collection[str] = ("train", "validation"),
-    parent: CheckpointManifest | None = None,
+    models: Iterable[CheckpointManifest] = (),
     *,
     recorded: bool = True,
 ) -> Decision:
-    """The decision that something may be done today with volumes of a release, and with what a parent model saw.
+    """The decision that something may be done today with volumes of a release, and with models that it is done with.
 
     Args:
         lake: the lake.
@@ -75,7 +76,7 @@ def permitted_release(
         action: what is to be done.
         purpose: what for; None: what the release is for.
         splits: which volumes.
-        parent: model that a training starts from.
+        models: the one that a training starts from, or those that are evaluated.
         recorded: whether a refusal goes on the ledger; false where several processes ask the same.
 
     Raises:
@@ -88,7 +89,7 @@ def permitted_release(
         Piece(m.licence if m.licence in manifest.licences else None, m.delivery, m.subject, parts.get(m.volume, ""))
         for m in members
     }
-    inherited, carried = _of_model(lake, parent) if parent else (set(), None)
+    inherited, carried = _of_models(lake, models)
     return permit(
         lake,
         action,
@@ -110,8 +111,27 @@ def permitted_model(lake: Lake, model: CheckpointManifest, action: Action, purpo
     Raises:
         Refusal: if the terms do not allow it; the refusal is on the ledger.
     """
-    pieces, carried = _of_model(lake, model)
+    pieces, carried = _of_models(lake, [model])
     return permit(lake, action, purpose, pieces, target=model.name, carried=carried)
+
+
+def permitted_sharing(lake: Lake, model: CheckpointManifest, purpose: str, country: str | None) -> Decision:
+    """The decision that a model may leave today, asked for its licences and for each person whom it was trained on.
+
+    Args:
+        lake: the lake.
+        model: its manifest.
+        purpose: what the recipient uses it for.
+        country: where the recipient is, ISO 3166-1 alpha-2; None: where this installation is.
+
+    Raises:
+        Refusal: if the terms do not allow it; the refusal is on the ledger.
+    """
+    pieces, carried = _of_models(lake, [model])
+    columns = ("licence", "delivery", "subject")
+    persons = exposed(lake, model.weights_sha256).select(columns).to_pylist()
+    pieces |= {Piece(*(row[name] for name in columns)) for row in persons}
+    return permit(lake, Action.SHARE, purpose, pieces, target=model.name, carried=carried, country=country)
 
 
 def covered_by(lake: Lake, decision: Decision) -> list[AnyTerm]:
@@ -120,14 +140,20 @@ def covered_by(lake: Lake, decision: Decision) -> list[AnyTerm]:
     return [document for name in decision.terms if (document := known.term(name))]
 
 
-def _of_model(lake: Lake, model: CheckpointManifest) -> tuple[set[Piece], Terms | None]:
-    """What covers a model: its licences, and what it carries where this lake does not know one of them."""
+def _of_models(lake: Lake, models: Iterable[CheckpointManifest]) -> tuple[set[Piece], dict[str, Terms]]:
+    """What covers models: their licences, and what each carries of which this lake does not know one."""
     known = Known.of(lake)
-    # the same licence in a second wording stands as <licence>@<digest>
-    names = {name.split("@")[0] for name in model.licences}
-    strange = {name for name in names if known.term(name) is None}
-    carried = model.terms if strange else None
-    return {Piece(name) for name in names if carried is None or name not in strange}, carried
+    pieces: set[Piece] = set()
+    carried: dict[str, Terms] = {}
+    for model in models:
+        # the same licence in a second wording stands as <licence>@<digest>
+        names = {name.split("@")[0] for name in model.licences}
+        strange = {name for name in names if known.term(name) is None}
+        if strange and model.terms:
+            carried[model.name] = model.terms
+            names -= strange
+        pieces |= {Piece(name) for name in names}
+    return pieces, carried
 
 
 def _subjects(lake: Lake, delivery: str) -> set[str]:

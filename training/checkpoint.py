@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lineage.terms.union import joined
-from schemas.checkpoint import RETIRED, CheckpointManifest
+from schemas.checkpoint import RETIRED, SHARING, CheckpointManifest
 from schemas.release import ReleaseManifest
 from schemas.union import Terms
 from training import card
@@ -50,7 +50,7 @@ class Checkpoint:
         manifest: where it comes from and what covers it.
         config: content of `config.yaml`: kind, configuration, preprocessing, identity and, fine-tuned, classes.
         metrics: content of `metrics.json`.
-        exposure: content of `exposure.json`.
+        exposure: content of `exposure.json`; empty of a model that was shared, whose list stayed where it was trained.
         weights: name to tensor.
     """
 
@@ -62,7 +62,16 @@ class Checkpoint:
     weights: Mapping[str, Tensor]
 
     def seen(self) -> set[str]:
-        """Volumes that it or an ancestor was trained on."""
+        """Volumes that it or an ancestor was trained on.
+
+        Raises:
+            CheckpointError: if nobody here can know, because it is a model that was shared.
+        """
+        if not self.exposure:
+            raise CheckpointError(
+                f"{self.folder.name}: found a model that was shared without the list of what it was trained on, needed "
+                "this list to keep people apart; do it where the model was trained"
+            )
         ancestors = [volume for a in self.exposure["ancestors"] for volume in a["volumes"]]
         return {*self.exposure["volumes"], *ancestors}
 
@@ -234,10 +243,11 @@ def load(folder: Path) -> Checkpoint:
         CheckpointError: if a file is missing, cut short or changed since it was written.
     """
     manifest = read_manifest(folder)
+    shared = (folder / SHARING).is_file() and not (folder / EXPOSURE).exists()
     for name, digest in (
         (WEIGHTS, manifest.weights_sha256),
         (CONFIG, manifest.config_sha256),
-        (EXPOSURE, manifest.exposure_sha256),
+        *([] if shared else [(EXPOSURE, manifest.exposure_sha256)]),
     ):
         if not (folder / name).is_file() or digest_of(folder / name) != digest:
             raise CheckpointError(
@@ -249,7 +259,7 @@ def load(folder: Path) -> Checkpoint:
         manifest,
         yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8")),
         _read_json(folder / METRICS),
-        _read_json(folder / EXPOSURE),
+        {} if shared else _read_json(folder / EXPOSURE),
         load_file(folder / WEIGHTS),
     )
 

@@ -73,6 +73,7 @@ def _parent(config: FinetuneConfig, parent: Path | None) -> checkpoint.Checkpoin
     if parent is None:
         return None
     start = checkpoint.load(parent)
+    start.seen()  # the record of what grows from it has to name what it was trained on
     if start.manifest.kind != "pretrained":
         raise TrainingError(f"parent {start.manifest.name}: found a fine-tuned model, needed a pre-trained one")
     return start

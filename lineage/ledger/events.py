@@ -36,12 +36,14 @@ class EventType(StrEnum):
     TERM_KNOWN = "term_known"
     REFUSED = "refused"
     BREAK_GLASS = "break_glass"
+    KEY_CHANGED = "key_changed"
     POLICY_CHANGED = "policy_changed"
     TIER_MOVED = "tier_moved"
     WITHDRAWN = "withdrawn"
     REVIEWED = "reviewed"
     MAINTAINED = "maintained"
     SCRUBBED = "scrubbed"
+    SCANNED = "scanned"
     BACKED_UP = "backed_up"
     RESTORED = "restored"
 
@@ -113,7 +115,7 @@ _FIELDS: dict[str, str] = {
         (
             "licence_sha256", "manifest_sha256", "policy_sha256", "release_sha256", "members_sha256", "weights_sha256",
             "config_sha256", "exposure_sha256", "parent_weights_sha256", "metrics_sha256", "content_sha256", "decision",
-            "commitment", "report_sha256", "terms_sha256", "commit_sha256",
+            "commitment", "report_sha256", "terms_sha256", "commit_sha256", "key_sha256", "previous_key_sha256",
         ),
         "digest",
     ),
@@ -215,7 +217,9 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
     ),
     EventType.EXPORTED: (
         frozenset({"target", "rows", "purpose"}),
-        _CONTENT | {"format", "release", "release_sha256", "model", "content_sha256", "action", "recipient", "splits"},
+        _CONTENT
+        | {"format", "release", "release_sha256", "model", "weights_sha256", "content_sha256", "action", "recipient"}
+        | {"splits"},
     ),
     EventType.TERM_KNOWN: (
         frozenset({"licence", "licence_sha256"}),
@@ -225,7 +229,14 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"action", "term"}),
         frozenset({"release", "model", "target", "day", "kind", "subjects"}),
     ),
-    EventType.BREAK_GLASS: (frozenset({"action", "grant", "zone", "reason", "holder"}), frozenset({"until"})),
+    EventType.BREAK_GLASS: (
+        frozenset({"action", "grant", "zone", "reason", "holder"}),
+        frozenset({"until", "target"}),
+    ),
+    EventType.KEY_CHANGED: (
+        frozenset({"kind", "action"}),
+        frozenset({"key_sha256", "previous_key_sha256", "content_sha256", "first", "version", "files"}),
+    ),
     EventType.POLICY_CHANGED: (frozenset({"policy", "policy_sha256"}), frozenset({"mode"})),
     EventType.TIER_MOVED: (frozenset({"table", "tier"}), _CONTENT | {"version", "policy", "policy_sha256"}),
     EventType.WITHDRAWN: (
@@ -238,6 +249,7 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
     ),
     EventType.MAINTAINED: (frozenset({"table", "action", "files", "version"}), frozenset({"bytes"})),
     EventType.SCRUBBED: (frozenset({"files", "bytes", "findings"}), frozenset({"counts", "tables"})),
+    EventType.SCANNED: (frozenset({"kind", "findings", "bytes"}), frozenset({"deliveries", "counts"})),
     EventType.BACKED_UP: (frozenset({"files", "bytes", "manifest_sha256"}), frozenset({"tables", "counts"})),
     EventType.RESTORED: (frozenset({"files", "bytes", "manifest_sha256"}), frozenset({"tables", "counts"})),
 }

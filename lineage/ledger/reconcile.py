@@ -52,6 +52,7 @@ class Told:
         rows: rows that the table's commit adds; None: not told.
         sha256: digest of the table's commit; None: not told.
         where: the record, in words.
+        entry: number of the ledger's entry; None: another record tells.
     """
 
     work: Work
@@ -59,10 +60,29 @@ class Told:
     rows: int | None = None
     sha256: str | None = None
     where: str = "the ledger"
+    entry: int | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of comparing the records.
+
+    Attributes:
+        differences: what one record has and another lacks, or tells differently; a sentence each.
+        notes: what one lacks for a reason that the ledger tells, such as a restore; a sentence each.
+    """
+
+    differences: list[str]
+    notes: list[str]
 
 
 def reconciled(lake: Lake, orchestrator: Sequence[Told] | None = None) -> list[str]:
-    """What one record has and another lacks, or tells differently; a sentence each, none where all agree.
+    """The differences of `compared` alone; none where all records agree."""
+    return compared(lake, orchestrator).differences
+
+
+def compared(lake: Lake, orchestrator: Sequence[Told] | None = None) -> Comparison:
+    """Compare the ledger with the tables' histories, and with the orchestrator's log.
 
     Args:
         lake: the lake.
@@ -70,10 +90,28 @@ def reconciled(lake: Lake, orchestrator: Sequence[Told] | None = None) -> list[s
     """
     entries = ledger.entries(lake)
     said = {told.work: told for told in _events(entries)}
-    found = list(_tables(lake, said, _Upkeep.of(entries)))
+    found, notes = list(_tables(lake, said, _Upkeep.of(entries))), list[str]()
     if orchestrator is not None:
         found += _orchestrated(said, orchestrator)
-    return found
+        missing = sorted(said.keys() - {told.work for told in orchestrator})
+        restored = _restored(entries)
+        before = [work for work in missing if restored and (said[work].entry or 0) < restored["sequence"]]
+        if restored and before:
+            notes.append(
+                f"{len(before)} pieces of work from before the lake was restored ({restored['time'][:16]}, entry "
+                f"{restored['sequence']} of the ledger) are not in the orchestrator's log, which is in no backup"
+            )
+        found += [
+            f"{work}: {said[work].where} tells of it, but the orchestrator's log does not: removed, or run without it"
+            for work in missing
+            if work not in before
+        ]
+    return Comparison(found, notes)
+
+
+def _restored(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The newest entry that tells of a restore, with which an orchestrator's log begins anew; None: there is none."""
+    return next((entry for entry in reversed(entries) if entry["type"] == EventType.RESTORED), None)
 
 
 def _events(entries: Iterable[Mapping[str, Any]]) -> Iterator[Told]:
@@ -86,7 +124,8 @@ def _events(entries: Iterable[Mapping[str, Any]]) -> Iterator[Told]:
             work = Work(facts.get("table") or _TABLES[kind], facts["version"], facts["delivery"])
             counts = {name: facts[name] for name in _COUNTS if name in facts}
             rows = facts.get("received", facts.get("kept"))
-            yield Told(work, counts, rows, facts.get("commit_sha256"), f"entry {entry['sequence']} of the ledger")
+            where = f"entry {entry['sequence']} of the ledger"
+            yield Told(work, counts, rows, facts.get("commit_sha256"), where, entry["sequence"])
 
 
 @dataclass(frozen=True)
@@ -158,8 +197,7 @@ def _commit(told: Told, commit: TableCommit) -> Iterator[str]:
 
 
 def _orchestrated(said: Mapping[Work, Told], orchestrator: Sequence[Told]) -> Iterator[str]:
-    """The ledger against the orchestrator's log, which may tell of the same work in several places."""
-    seen = {told.work for told in orchestrator}
+    """What the orchestrator's log tells, in one place or several, against the ledger."""
     for told in sorted(orchestrator, key=lambda told: (told.work, told.where)):
         event = said.get(told.work)
         if event is None:
@@ -169,5 +207,3 @@ def _orchestrated(said: Mapping[Work, Told], orchestrator: Sequence[Told]) -> It
             ours, theirs = event.counts.get(name), told.counts.get(name)
             if None not in (ours, theirs) and ours != theirs:
                 yield f"{told.work}: {told.where} says {name} {theirs}, {event.where} says {ours}"
-    for work in sorted(said.keys() - seen):
-        yield f"{work}: {said[work].where} tells of it, but the orchestrator's log does not: removed, or run without it"

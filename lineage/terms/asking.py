@@ -5,21 +5,21 @@ documents answer is `lineage.terms.answers`.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from lake.zones import Lake
 from lineage.ledger.events import EventType
 from lineage.ledger.ledger import append
 from lineage.principal import principal
-from lineage.terms import determinations, roles
+from lineage.terms import determinations, emergency, roles
 from lineage.terms.answers import check_carried, check_manifest
 from lineage.terms.decisions import Decision, decide
 from lineage.terms.questions import Action, Piece, Question
 from lineage.terms.refusal import Refusal
 from lineage.terms.terms import Known
-from schemas.contract import Zone
 from schemas.delivery import Delivery
 from schemas.licence import Licence
+from schemas.roles import Needs
 from schemas.term import Kind
 from schemas.union import Terms
 
@@ -33,8 +33,9 @@ def permit(
     target: str | None = None,
     manifest: tuple[Licence, Delivery] | None = None,
     policies: Iterable[str] = (),
-    carried: Terms | None = None,
+    carried: Mapping[str, Terms] | None = None,
     day: dt.date | None = None,
+    country: str | None = None,
     recorded: bool = True,
 ) -> Decision:
     """The decision that the lake's principal may do something today; a refusal is put on the ledger, then raised.
@@ -47,8 +48,9 @@ def permit(
         target: delivery, release or model that it is about.
         manifest: a delivery's manifest, and its licence in the wording to be asked.
         policies: digests of policies, whose data may need an expert's determination.
-        carried: terms that a model carries, where its documents are not known here.
+        carried: terms that models carry whose documents are not known here, by the model's name.
         day: when; None: today.
+        country: where; None: where the installation is.
         recorded: whether a refusal goes on the ledger; false where another process of the same work puts it there.
 
     Raises:
@@ -59,14 +61,14 @@ def permit(
     if manifest:
         known = known.having([manifest[0]])
     today = day or dt.datetime.now(dt.UTC).date()
-    question = Question(action, purpose, principal(lake), today, lake.settings.country)
+    question = Question(action, purpose, principal(lake), today, country or lake.settings.country)
     try:
-        grant = roles.admitted(lake, action.zones)
+        grant = roles.admitted(lake, action.needs)
         if manifest:
             check_manifest(*manifest)
         decision = decide(question, pieces, known, target)
-        if carried is not None:
-            check_carried(carried, question, target or "")
+        for model, theirs in (carried or {}).items():
+            check_carried(theirs, question, model)
         determined = determinations.needed(lake, known, policies, target or "", today)
     except Refusal as refusal:
         if recorded:
@@ -75,13 +77,13 @@ def permit(
     return decision.resting_on(determined, grant)
 
 
-def admit(lake: Lake, action: str, zones: Iterable[Zone], target: str | None = None) -> str | None:
+def admit(lake: Lake, action: str, needs: Needs, target: str | None = None) -> str | None:
     """Let the lake's principal act in zones with what is no matter of terms; a refusal is put on the ledger first.
 
     Args:
         lake: the lake.
         action: what is to be done, a name.
-        zones: zones that it reads or writes.
+        needs: zones that it reads or changes.
         target: a table, release or model that it is about.
 
     Returns:
@@ -92,10 +94,26 @@ def admit(lake: Lake, action: str, zones: Iterable[Zone], target: str | None = N
         schemas.document.DocumentError: if the document of roles does not say what it must.
     """
     try:
-        return roles.admitted(lake, zones)
+        return roles.admitted(lake, needs)
     except Refusal as refusal:
         append(lake, EventType.REFUSED, _facts(refusal, action, dt.datetime.now(dt.UTC).date()) | {"target": target})
         raise
+
+
+def enter(lake: Lake, action: str, needs: Needs) -> None:
+    """Let the lake's principal do what a verb or an asset declares; a use of an emergency grant goes on the ledger.
+
+    Args:
+        lake: the lake.
+        action: what is to be done, a name.
+        needs: zones that it reads or changes.
+
+    Raises:
+        Refusal: if neither a role nor an open emergency grant gives a zone; the refusal is on the ledger.
+        schemas.document.DocumentError: if the document of roles does not say what it must.
+    """
+    if grant := admit(lake, action, needs):
+        emergency.used(lake, grant, action)
 
 
 def _facts(refusal: Refusal, action: str, day: dt.date) -> dict[str, object]:

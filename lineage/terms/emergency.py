@@ -21,7 +21,7 @@ from schemas.contract import Zone
 from schemas.roles import Emergency, Roles
 from schemas.tables import LEDGER
 
-_ASK, _OPEN = "ask", "open"
+_ASK, _OPEN, _USE = "ask", "open", "use"
 
 
 class EmergencyError(ValueError):
@@ -97,6 +97,12 @@ def open_grant(lake: Lake, roles: Roles, name: str, hours: int) -> Grant:
     return opened
 
 
+def used(lake: Lake, name: str, action: str) -> None:
+    """Record that something is done under a grant, which has no event of its own to say so."""
+    grant = {grant.name: grant for grant in grants(lake)}[name]
+    append(lake, EventType.BREAK_GLASS, {**_told(grant, _USE), "target": action})
+
+
 def grants(lake: Lake) -> list[Grant]:
     """Every grant that was asked for, in the order of asking."""
     found: dict[str, Grant] = {}
@@ -106,7 +112,7 @@ def grants(lake: Lake) -> list[Grant]:
         zone, reason = Zone(facts["zone"]), Emergency(facts["reason"])
         if facts["action"] == _ASK:
             found[name] = Grant(name, zone, event["principal"], reason, event["time"])
-        elif asked is not None:
+        elif facts["action"] == _OPEN and asked is not None:
             found[name] = Grant(name, zone, asked.holder, reason, asked.asked, event["principal"], facts["until"])
     return list(found.values())
 

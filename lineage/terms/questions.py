@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from schemas.contract import Zone
+from schemas.roles import Needs, changing, reading
 
 
 class Action(StrEnum):
@@ -34,9 +35,9 @@ class Action(StrEnum):
         return "delivery" if self in _DELIVERIES else "model" if self in _MODELS else "release"
 
     @property
-    def zones(self) -> tuple[Zone, ...]:
-        """Zones that it reads or writes."""
-        return _ZONES[self]
+    def needs(self) -> Needs:
+        """Zones that it reads or changes."""
+        return _NEEDS[self]
 
 
 _RIGHTS: Mapping[Action, str] = {
@@ -49,15 +50,15 @@ _RIGHTS: Mapping[Action, str] = {
 _DELIVERIES = frozenset({Action.INTAKE, Action.DEIDENTIFY})
 _MODELS = frozenset({Action.PREDICT, Action.SHARE})
 
-_ZONES: Mapping[Action, tuple[Zone, ...]] = {
-    Action.INTAKE: (Zone.RESTRICTED,),
-    Action.DEIDENTIFY: (Zone.RESTRICTED, Zone.CURATED),
-    Action.RELEASE: (Zone.CURATED,),
-    Action.TRAIN: (Zone.CURATED, Zone.MODELS),
-    Action.EVALUATE: (Zone.CURATED, Zone.MODELS),
-    Action.PREDICT: (Zone.MODELS,),
-    Action.EXPORT: (Zone.CURATED,),
-    Action.SHARE: (Zone.MODELS,),
+_NEEDS: Mapping[Action, Needs] = {
+    Action.INTAKE: changing(Zone.RESTRICTED),
+    Action.DEIDENTIFY: changing(Zone.RESTRICTED, Zone.CURATED),
+    Action.RELEASE: changing(Zone.CURATED),
+    Action.TRAIN: changing(Zone.MODELS, reads=[Zone.CURATED]),
+    Action.EVALUATE: changing(Zone.MODELS, reads=[Zone.CURATED]),
+    Action.PREDICT: reading(Zone.MODELS),
+    Action.EXPORT: reading(Zone.CURATED),
+    Action.SHARE: reading(Zone.MODELS),
 }
 
 

@@ -4,19 +4,18 @@ Belongs here: asking the document. Its fields are `schemas.roles`; what to do wh
 urgent is `lineage.terms.emergency`.
 
 A lake without `roles.yaml` is the lake of whoever has its folder: nothing is asked. With it, every action asks for
-each zone that it reads or writes. Larmor keeps to it in what it does itself; files and buckets are kept by the rights
-of the operating system and of the store, which the document does not replace.
+each zone that it reads or changes: what a verb or an asset needs is declared with it. Larmor keeps to it in what it
+does itself; files and buckets are kept by the rights of the operating system and of the store, which the document does
+not replace.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from lake.zones import Lake
 from lineage.principal import principal
 from lineage.terms import emergency
 from lineage.terms.refusal import Refusal
-from schemas.contract import Zone
-from schemas.roles import Roles
+from schemas.roles import Needs, Roles
 
 DOCUMENT = "roles.yaml"
 """Name of the document below the lake's root, unless `LARMOR_ROLES` names another file."""
@@ -37,7 +36,7 @@ def roles_of(lake: Lake) -> Roles | None:
     return Roles.read(path) if lake.settings.roles or path.is_file() else None
 
 
-def admitted(lake: Lake, zones: Iterable[Zone]) -> str | None:
+def admitted(lake: Lake, needs: Needs) -> str | None:
     """Refuse a principal whom no role gives one of the zones; returns the emergency grant that stands in for one.
 
     Raises:
@@ -48,13 +47,15 @@ def admitted(lake: Lake, zones: Iterable[Zone]) -> str | None:
     if roles is None:
         return None
     who, grant = principal(lake), None
-    for zone in zones:
-        if roles.allows(who, zone):
+    for zone in needs.zones:
+        change = zone in needs.changes
+        if roles.allows(who, zone, change=change):
             continue
         grant = emergency.open_for(lake, who, zone)
         if grant is None:
+            only = "this zone, to change it" if change and roles.allows(who, zone, change=False) else "this zone"
             raise Refusal(
-                place(lake).stem, str(zone), "a principal whom no role gives this zone", "a role with this zone",
+                place(lake).stem, str(zone), f"a principal whom no role gives {only}", "a role with this zone",
                 f"ask whoever keeps {place(lake).name} for a role; in an emergency: larmor break-glass {zone}",
                 kind="roles",
             )  # fmt: skip

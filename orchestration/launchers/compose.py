@@ -16,6 +16,8 @@ import yaml
 
 from lake.settings import Settings
 from lake.stores import aws
+from lake.zones import Lake
+from lineage.principal import principal
 from orchestration.launchers import sagemaker
 from orchestration.launchers.backend import LaunchError
 from schemas.job import Access, Input, TrainingJob
@@ -208,13 +210,18 @@ def _refuse_shards(asked: Asked, document: SageMakerLaunching) -> None:
 
 
 def _variables(settings: Settings, document: Launching, root: str, processes: int) -> dict[str, str]:
-    """What a job must know of the lake: the root, the curated zone, the way there. Other zones stay unknown to it."""
+    """What a job must know of the lake: the root, the curated zone, the way there, and whom it acts for, where, why.
+
+    Other zones stay unknown to it. A node's own user and country are not those that the terms were asked for.
+    """
     from training.launch import environment
 
     own = environment(processes, document.resources.cpus or processes)
     del own["GLOO_SOCKET_IFNAME"]  # the loopback interface, which leads to no other node
     curated = settings.place("curated")
-    found = {"LARMOR_ROOT": root, "LARMOR_CURATED": str(curated)}
+    found = {"LARMOR_ROOT": root, "LARMOR_CURATED": str(curated), "LARMOR_PRINCIPAL": principal(Lake(settings))}
+    found |= {"LARMOR_COUNTRY": settings.country} if settings.country else {}
+    found |= {"LARMOR_PURPOSE": settings.purpose} if settings.purpose else {}
     if isinstance(curated, str):
         # a profile is a matter of this machine's configuration
         access = {k: v for k, v in asdict(settings.access("curated")).items() if v and k != "profile"}

@@ -1,11 +1,14 @@
 """`larmor doctor scrub` and `larmor doctor backup`: that what was written stays, and comes back."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, opened, say, table
+from orchestration.verbs._shared import acting, answer, as_json, opened, say, table
+from schemas.contract import Zone
+from schemas.roles import Needs, changing, reading
 
 if TYPE_CHECKING:
     from lake.stores.storage import Location
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 @click.command("scrub", epilog="Example: larmor doctor scrub --all")
 @click.option("--all", "everything", is_flag=True, help="Read all files, not only the next share.")
 @as_json
+@acting(changing(*Zone))
 @click.pass_context
 def scrub(context: click.Context, everything: bool, json_: bool) -> int:
     """Read files again and compare them with the digests they had; restore what differs from LARMOR_MIRROR.
@@ -34,6 +38,14 @@ def scrub(context: click.Context, everything: bool, json_: bool) -> int:
     return 1 if found.left else 0
 
 
+def _needs(given: Mapping[str, Any]) -> Needs:
+    if given["list_"]:
+        return Needs()
+    if given["restore"]:
+        return changing(*Zone)
+    return reading(*(zone for zone in Zone if zone is not Zone.RESTRICTED or not given["without_restricted"]))
+
+
 @click.command("backup", epilog="Example: larmor doctor backup /mnt/backups")
 @click.argument("place")
 @click.option("--restore", is_flag=True, help="Make this lake, which must be empty, from a backup in PLACE.")
@@ -41,6 +53,7 @@ def scrub(context: click.Context, everything: bool, json_: bool) -> int:
 @click.option("--list", "list_", is_flag=True, help="List the backups in PLACE.")
 @click.option("--without-restricted", is_flag=True, help="Leave out the restricted zone and landing (PHI).")
 @as_json
+@acting(_needs)
 @click.pass_context
 def backup(
     context: click.Context, place: str, restore: bool, name: str | None, list_: bool, without_restricted: bool,

@@ -3,15 +3,27 @@
 Belongs here: asking and printing. What is done and recorded is `stages.upkeep.upkeep`.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, opened, table
+from orchestration.verbs._shared import acting, answer, as_json, opened, table
+from schemas.contract import Zone
+from schemas.roles import changing, reading
 
 if TYPE_CHECKING:
     from lake.tables.table import LakeTable
     from lake.zones import Lake
+
+
+def _zones(names: Sequence[str]) -> list[Zone]:
+    """Zones of the tables of these names; of none, all that hold tables that may be rewritten."""
+    from schemas.tables import TABLES
+
+    named = [contract for contract in TABLES if {contract.name, contract.path} & set(names)]
+    return list(dict.fromkeys(c.zone for c in (named if names else TABLES)))
+
 
 _named = click.argument("names", nargs=-1, metavar="[TABLE]...")
 
@@ -20,6 +32,7 @@ _named = click.argument("names", nargs=-1, metavar="[TABLE]...")
 @click.argument("name", metavar="TABLE")
 @click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="Versions to list.")
 @as_json
+@acting(lambda given: reading(*_zones((given["name"],))))
 @click.pass_context
 def history(context: click.Context, name: str, last: int, json_: bool) -> None:
     """List what was done to a table, newest first."""
@@ -33,6 +46,7 @@ def history(context: click.Context, name: str, last: int, json_: bool) -> None:
 @click.command("optimize", epilog="Example: larmor doctor optimize decisions")
 @_named
 @as_json
+@acting(lambda given: changing(*_zones(given["names"])))
 @click.pass_context
 def optimize(context: click.Context, names: tuple[str, ...], json_: bool) -> None:
     """Put small files together and restore the layout of voxels; without TABLE in every table. Rows stay the same."""
@@ -53,6 +67,7 @@ def optimize(context: click.Context, names: tuple[str, ...], json_: bool) -> Non
 )
 @click.option("--dry-run", is_flag=True, help="Only tell.")
 @as_json
+@acting(lambda given: changing(*_zones(given["names"])))
 @click.pass_context
 def vacuum(context: click.Context, names: tuple[str, ...], hours: int, dry_run: bool, json_: bool) -> None:
     """Remove part files that neither the newest version nor a release needs; without TABLE in every table.

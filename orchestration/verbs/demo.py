@@ -2,12 +2,15 @@
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, configured, opened, say
+from orchestration.verbs._shared import acting, answer, as_json, configured, opened, say
+from schemas.contract import Zone
+from schemas.roles import changing
 
 
 @click.group("demo", invoke_without_command=True, epilog="Example: larmor demo")
 @click.option("--seed", default=0, show_default=True, help="Seed of the phantoms.")
 @as_json
+@acting(changing(*Zone))
 @click.pass_context
 def command(context: click.Context, seed: int, json_: bool) -> None:
     """Generate licensed phantom deliveries and run every asset, to an evaluated model and an audit report."""
@@ -27,6 +30,7 @@ def command(context: click.Context, seed: int, json_: bool) -> None:
 @command.command("data", epilog="Example: larmor demo data")
 @click.option("--seed", default=0, show_default=True, help="Seed of the phantoms.")
 @as_json
+@acting(changing(Zone.RESTRICTED))
 @click.pass_context
 def data(context: click.Context, seed: int, json_: bool) -> None:
     """Only generate the phantom deliveries and their licence."""
@@ -34,3 +38,15 @@ def data(context: click.Context, seed: int, json_: bool) -> None:
 
     names = make(opened(context), seed, say)
     answer(json_, {"deliveries": names}, f"Deliveries in landing: {', '.join(names)}", f"larmor run {names[0]}")
+
+
+@command.command("remove", epilog="Example: larmor demo remove")
+@as_json
+@acting(changing(*Zone))
+@click.pass_context
+def remove(context: click.Context, json_: bool) -> None:
+    """Delete the lake that the demonstration made; refused where it holds anything else."""
+    from orchestration import undoing
+
+    root = undoing.remove(configured(context))
+    answer(json_, {"removed": str(root)}, f"Removed the demonstration in {root}", "larmor ingest PATH")

@@ -5,7 +5,9 @@ import datetime as dt
 import click
 
 from orchestration.verbs._amounts import many
-from orchestration.verbs._shared import answer, as_json, opened, table
+from orchestration.verbs._shared import acting, answer, as_json, opened, table
+from schemas.contract import Zone
+from schemas.roles import reading
 
 _COLUMNS = ["entry", "when", "kind", "recipient", "by", "what", "purpose", "this person"]
 
@@ -16,6 +18,7 @@ _COLUMNS = ["entry", "when", "kind", "recipient", "by", "what", "purpose", "this
 @click.option("--years", type=click.IntRange(1), default=6, show_default=True, help="How many years back.")
 @click.option("--page", is_flag=True, help="Write it as a page into the audit zone, too.")
 @as_json
+@acting(reading(Zone.AUDIT))
 @click.pass_context
 def command(
     context: click.Context, subject: str, until: dt.datetime | None, years: int, page: bool, json_: bool

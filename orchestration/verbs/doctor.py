@@ -1,4 +1,4 @@
-"""`larmor doctor` and `larmor doctor policy`; its other verbs are in `_keeping` and `_upkeep`."""
+"""`larmor doctor` and `larmor doctor policy`; its other verbs are in `_keeping`, `_scanning` and `_upkeep`."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.verbs._keeping import backup, scrub
+from orchestration.verbs._scanning import scan
 from orchestration.verbs._shared import answer, as_json, configured, table
 from orchestration.verbs._upkeep import history, optimize, vacuum
+from orchestration.verbs._vault import vault
 
 if TYPE_CHECKING:
     from deid.explain import Change, Row
@@ -28,15 +30,19 @@ def command(context: click.Context, json_: bool) -> int:
         f"{'ok  ' if f.ok else 'LOOK'}  {f.what}: {f.found}{'' if f.ok else f' -> {f.remedy}'}" for f in findings
     )
     wrong = [finding for finding in findings if not finding.ok and finding.needed]
-    answer(json_, [f.__dict__ for f in findings], text, "larmor demo, or larmor ingest PATH" if not wrong else "")
+    filled = any(finding.what == "tables" and "volumes" in finding.found for finding in findings)
+    following = "larmor look, or larmor ingest PATH" if filled else "larmor demo, or larmor ingest PATH"
+    answer(json_, [f.__dict__ for f in findings], text, "" if wrong else following)
     return 1 if wrong else 0
 
 
 command.add_command(backup)
 command.add_command(scrub)
+command.add_command(scan)
 command.add_command(history)
 command.add_command(optimize)
 command.add_command(vacuum)
+command.add_command(vault)
 
 
 @command.command("policy", epilog="Example: larmor doctor policy site-a.yaml --against safe_harbor")

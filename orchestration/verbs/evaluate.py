@@ -8,13 +8,20 @@ from typing import Any
 import click
 
 from lake.zones import Lake
-from orchestration.verbs._shared import answer, as_json, opened, say, table
+from orchestration.verbs._names import models, releases
+from orchestration.verbs._shared import acting, answer, as_json, opened, say, table
 from orchestration.verbs.train import overrides
+from schemas.contract import Zone
+from schemas.roles import changing
 
 
 @click.command("evaluate", epilog="Example: larmor evaluate demo-tiny-segmentation --split test")
-@click.argument("names", nargs=-1, required=True, metavar="CHECKPOINT... | RELEASE")
-@click.option("--release", help="Release to evaluate on. Default: the one that the first checkpoint was trained on.")
+@click.argument("names", nargs=-1, required=True, metavar="CHECKPOINT... | RELEASE", shell_complete=models)
+@click.option(
+    "--release",
+    shell_complete=releases,
+    help="Release to evaluate on. Default: the one that the first checkpoint was trained on.",
+)
 @click.option("--preset", default="tiny", show_default=True, help="Preset that the models were trained with.")
 @click.option("--task", default="segmentation", show_default=True, help="Of a RELEASE: task of its models.")
 @click.option(
@@ -30,6 +37,7 @@ from orchestration.verbs.train import overrides
     "--set", "values", multiple=True, metavar="NAME=VALUE", help="Value that differs from the preset; repeat."
 )
 @as_json
+@acting(changing(Zone.MODELS, reads=[Zone.CURATED]))
 @click.pass_context
 def command(
     context: click.Context,

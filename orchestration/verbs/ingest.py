@@ -1,11 +1,12 @@
 """`larmor ingest`: a folder, an archive or a bucket, studies of a PACS, or what others send."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, opened, say
+from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, say
+from schemas.contract import Zone
+from schemas.roles import changing
 
 if TYPE_CHECKING:
     from lake.zones import Lake
@@ -27,18 +28,19 @@ if TYPE_CHECKING:
 @click.option("--contrast", help="For NIfTI: contrast of the images, for example T1.")
 @click.option("--label-task", help="For NIfTI with labels/ beside images/: what the labels show.")
 @click.option("--label", "labels", multiple=True, metavar="VALUE=NAME", help="Meaning of a label value; repeat.")
-@click.option("--dicomweb", type=click.Path(path_type=Path), help="Document of a PACS to pull studies from.")
-@click.option("--studies", type=click.Path(path_type=Path), help="With --dicomweb: list of studies, one a line.")
-@click.option("--query", type=click.Path(path_type=Path), help="With --dicomweb: document of a search, in their place.")
+@click.option("--dicomweb", type=LocalPath(), help="Document of a PACS to pull studies from.")
+@click.option("--studies", type=LocalPath(), help="With --dicomweb: list of studies, one a line.")
+@click.option("--query", type=LocalPath(), help="With --dicomweb: document of a search, in their place.")
 @click.option("--listen", type=click.IntRange(1, 65535), metavar="PORT", help="Receive C-STORE until stopped.")
 @click.option("--from", "senders", multiple=True, metavar="AE", help="With --listen: who may send; repeat.")
 @click.option("--aet", default="LARMOR", show_default=True, help="With --listen: own AE title.")
 @click.option("--bind", default="127.0.0.1", show_default=True, help="With --listen: address to listen on.")
 @click.option("--quiet", default=30.0, show_default=True, help="With --listen: seconds of silence that end a delivery.")
-@click.option("--tls-cert", type=click.Path(path_type=Path), help="With --listen: certificate, PEM.")
-@click.option("--tls-key", type=click.Path(path_type=Path), help="With --listen: its key, PEM.")
-@click.option("--tls-ca", type=click.Path(path_type=Path), help="With --listen: authorities of senders, PEM.")
+@click.option("--tls-cert", type=LocalPath(), help="With --listen: certificate, PEM.")
+@click.option("--tls-key", type=LocalPath(), help="With --listen: its key, PEM.")
+@click.option("--tls-ca", type=LocalPath(), help="With --listen: authorities of senders, PEM.")
 @as_json
+@acting(changing(Zone.RESTRICTED))
 @click.pass_context
 def command(
     context: click.Context,

@@ -9,30 +9,34 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.verbs._amounts import many
-from orchestration.verbs._shared import answer, as_json, opened, say
+from orchestration.verbs._names import deliveries, releases
+from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, say
+from schemas.contract import Zone
+from schemas.roles import reading
 
 if TYPE_CHECKING:
     from orchestration.gallery.server import Server
 
 
 @click.command("look", epilog="Example: larmor look --release demo --where \"contrast = 'T1'\"")
-@click.option("--release", help="Volumes of this release; its sealed test set is not shown.")
-@click.option("--delivery", help="Volumes of this delivery; default: all of the lake.")
+@click.option("--release", shell_complete=releases, help="Volumes of this release; its sealed test set is not shown.")
+@click.option("--delivery", shell_complete=deliveries, help="Volumes of this delivery; default: all of the lake.")
 @click.option("--where", help="SQL predicate over the columns of curated/volumes and curated/series.")
 @click.option("--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="Most volumes to show.")
 @click.option(
     "--predictions",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=LocalPath(exists=True, file_okay=False),
     help="Folder that larmor predict wrote for a release; its label maps are laid over the volumes.",
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=LocalPath(dir_okay=False),
     help="Write the gallery to this one file instead, without the 3D viewer.",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on this machine; default: any free one.")
 @click.option("--purpose", default="research", show_default=True, help="What for; it is recorded.")
 @as_json
+@acting(reading(Zone.CURATED))
 @click.pass_context
 def command(
     context: click.Context,

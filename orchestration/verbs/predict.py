@@ -10,15 +10,18 @@ import click
 from lake.releases import names
 from lake.zones import Lake
 from orchestration.verbs._amounts import many
-from orchestration.verbs._shared import answer, as_json, opened, say, table
+from orchestration.verbs._names import models
+from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, say, table
+from schemas.contract import Zone
+from schemas.roles import reading
 
 
 @click.command("predict", epilog="Example: larmor predict demo-tiny-segmentation image.nii.gz --out labels.nii.gz")
-@click.argument("model")
+@click.argument("model", shell_complete=models)
 @click.argument("image", metavar="INPUT")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     required=True,
     help="File to write: .nii, .nii.gz, a DICOM segmentation .dcm, or .json of a model of whole volumes; a folder for "
     "many images.",
@@ -44,6 +47,7 @@ from orchestration.verbs._shared import answer, as_json, opened, say, table
 )
 @click.option("--purpose", default="research", show_default=True, help="What for; it is recorded.")
 @as_json
+@acting(reading(Zone.MODELS))
 @click.pass_context
 def command(
     context: click.Context,

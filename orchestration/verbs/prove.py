@@ -4,14 +4,17 @@ from pathlib import Path
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, opened
+from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened
+from schemas.contract import Zone
+from schemas.roles import reading
 
 
 @click.command("prove", epilog="Example: larmor prove 28 --output proof.json")
 @click.argument("sequence", type=click.IntRange(min=0), required=False)
 @click.option("--between", type=(int, int), metavar="SEAL SEAL", help="Prove that the log only grew between two seals.")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File of the proof.")
+@click.option("--output", type=LocalPath(dir_okay=False), required=True, help="File of the proof.")
 @as_json
+@acting(reading(Zone.AUDIT))
 @click.pass_context
 def command(
     context: click.Context, sequence: int | None, between: tuple[int, int] | None, output: Path, json_: bool

@@ -7,28 +7,45 @@ from typing import Any
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, opened, say
+from orchestration.verbs._names import deliveries
+from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, say
+from schemas.contract import Zone
+from schemas.roles import reading
 
 _COLUMNS = ("id", "delivery", "stage", "reason", "remedy", "path", "line", "sha256", "instance")
 
 
 @click.command("quarantine", epilog="Example: larmor quarantine site-a-2026-11")
-@click.argument("name", required=False, metavar="[DELIVERY]")
+@click.argument("name", required=False, metavar="[DELIVERY]", shell_complete=deliveries)
 @click.option("--reason", help="Only what is held for this reason.")
 @click.option(
-    "--list", "list_", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    "--list", "list_", type=LocalPath(dir_okay=False), metavar="FILE",
     help="Write every file that is held to FILE (CSV, for its owner only). It holds PHI: paths inside deliveries.",
 )  # fmt: skip
 @as_json
+@acting(reading(Zone.RESTRICTED))
 @click.pass_context
 def command(context: click.Context, name: str | None, reason: str | None, list_: Path | None, json_: bool) -> None:
     """List what is held back, of all deliveries or of DELIVERY: by reason, how much, what to do, some ids.
 
-    Ids stand for files, whose names may name people; --list writes which file an id is.
+    Ids stand for files, whose names may name people; --list writes which file an id is. Looking is recorded.
     """
+    from lineage.access import Access, accessed
+    from schemas.tables import QUARANTINE, RECEIVED
+    from stages.intake.landed import names
     from stages.quarantine import grouped, waiting
 
-    rows = waiting(opened(context), name, reason)
+    lake = opened(context)
+    rows = waiting(lake, name, reason)
+    if name and not rows:
+        # a name that was mistyped must not read as a delivery of which nothing is held
+        there = {*names(lake), *(part["delivery"] for part in lake.table(RECEIVED).partitions())}
+        if name not in there:
+            raise ValueError(f"found no delivery {name!r}, needed one of: {', '.join(sorted(there)) or 'none yet'}")
+    purpose = "quarantine list of files" if list_ else "quarantine worklist"
+    accessed(
+        lake, Access.READ, QUARANTINE.path, len(rows), purpose, delivery=rows[0]["delivery"] if name and rows else None
+    )
     if list_:
         _write(list_, rows)
         say(f"{len(rows)} lines written to {list_}; it holds PHI, delete it when the work is done")

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, opened, say, table
+from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, say, table
+from schemas.contract import Zone
+from schemas.roles import changing, reading
 
 
 @click.group(
     "releases", invoke_without_command=True, epilog="Example: larmor releases freeze docs/examples/release.yaml"
 )
 @as_json
+@acting(reading(Zone.CURATED))
 @click.pass_context
 def command(context: click.Context, json_: bool) -> None:
     """List releases, or freeze one."""
@@ -30,8 +33,9 @@ def command(context: click.Context, json_: bool) -> None:
 
 
 @command.command("freeze", epilog="Example: larmor releases freeze docs/examples/release.yaml")
-@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("spec", type=LocalPath())
 @as_json
+@acting(changing(Zone.CURATED))
 @click.pass_context
 def freeze(context: click.Context, spec: Path, json_: bool) -> None:
     """Freeze the release that the YAML document SPEC describes."""
@@ -53,6 +57,7 @@ def freeze(context: click.Context, spec: Path, json_: bool) -> None:
 @command.command("stage", epilog="Example: LARMOR_STAGING=/mnt/nvme/larmor larmor releases stage cohort")
 @click.argument("name")
 @as_json
+@acting(reading(Zone.CURATED))
 @click.pass_context
 def stage(context: click.Context, name: str, json_: bool) -> None:
     """Copy the files of release NAME to the staging folder, or check them on the mount, for training."""
@@ -70,6 +75,7 @@ def stage(context: click.Context, name: str, json_: bool) -> None:
 @command.command("unstage", epilog="Example: larmor releases unstage cohort")
 @click.argument("name")
 @as_json
+@acting(reading(Zone.CURATED))
 @click.pass_context
 def unstage(context: click.Context, name: str, json_: bool) -> None:
     """Remove the staged copy of release NAME from the staging folder; the release itself stays."""

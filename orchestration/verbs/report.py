@@ -7,11 +7,13 @@ from typing import Any
 import click
 
 from orchestration.verbs._amounts import many, size
-from orchestration.verbs._shared import answer, as_json, configured, opened, say
+from orchestration.verbs._shared import LocalPath, acting, answer, as_json, configured, opened, say
+from schemas.contract import Zone
+from schemas.roles import Needs, changing
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
-_FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE = LocalPath(dir_okay=False)
 
 
 @click.group("report", invoke_without_command=True, epilog="Example: larmor report --bundle q1.zip --from 2026-01-01")
@@ -21,9 +23,10 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--as-of", type=_MOMENT, help="Moment that report and cards speak of (UTC); default: --until, or now.")
 @click.option("--purpose", default="audit", show_default=True, help="What the bundle is handed out for.")
 @click.option("--recipient", help="For whom, as a name; it is recorded.")
-@click.option("--check", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Check a bundle, offline.")
-@click.option("--key", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Public key kept outside.")
+@click.option("--check", type=LocalPath(exists=True, dir_okay=False), help="Check a bundle, offline.")
+@click.option("--key", type=LocalPath(exists=True, dir_okay=False), help="Public key kept outside.")
 @as_json
+@acting(lambda given: Needs() if given["check"] else changing(Zone.AUDIT))
 @click.pass_context
 def command(
     context: click.Context,
@@ -62,6 +65,7 @@ def command(
 @command.command("certificate", epilog="Example: larmor report certificate phantom-a")
 @click.argument("name", metavar="SERIES_OR_DELIVERY")
 @as_json
+@acting(changing(Zone.AUDIT))
 @click.pass_context
 def certificate(context: click.Context, name: str, json_: bool) -> None:
     """Write the certificates of a series or of a whole delivery: what became of the 18 HIPAA identifiers."""

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, opened
+from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened
+from schemas.contract import Zone
+from schemas.roles import changing
 
 _MEANINGS = ["review", "approval", "responsibility", "authorship", "rejection"]
 
@@ -15,10 +17,9 @@ _MEANINGS = ["review", "approval", "responsibility", "authorship", "rejection"]
 @click.option("--last", type=click.IntRange(0), help="Last entry that you examined; default: the newest.")
 @click.option("--exception", "exceptions", multiple=True, metavar="ENTRY:KIND", help="An entry that needs an answer.")
 @click.option("--reference", help="Where the answers are kept, for example the name of a ticket.")
-@click.option(
-    "--report", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Report that you read with them."
-)
+@click.option("--report", type=LocalPath(exists=True, dir_okay=False), help="Report that you read with them.")
 @as_json
+@acting(changing(Zone.AUDIT))
 @click.pass_context
 def command(
     context: click.Context,

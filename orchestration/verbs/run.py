@@ -2,15 +2,19 @@
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, configured, opened, say, table
+from orchestration.verbs._names import deliveries
+from orchestration.verbs._shared import acting, answer, as_json, configured, opened, say, table
+from schemas.contract import Zone
+from schemas.roles import changing
 
 
 @click.command("run", epilog="Example: larmor run site-a-2026-11 --to series")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=deliveries)
 @click.option("--to", help="Last asset to materialize, for example series; default: all.")
 @click.option("--retry-quarantine", is_flag=True, help="Try again what is held: of NAME, or of every delivery.")
 @click.option("--reason", help="With --retry-quarantine: only deliveries that hold something for this reason.")
 @as_json
+@acting(lambda given: changing(Zone.RESTRICTED, Zone.CURATED) if given["retry_quarantine"] else changing(Zone.CURATED))
 @click.pass_context
 def command(
     context: click.Context, name: str | None, to: str | None, retry_quarantine: bool, reason: str | None, json_: bool
@@ -49,13 +53,16 @@ def _run(context: click.Context, name: str, to: str | None, json_: bool) -> None
     made = run_delivery(lake.settings, name, to) if is_delivery else run_release(lake.settings, name, to)
     rows = [{"asset": m.asset, **m.counts()} for m in made]
     columns = ["asset", "row_count", "duplicates", "quarantined"]
-    answer(json_, [{"asset": m.asset, **m.metadata} for m in made], table(rows, columns), _next(is_delivery, name))
+    following = _next(is_delivery, name, {m.asset for m in made})
+    answer(json_, [{"asset": m.asset, **m.metadata} for m in made], table(rows, columns), following)
 
 
-def _next(is_delivery: bool, name: str) -> str:
-    if is_delivery:
-        return "larmor releases freeze SPEC.yaml (docs/examples/release.yaml), or larmor look --delivery " + name
-    return "larmor report"
+def _next(is_delivery: bool, name: str, made: set[str]) -> str:
+    if not is_delivery:
+        return "larmor report"
+    if "curated/volumes" not in made:
+        return f"larmor run {name}, which goes on from here"
+    return f"larmor look --delivery {name}, or larmor releases freeze SPEC.yaml (docs/examples/release.yaml)"
 
 
 def _retry(context: click.Context, name: str | None, reason: str | None, json_: bool) -> int:

@@ -1,14 +1,16 @@
 """`larmor terms`."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, opened, table
+from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, table
+from schemas.contract import Zone
+from schemas.roles import Needs, changing, reading
 
 if TYPE_CHECKING:
     from lake.zones import Lake
@@ -17,13 +19,20 @@ if TYPE_CHECKING:
 _COLUMNS = ("term", "kind", "why", "state", "valid_from", "valid_until", "known_from", "known_until")
 
 
+def _needs(given: Mapping[str, Any]) -> Needs:
+    if given["add"]:
+        return changing(Zone.AUDIT)
+    return reading(Zone.AUDIT, Zone.CURATED) if given["series"] else reading(Zone.AUDIT)
+
+
 @click.command("terms", epilog="Example: larmor terms --series 2.25.1234 --on 2026-03-01 --known 2026-04-01")
 @click.option("--series", help="What covered this series, by its pseudonymous UID.")
 @click.option("--id", "id_", help="Every wording of this document, with what it says.")
 @click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="Day in force. Default: today.")
 @click.option("--known", help="As known on this day, or at this moment (ISO 8601). Default: now.")
-@click.option("--add", type=click.Path(path_type=Path, dir_okay=False), help="Learn the document in this file.")
+@click.option("--add", type=LocalPath(dir_okay=False), help="Learn the document in this file.")
 @as_json
+@acting(_needs)
 @click.pass_context
 def command(
     context: click.Context,
@@ -87,14 +96,11 @@ def _wordings(lake: "Lake", id_: str, json_: bool) -> None:
 
 
 def _add(lake: "Lake", path: Path, json_: bool) -> None:
-    from lineage.terms.asking import admit
     from lineage.terms.terms import install, learn
     from schemas.agreement import read
-    from schemas.contract import Zone
     from schemas.term import Kind
 
     document = read(path)
-    admit(lake, "learn-terms", [Zone.AUDIT])
     news = learn(lake, document)
     if document.kind == Kind.LICENCE:
         install(lake, path)

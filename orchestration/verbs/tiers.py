@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestration.verbs._amounts import days, money, size
-from orchestration.verbs._shared import answer, as_json, opened, table
+from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, table
+from schemas.contract import Zone
+from schemas.roles import changing, reading
 
 if TYPE_CHECKING:
     from lake.tiering.mover import Result
@@ -24,7 +26,7 @@ _SHOWN = 40
 
 _prices = click.option(
     "--prices",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=LocalPath(dir_okay=False),
     help="Price book to use in place of the configured one (LARMOR_PRICES).",
 )
 _policy = click.option("--policy", "policy_", help="Policy, by name or file, in place of the configured one.")
@@ -39,6 +41,7 @@ _queued = click.option("--for", "queued", multiple=True, metavar="RELEASE", help
     help="Reads of each whole table a month; default: as recorded in the last 30 days.",
 )
 @as_json
+@acting(reading(Zone.AUDIT))
 @click.pass_context
 def command(context: click.Context, prices: Path | None, reads: float | None, json_: bool) -> None:
     """Show what each table holds and what a month would cost in each storage class; or plan, move and restore.
@@ -64,8 +67,9 @@ def command(context: click.Context, prices: Path | None, reads: float | None, js
 @_policy
 @_prices
 @_queued
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write the picture, .png or .svg.")
+@click.option("--plot", type=LocalPath(dir_okay=False), help="Write the picture, .png or .svg.")
 @as_json
+@acting(reading(Zone.AUDIT))
 @click.pass_context
 def plan_(
     context: click.Context, policy_: str | None, prices: Path | None, queued: tuple[str, ...], plot: Path | None,
@@ -94,6 +98,7 @@ def plan_(
 @_prices
 @_queued
 @as_json
+@acting(changing(Zone.RESTRICTED, Zone.CURATED, Zone.AUDIT))
 @click.pass_context
 def move_(
     context: click.Context, policy_: str | None, prices: Path | None, queued: tuple[str, ...], json_: bool
@@ -115,6 +120,7 @@ def move_(
 @click.argument("what")
 @click.option("--way", default="Standard", help="How, by the price book: Standard, Expedited or Bulk.")
 @as_json
+@acting(lambda given: changing(_zone(given["what"])))
 @click.pass_context
 def restore_(context: click.Context, what: str, way: str, json_: bool) -> None:
     """Have the archived files of WHAT, a table or a release, back; run it again until nothing waits."""
@@ -128,6 +134,7 @@ def restore_(context: click.Context, what: str, way: str, json_: bool) -> None:
 @command.command("ready", epilog="Example: larmor tiers ready brain-2026q4")
 @click.argument("release")
 @as_json
+@acting(reading(Zone.AUDIT))
 @click.pass_context
 def ready_(context: click.Context, release: str, json_: bool) -> None:
     """Say whether a RELEASE can be read at once, or which of its files must be restored."""
@@ -138,6 +145,12 @@ def ready_(context: click.Context, release: str, json_: bool) -> None:
     hours = max((hours for _, _, hours in found), default=0)
     text = f"{len(found)} files are archived; having them back takes about {hours:g} hours" if found else "Ready."
     answer(json_, result, text, f"larmor tiers restore {release}" if found else "")
+
+
+def _zone(what: str) -> Zone:
+    """The zone of a table, `<zone>/<table>`; releases are in the curated one."""
+    first = what.partition("/")[0]
+    return Zone(first) if first in set(Zone) else Zone.CURATED
 
 
 def _above(context: click.Context) -> click.Context:

@@ -2,11 +2,14 @@
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, opened, say, table
+from orchestration.verbs._names import releases
+from orchestration.verbs._shared import acting, answer, as_json, opened, say, table
+from schemas.contract import Zone
+from schemas.roles import changing
 
 
 @click.command("train", epilog="Example: larmor train demo --preset tiny steps=200 model.depth=8")
-@click.argument("release")
+@click.argument("release", shell_complete=releases)
 @click.argument("assignments", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--preset", default="tiny", show_default=True, help="tiny, small, base or large.")
 @click.option("--task", metavar="TASK", help="Fine-tune for a task, such as segmentation; default: pre-train.")
@@ -15,6 +18,7 @@ from orchestration.verbs._shared import answer, as_json, opened, say, table
 @click.option("--ranks", default=2, show_default=True, help="Processes of a pre-training.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="The same as NAME=VALUE without it; repeat.")
 @as_json
+@acting(changing(Zone.MODELS, reads=[Zone.CURATED]))
 @click.pass_context
 def command(
     context: click.Context,

@@ -2,7 +2,9 @@
 
 import click
 
-from orchestration.verbs._shared import answer, as_json, opened, table
+from orchestration.verbs._shared import acting, answer, as_json, opened, table
+from schemas.contract import Zone
+from schemas.roles import reading
 
 
 @click.command("who-saw", epilog="Example: larmor who-saw SABCDEFGHIJKL")
@@ -15,6 +17,7 @@ from orchestration.verbs._shared import answer, as_json, opened, table
     help="What IDENTIFIER is.",
 )
 @as_json
+@acting(reading(Zone.AUDIT))
 @click.pass_context
 def command(context: click.Context, identifier: str, by: str, json_: bool) -> None:
     """List the checkpoints that were trained on IDENTIFIER, directly or through an ancestor."""

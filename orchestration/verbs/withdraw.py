@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestration.verbs._amounts import many, size
-from orchestration.verbs._shared import answer, as_json, opened, say, table
+from orchestration.verbs._names import deliveries
+from orchestration.verbs._shared import acting, answer, as_json, opened, say, table
+from schemas.contract import Zone
+from schemas.roles import changing, reading
 
 if TYPE_CHECKING:
     from lake.zones import Lake
@@ -20,11 +23,12 @@ _ONLY_PLANNED = "This is a plan. Nothing was changed or deleted."
 
 @click.command("withdraw", epilog="Example: larmor withdraw --subject SABCDEFGHIJKL")
 @click.option("--subject", help="Pseudonym of a person, as in the tables; never a patient's id or name.")
-@click.option("--delivery", help="Name of a delivery.")
+@click.option("--delivery", shell_complete=deliveries, help="Name of a delivery.")
 @click.option("--licence", help="Id of a licence.")
 @click.option("--due", is_flag=True, help="List what may no longer be kept by its terms, each with a fresh plan.")
 @click.option("--confirm", metavar="DIGITS", help="What the plan printed: carry it out.")
 @as_json
+@acting(lambda given: reading(*Zone) if given["due"] else changing(*Zone))
 @click.pass_context
 def command(
     context: click.Context,

@@ -1,12 +1,11 @@
 """An export: volumes of a release as NIfTI files in a BIDS-like folder, or their DICOM files, with card and terms.
 
-Belongs here: asking the terms, writing the folder at once and whole, and the record. The BIDS folder is
-`stages.export.bids_folder`; DICOM files and their directory are `stages.export.media`.
+Belongs here: asking the terms, the look at what leaves, and the record. The BIDS folder is `stages.export.bids_folder`;
+DICOM files and their directory are `stages.export.media`; how it appears at once and whole is `stages.export.target`.
 """
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +25,7 @@ from schemas.licence import Licence
 from schemas.tables import LICENCES
 from stages.export import bids_folder, media
 from stages.export.media_labels import segmentations
+from stages.export.target import CHECKSUMS, ExportError, Target
 from stages.permission import permitted_release
 from stages.second_look.surroundings import scan_folder
 from stages.station import Report, silent
@@ -36,20 +36,13 @@ SPLITS = ("train", "validation")
 NIFTI, DICOM = FORMS = ("nifti", "dicom")
 """What volumes are written as; label maps leave as NIfTI or as DICOM segmentations."""
 
-CHECKSUMS = "SHA256SUMS"
-"""Every file with its digest, as `sha256sum --check` reads it."""
-
-
-class ExportError(ValueError):
-    """An export cannot be written as asked."""
-
 
 @dataclass(frozen=True)
 class Exported:
     """What was written.
 
     Attributes:
-        folder: where it lies.
+        folder: where it lies: a folder, or a prefix of S3.
         subjects: persons.
         volumes: images.
         labels: label maps.
@@ -58,7 +51,7 @@ class Exported:
         sha256: digest of the list of checksums, which names the content for ever.
     """
 
-    folder: Path
+    folder: Path | str
     subjects: int
     volumes: int
     labels: int
@@ -70,7 +63,7 @@ class Exported:
 def export(
     lake: Lake,
     name: str,
-    to: Path,
+    to: Path | str,
     *,
     splits: Sequence[str] = SPLITS,
     form: str = NIFTI,
@@ -78,12 +71,12 @@ def export(
     recipient: str | None = None,
     report: Report = silent,
 ) -> Exported:
-    """Write volumes of a release to a new folder; a stopped export leaves nothing there.
+    """Write volumes of a release to a new folder or an empty prefix of S3; a stopped export is none.
 
     Args:
         lake: the lake.
         name: the release.
-        to: the folder, which must not be there yet.
+        to: the folder, which must not be there yet, or `s3://bucket/prefix` without anything below it.
         splits: of `SPLITS`.
         form: of `FORMS`.
         purpose: what for; None: what the release is for.
@@ -92,7 +85,8 @@ def export(
 
     Raises:
         Refusal: if a licence of the release does not allow it; the refusal is on the ledger.
-        ExportError: if the folder is there or in a zone of the lake, or there is nothing to export.
+        ExportError: if the target is there or in a zone of the lake, or there is nothing to export.
+        OSError: if the store does not take it; what was put there is deleted again.
         ReleaseError: if there is no such release, or it was changed.
     """
     release = Release.open(lake, name)
@@ -100,15 +94,12 @@ def export(
         raise ExportError(f"found split {', '.join(sorted(strangers))}, needed {' or '.join(SPLITS)}; test is sealed")
     if recipient is not None and not is_phrase(recipient):
         raise ExportError("found a recipient that the ledger cannot hold, needed up to 64 letters, digits and spaces")
-    _check_target(lake, to)
+    target = Target.of(lake, to)
     decision, licences = permitted(lake, release, purpose or release.manifest.spec.purpose, splits)
     members = [member for split in splits for member in release.members(split)]
     if not members:
         raise ExportError(f"release {name}: found no volume in {' and '.join(splits)}, needed at least one")
-    building = to.parent / f".{to.name}.partial"
-    shutil.rmtree(building, ignore_errors=True)
-    try:
-        building.mkdir(parents=True)
+    with target.building() as building:
         if form == DICOM:
             _write_dicom(lake, release, members, licences, building, report)
         else:
@@ -116,15 +107,13 @@ def export(
             _terms(release, licences, building)
         _check_names(lake, members, building)
         sums = _checksums(building)
-        made = _counted(members, building, to, hashlib.sha256(sums).hexdigest())
+        made = _counted(members, building, target.place, hashlib.sha256(sums).hexdigest())
         # the record comes before the folder appears: nothing is ever out without being on the ledger
         counts = {split: {"volumes": len(release.members(split))} for split in splits}
         facts = _facts(release, made, licences, decision)
         append(lake, EventType.EXPORTED, {**facts, "format": form, "recipient": recipient, "splits": counts})
         accessed(lake, Access.EXPORT, name, made.volumes, decision.question.purpose, release=name)
-        building.rename(to)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        target.appear(building)
     return made
 
 
@@ -170,17 +159,6 @@ def _forbidding(lake: Lake, release: Release) -> tuple[str, str]:
     return next(iter(release.manifest.licences.items()))
 
 
-def _check_target(lake: Lake, to: Path) -> None:
-    if to.exists() or to.is_symlink():
-        raise ExportError(f"found {to.name} there already, needed a new folder; name another one with --to")
-    homes = [*(str(zone) for zone in Zone), "landing", "licences"]
-    folders = [place for home in homes if isinstance(place := lake.settings.place(home), Path)]
-    if any(to.resolve().is_relative_to(folder.resolve()) for folder in folders):
-        raise ExportError(
-            "found a target inside a zone of the lake, needed a folder outside; name another one with --to"
-        )
-
-
 def _write_dicom(
     lake: Lake,
     release: Release,
@@ -222,7 +200,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _counted(members: Sequence[Member], building: Path, to: Path, sha256: str) -> Exported:
+def _counted(members: Sequence[Member], building: Path, to: Path | str, sha256: str) -> Exported:
     sizes = [path.stat().st_size for path in _files(building)]
     subjects = {member.subject for member in members}
     labels = sum(member.label is not None for member in members)

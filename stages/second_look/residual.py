@@ -30,6 +30,12 @@ SCANS = "scans"
 Shown = Callable[[Sequence[bytes], Identifiers], Sequence[str]]
 """From a series' files to the kinds of text that their pixels still show; see `stages.second_look.pixel_text`."""
 
+REMEDY = (
+    "add a rule for the element that the decisions name, or rename what tells a person outside the restricted zone, "
+    "and run the delivery again"
+)
+"""What a person does about a finding, which blocks its delivery."""
+
 _FINDINGS = pa.schema(
     [
         pa.field("kind", pa.string()),
@@ -66,12 +72,14 @@ class Residue:
         """As metadata."""
         hits = {f"found_{name}": number for name, number in sorted(self.findings.items())}
         where = {"look_at": ", ".join(self.examples)} if self.examples else {}
+        remedy = {"remedy": REMEDY} if hits else {}
         return {
             "values_looked_for": self.values,
             "bytes_read": self.bytes,
             "findings": sum(hits.values()),
             **hits,
             **where,
+            **remedy,
         }
 
     def __add__(self, other: "Residue") -> "Residue":

@@ -10,7 +10,7 @@ import platform
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
@@ -60,11 +60,27 @@ def scan_around(
         into_others: whether partitions of other deliveries are looked into as well, where part files alone belong; it
             is the one thing whose cost grows with the lake, so of the scans of a delivery only the last one does it.
     """
-    values = _values(lake, [delivery])
-    scanner = Scanner.of_storage(values, own_words(lake))
-    since = _landed(lake, delivery)
-    found = _Found(seen if seen is not None else set())
     only = None if into_others else f"delivery={quote(delivery, safe='')}"
+    return _around(lake, [delivery], _landed(lake, delivery), home, only, _Found(seen if seen is not None else set()))
+
+
+def scan_everything_around(lake: Lake, deliveries: Sequence[str], home: str | None = None) -> Residue:
+    """Scan everything outside the restricted zone and landing, however old, for identifiers of several deliveries.
+
+    Args:
+        lake: the lake.
+        deliveries: whose identifiers are looked for.
+        home: folder of Dagster's storage and logs; None: the lake's own, where it has one.
+    """
+    return _around(lake, deliveries, 0.0, home, None, _Found(set()))
+
+
+def _around(
+    lake: Lake, deliveries: Sequence[str], since: float, home: str | None, only: str | None, found: "_Found"
+) -> Residue:
+    """Scan what was written since a moment, seconds since the epoch; of partitions `only` one, or all."""
+    values = _values(lake, deliveries)
+    scanner = Scanner.of_storage(values, own_words(lake))
     ledger = Log.of(lake)
     but = ledger.ledger.path if ledger.ledger.local else None
     for top, folder in _folders(lake, Path(home) if home else lake.settings.root / "dagster").items():

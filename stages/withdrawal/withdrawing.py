@@ -8,6 +8,7 @@ and part files are `lake.tables.erasure`, the record is `lineage.withdrawal.with
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -217,7 +218,8 @@ def _nobodys(lake: Lake, found: Held) -> list[tuple[str, str]]:
 def _models(lake: Lake, made: Plan) -> dict[str, int]:
     """Retire the checkpoints that saw it: their manifest gets another name, so that nothing opens them any more.
 
-    Of the other files the weights and the configuration stay; which volumes a model saw is in `audit/exposures`.
+    Of the other files the weights and the configuration stay; which volumes a model saw is in `audit/exposures`. Where
+    the zone is on S3, the copies that this machine made or fetched go too.
     """
     names = {model.model for model in made.models if model.in_place}
     for name in names:
@@ -229,6 +231,8 @@ def _models(lake: Lake, made: Plan) -> dict[str, int]:
         if models.exists(f"{name}/{RETIRED}") and not models.exists(f"{name}/{_MANIFEST}"):
             for file in set(models.join(name).walk()) - _OF_RETIRED:
                 models.delete(f"{name}/{file}")
+            if not models.local:
+                shutil.rmtree(lake.desk / name, ignore_errors=True)
     return {"retired": len(names)}
 
 
@@ -300,7 +304,7 @@ def _pages(lake: Lake, pseudonyms: Iterable[str], made: Plan) -> dict[str, int]:
     removed = 0
     for location, words in (
         (Location(lake.settings.root / _PAGES), named),
-        (lake.location(Zone.MODELS), [*named, *(b'"' + name + b'"' for name in gone)]),
+        *((place, [*named, *(b'"' + name + b'"' for name in gone)]) for place in _made(lake)),
     ):
         for name in [n for n in location.walk() if n.endswith(".html")]:
             folder, _, _ = name.rpartition("/")
@@ -312,6 +316,12 @@ def _pages(lake: Lake, pseudonyms: Iterable[str], made: Plan) -> dict[str, int]:
                 location.delete(name)
                 removed += 1
     return {"deleted": removed}
+
+
+def _made(lake: Lake) -> list[Location]:
+    """Where models and evaluations lie: their zone, and the desk where that is on S3."""
+    zone = lake.location(Zone.MODELS)
+    return [zone] if zone.local else [zone, Location(lake.desk)]
 
 
 def _vault(lake: Lake, withdrawal: Withdrawal) -> dict[str, int]:

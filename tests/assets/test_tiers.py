@@ -6,7 +6,7 @@ import pytest
 from assets.resources import LakeResource
 from assets.tiers import queued, tier_moves, tier_plan
 from orchestration.definitions import build
-from orchestration.schedules import TIERS_JOB
+from orchestration.jobs import TIERS_JOB
 from schemas.tables import TIER_MOVES, VOLUMES
 from tests import synthetic
 

@@ -143,6 +143,7 @@ def test_the_purpose_is_that_of_the_call_then_of_the_settings_then_of_the_releas
 
 
 def test_nothing_is_read_where_it_cannot_be_recorded(release, monkeypatch):
+    above.found.cache_clear()
     monkeypatch.setattr(above, "entry_points", lambda **_: ())
     for ask in (release.table, lambda: release.volume(labelled(release).volume), lambda: release.torch("train")):
         with pytest.raises(above.NotInstalled, match="needed the whole of Larmor"):
@@ -173,6 +174,8 @@ def test_a_volume_in_a_notebook_has_its_label_map_over_it(release):
     pytest.importorskip("ipyniivue", reason="needed ipyniivue, which brings NiiVue")
     shown = release.look(labelled(release).volume)
     assert [layer.name for layer in shown.volumes] == ["volume.nii", "label.nii"]
+    # sides as in the previews: whoever looks at both must not take left for right
+    assert (shown.opts.is_radiological_convention, shown.opts.sagittal_nose_left) == (True, True)
 
 
 def test_neither_dagster_nor_java_nor_torch_is_needed_to_read(release, tmp_path_factory):

@@ -23,7 +23,6 @@ from stages.release import spec_path
 
 WITHOUT = {
     "audit/ledger": "is the record: what it does is sign it",
-    "audit/audit_report": "counts rows and shows the record, no row of a person",
     "audit/tier_plan": "looks at names, sizes and prices of files, never into them",
     "audit/tier_moves": "has nothing to move here; each move told: tests/stages/upkeep/test_tiers.py",
 }

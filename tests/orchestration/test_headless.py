@@ -38,6 +38,8 @@ def test_a_run_is_recorded_and_leaves_no_person_outside_the_restricted_zone(lake
     landed(lake, phantoms)
     made = run_delivery(lake.settings, NAME)
     assert [m.asset for m in made] == ["/".join(key) for key in DELIVERY_ASSETS]
+    # pictures are for pages: a terminal would show their bytes
+    assert "data:image" not in str(made)
     run_evidence(lake.settings)
     with instance(lake.settings) as opened:
         assert opened.get_dynamic_partitions(DELIVERIES_NAME) == [NAME]

@@ -98,7 +98,7 @@ def test_a_wiped_asset_and_a_deleted_run_are_found(lake):
 def test_the_verb_tells_and_its_exit_code_says_so(lake, capsys, monkeypatch):
     root = lake.settings.root
     code, out, _ = larmor(capsys, monkeypatch, "--root", root, "reconcile", "--json")
-    assert (code, json.loads(out)) == (0, {"ok": True, "differences": []})
+    assert (code, json.loads(out)) == (0, {"ok": True, "differences": [], "notes": []})
     newest = lake.table(SERIES).location.path / "_delta_log" / f"{2:020}.json"
     newest.unlink()
     for arguments in ([], ["--without-dagster"]):

@@ -7,6 +7,7 @@ import pytest
 
 from orchestration import cli
 from schemas.contract import Zone
+from schemas.tables import ACCESS, IDENTIFIERS
 from tests import synthetic
 
 
@@ -117,6 +118,37 @@ def test_withdraw_is_carried_out_once_its_plan_is_confirmed(larmor, filled):
     assert done == 0
     assert "Withdrawn. Certificate: " in out
     assert "Nothing of this subject is held" in larmor("withdraw", "--subject", code)[1]
+
+
+def test_a_model_is_exported_to_a_recipient_and_no_other_way(larmor, filled, tmp_path):
+    for wrong in ((), ("cohort", "--model", "net"), ("--model", "net"), ("cohort", "--country", "DE")):
+        code, _, err = larmor("export", *wrong, "--to", tmp_path / "out")
+        assert (code, "needed" in err) == (2, True), wrong
+    code, _, err = larmor("export", "--model", "net", "--recipient", "Site B", "--to", tmp_path / "out")
+    assert (code, "found no model of this name" in err) == (1, True)
+
+
+def test_scan_tells_what_it_looked_at_and_its_exit_code_says_whether_it_found_something(larmor, filled):
+    synthetic.put(filled, IDENTIFIERS, "a", [{"subject": "S1", "kind": "id", "value": "PID88123"}])
+    code, out, _ = larmor("doctor", "scan")
+    assert (code, "1 delivery, " in out, "0 identifiers found" in out) == (0, True, True)
+    before = {path for path in filled.settings.root.rglob("*") if path.is_file()}
+    (filled.settings.root / "audit" / "note.txt").write_text("of PID88123")
+    code, out, _ = larmor("doctor", "scan", "a", "--json")
+    told = json.loads(out)
+    assert (code, told["ok"], told["findings"][0]["where"]) == (1, False, "around them")
+    new = {path for path in filled.settings.root.rglob("*") if path.is_file()} - before
+    assert {path.relative_to(filled.settings.root).parts[0] for path in new} == {"audit"}, "nothing else is touched"
+
+
+def test_looking_at_quarantine_is_an_access(larmor, filled, tmp_path):
+    for arguments in ((), ("--list", tmp_path / "held.csv")):
+        assert larmor("quarantine", *arguments)[0] == 0
+    rows = sorted(filled.table(ACCESS).rows(), key=lambda row: row["time"])
+    said = [(row["subject_of_access"], row["purpose"]) for row in rows if row["subject_of_access"].startswith("restr")]
+    assert said == [
+        ("restricted/quarantine", "quarantine worklist"), ("restricted/quarantine", "quarantine list of files"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("arguments", [(), ("--subject", "S1", "--delivery", "a")])

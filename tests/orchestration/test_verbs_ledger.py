@@ -75,3 +75,60 @@ def test_a_proof_needs_a_key(root, tmp_path, capsys, monkeypatch):
     (tmp_path / "p").write_text("{}")
     code, _, err = larmor(capsys, monkeypatch, "--root", root, "verify", "--proof", tmp_path / "p")
     assert (code, "--key" in err) == (2, True)
+
+
+def test_the_key_changes_and_a_proof_holds_with_the_key_before_and_after(root, tmp_path, capsys, monkeypatch):
+    larmor(capsys, monkeypatch, "--root", root, "seal")
+    new = tmp_path / "new.pem"
+    code, out, _ = larmor(capsys, monkeypatch, "--root", root, "seal", "--rotate-key", "--public-key", new, "--json")
+    made = json.loads(out)
+    assert (code, made["seal"], made["handover"], made["key"] != made["old_key"]) == (0, 3, 2, True)
+    proof = tmp_path / "proof.json"
+    assert larmor(capsys, monkeypatch, "--root", root, "prove", "1", "--output", proof)[0] == 0
+    for key in (new, root / "audit" / "seals" / "public.pem", tmp_path / "anchor" / "public.pem"):
+        assert larmor(capsys, monkeypatch, "--root", root, "verify", "--key", key)[0] == 0
+        assert larmor(capsys, monkeypatch, "verify", "--proof", proof, "--key", key)[0] == 0
+    code, out, _ = larmor(capsys, monkeypatch, "--root", root, "verify")
+    assert (made["old_key"] + " (ended)" in out, made["key"] in out) == (True, True)
+
+
+def test_a_key_that_others_saw_is_revoked_from_a_seal_on(root, capsys, monkeypatch):
+    larmor(capsys, monkeypatch, "--root", root, "seal")
+    assert larmor(capsys, monkeypatch, "--root", root, "seal", "--rotate-key", "--revoke-from", "1")[0] == 0
+    code, out, _ = larmor(capsys, monkeypatch, "--root", root, "verify")
+    assert (code, "1 seals more are of a key that was revoked" in out) == (0, True)
+
+
+def test_a_key_that_a_setting_names_changes_to_a_file_that_is_made(root, tmp_path, capsys, monkeypatch):
+    first, second = tmp_path / "first.pem", tmp_path / "second.pem"
+    monkeypatch.setenv("LARMOR_SEAL_KEY_FILE", str(first))
+    code, _, err = larmor(capsys, monkeypatch, "--root", root, "seal")
+    assert (code, "LARMOR_SEAL_KEY_FILE" in err) == (1, True)
+    from lineage.ledger.keys import new_in_file
+
+    new_in_file(first)
+    assert larmor(capsys, monkeypatch, "--root", root, "seal")[0] == 0
+    code, _, err = larmor(capsys, monkeypatch, "--root", root, "seal", "--rotate-key")
+    assert (code, "--new-key" in err) == (1, True)
+    code, out, _ = larmor(capsys, monkeypatch, "--root", root, "seal", "--rotate-key", "--new-key", second)
+    assert (code, f"LARMOR_SEAL_KEY_FILE={second}" in out) == (0, True)
+    assert larmor(capsys, monkeypatch, "--root", root, "seal")[0] == 1
+    monkeypatch.setenv("LARMOR_SEAL_KEY_FILE", str(second))
+    assert larmor(capsys, monkeypatch, "--root", root, "seal")[0] == 0
+    assert "PRIVATE" not in out
+
+
+@pytest.mark.parametrize("arguments", [["--revoke-from", "1"], ["--rotate-key", "--new-key", "a", "--new-secret", "b"]])
+def test_options_of_a_change_of_key_that_do_not_fit_are_refused(root, capsys, monkeypatch, arguments):
+    assert larmor(capsys, monkeypatch, "--root", root, "seal", *arguments)[0] == 2
+
+
+def test_no_anchor_and_an_anchor_of_another_lake_are_told_by_seal(root, tmp_path, capsys, monkeypatch):
+    larmor(capsys, monkeypatch, "--root", root, "seal")
+    other = Lake.open(tmp_path / "other")
+    ledger.append(other, "materialized", {"table": "curated/series"})
+    code, _, err = larmor(capsys, monkeypatch, "--root", tmp_path / "other", "seal")
+    assert (code, "another log's key" in err, "LARMOR_ANCHOR" in err) == (1, True, True)
+    monkeypatch.delenv("LARMOR_ANCHOR")
+    code, out, _ = larmor(capsys, monkeypatch, "--root", tmp_path / "other", "seal")
+    assert (code, "no anchor" in out) == (0, True)

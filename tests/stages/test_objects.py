@@ -12,7 +12,8 @@ from lineage.terms.refusal import Refusal
 from schemas.delivery import Delivery
 from schemas.reasons import Reason
 from schemas.tables import DECISIONS, INSTANCES, QUARANTINE, RECEIVED, REPORTS, SERIES, VOLUMES
-from stages.export.export import ExportError, export
+from stages.export.export import export
+from stages.export.target import ExportError
 from stages.instances import deidentify
 from stages.intake.sniff import sniff
 from stages.received import receive

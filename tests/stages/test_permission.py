@@ -12,9 +12,11 @@ from lineage.terms.questions import Action
 from lineage.terms.refusal import Refusal
 from lineage.terms.union import union
 from schemas.checkpoint import CheckpointManifest
+from schemas.contract import Zone
 from schemas.policy import POLICIES, read_policy
 from schemas.roles import Roles
 from schemas.tables import COPIES, RECEIVED, SERIES, VOLUMES
+from stages.clearance import cleared
 from stages.export.export import export
 from stages.permission import permitted, permitted_model, permitted_release
 from stages.second_look.surroundings import own_words
@@ -168,8 +170,34 @@ def test_a_training_asks_what_covers_its_parent(filled):
     release = synthetic.frozen(filled)
     terms.learn(filled, synthetic.licence("parents", train_models=False))
     with pytest.raises(Refusal, match="licence parents, train_models"):
-        permitted_release(filled, release, Action.TRAIN, parent=_model(licences={"parents": "0" * 64}))
-    permitted_release(filled, release, Action.EVALUATE, parent=_model(licences={"parents": "0" * 64}))
+        permitted_release(filled, release, Action.TRAIN, models=[_model(licences={"parents": "0" * 64})])
+    permitted_release(filled, release, Action.EVALUATE, models=[_model(licences={"parents": "0" * 64})])
+
+
+def test_an_evaluation_asks_what_covers_each_of_its_models(filled):
+    release = synthetic.frozen(filled)
+    terms.learn(filled, synthetic.licence("theirs", purposes=["teaching"]))
+    carried = union([synthetic.licence("unknown", purposes=["teaching"])])
+    plain, ours = _model(licences={LICENCE: "0" * 64}), _model(licences={"theirs": "0" * 64})
+    brought = _model(licences={"unknown": "0" * 64}, terms=carried).model_copy(update={"name": "brought"})
+    assert permitted_release(filled, release, Action.EVALUATE, models=[plain]).licences == (LICENCE,)
+    with pytest.raises(Refusal, match="licence theirs, purposes"):
+        permitted_release(filled, release, Action.EVALUATE, models=[plain, ours])
+    with pytest.raises(Refusal, match="model brought, purposes"):
+        permitted_release(filled, release, Action.EVALUATE, models=[plain, brought])
+
+
+def test_a_clearance_asks_models_of_the_zone_and_those_in_folders(filled, tmp_path):
+    synthetic.frozen(filled)
+    terms.learn(filled, synthetic.licence("theirs", purposes=["teaching"]))
+    model = _model(licences={"theirs": "0" * 64}).model_dump_json().encode()
+    filled.location(Zone.MODELS, "net").write_bytes("manifest.json", model)
+    (tmp_path / "brought").mkdir()
+    (tmp_path / "brought" / "manifest.json").write_bytes(model)
+    for asked in ("net", str(tmp_path / "brought")):
+        with pytest.raises(Refusal, match="licence theirs, purposes"):
+            cleared(filled, "cohort", Action.EVALUATE, [asked])
+    assert cleared(filled, "cohort", Action.EVALUATE, ["nobody"]).release == "cohort"
 
 
 def test_only_one_of_several_processes_records_a_refusal(filled):

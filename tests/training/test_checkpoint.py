@@ -103,3 +103,18 @@ def test_a_card_is_written_as_a_page_and_as_markdown_whose_cells_stay_cells(tmp_
     assert "training.open" in text and "model.predict" in text
     page = (tmp_path / "m" / "card.html").read_text()
     assert "&lt;script&gt;" in page and "model.predict" in page
+
+
+def test_a_shared_model_opens_without_the_list_of_what_it_saw_and_says_that_it_has_none(tmp_path):
+    write(tmp_path / "net", made())
+    (tmp_path / "net" / "exposure.json").unlink()
+    with pytest.raises(CheckpointError, match="digest of the manifest"):
+        load(tmp_path / "net")
+    (tmp_path / "net" / "sharing.json").write_text("{}")
+    shared = load(tmp_path / "net")
+    assert shared.weights
+    with pytest.raises(CheckpointError, match="was shared without the list"):
+        shared.seen()
+    (tmp_path / "net" / "exposure.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="digest of the manifest"):
+        load(tmp_path / "net")

@@ -10,20 +10,20 @@ from lineage.access import accessed
 from lineage.ledger import ledger
 from lineage.ledger.events import EventType
 from lineage.terms import emergency, terms
-from lineage.terms.asking import admit, permit
+from lineage.terms.asking import admit, enter, permit
 from lineage.terms.emergency import EmergencyError
 from lineage.terms.questions import Action, Piece
 from lineage.terms.refusal import Refusal
 from lineage.terms.roles import admitted, roles_of
 from schemas.contract import Zone
 from schemas.document import DocumentError
-from schemas.roles import Roles
+from schemas.roles import Roles, changing, reading
 from tests.lineage.terms.documents import DAY, document
 
 ROLES = {
     "roles": {
         "engineer": {"members": ["*@hospital.org"], "zones": ["restricted", "curated"]},
-        "scientist": {"members": ["ada"], "zones": ["curated", "models"]},
+        "scientist": {"members": ["ada"], "zones": ["curated", "models"], "reads": ["audit"]},
         "officer": {"members": ["grace", "otto"], "zones": ["audit"], "approves": True},
     },
     "break_glass_hours": 2,
@@ -44,7 +44,7 @@ def _events(lake, type_):
 
 def test_without_a_document_nothing_is_asked(lake):
     assert roles_of(lake) is None
-    assert admitted(lake, list(Zone)) is None
+    assert admitted(lake, changing(*Zone)) is None
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_without_a_document_nothing_is_asked(lake):
 def test_every_zone_that_no_role_gives_is_denied(guarded, who, zones):
     for zone in Zone:
         if zone in zones:
-            assert admitted(guarded(who), [zone]) is None
+            assert admitted(guarded(who), changing(zone)) is None
         else:
             with pytest.raises(Refusal, match=f"roles roles, {zone}: .* larmor break-glass {zone}"):
-                admitted(guarded(who), [zone])
+                admitted(guarded(who), changing(zone))
 
 
 def test_an_action_asks_for_each_of_its_zones(guarded):
@@ -79,7 +79,7 @@ def test_an_action_asks_for_each_of_its_zones(guarded):
 def test_reading_asks_and_a_refused_access_leaves_no_row(guarded):
     assert accessed(guarded("ada"), "read", "curated/volumes", 3, "research") == 0
     with pytest.raises(Refusal):
-        accessed(guarded("ada"), "read", "audit/ledger", 3, "research")
+        accessed(guarded("ada"), "read", "restricted/received", 3, "research")
     with pytest.raises(Refusal):
         accessed(guarded("eve"), "read", "cohort", 3, "research")
     assert [row["type"] for row in ledger.entries(guarded("ada"))] == ["accessed", "refused", "refused"]
@@ -87,10 +87,10 @@ def test_reading_asks_and_a_refused_access_leaves_no_row(guarded):
 
 def test_a_configured_document_that_is_not_there_or_is_broken_denies(lake, tmp_path):
     with pytest.raises(DocumentError):
-        admitted(Lake.open(lake.settings.root, roles=tmp_path / "nowhere.yaml"), [Zone.CURATED])
+        admitted(Lake.open(lake.settings.root, roles=tmp_path / "nowhere.yaml"), changing(Zone.CURATED))
     (tmp_path / "roles.yaml").write_text("roles: {a: {members: [], zones: [curated]}}")
     with pytest.raises(DocumentError, match="members"):
-        admitted(Lake.open(lake.settings.root, roles=tmp_path / "roles.yaml"), [Zone.CURATED])
+        admitted(Lake.open(lake.settings.root, roles=tmp_path / "roles.yaml"), changing(Zone.CURATED))
 
 
 def test_glass_is_broken_by_one_and_opened_by_another_and_what_is_done_says_so(guarded):
@@ -98,13 +98,13 @@ def test_glass_is_broken_by_one_and_opened_by_another_and_what_is_done_says_so(g
     roles = roles_of(ada)
     grant = emergency.ask(ada, Zone.RESTRICTED, "patient-safety")
     with pytest.raises(Refusal):
-        admitted(ada, [Zone.RESTRICTED])
+        admitted(ada, changing(Zone.RESTRICTED))
     opened = emergency.open_grant(grace, roles, grant.name, 1)
     assert (opened.holder, opened.second) == ("ada", "grace")
-    assert admitted(ada, [Zone.CURATED, Zone.RESTRICTED]) == grant.name
+    assert admitted(ada, changing(Zone.CURATED, Zone.RESTRICTED)) == grant.name
     for who, zone in (("ada", Zone.AUDIT), ("eve", Zone.RESTRICTED), ("grace", Zone.RESTRICTED)):
         with pytest.raises(Refusal):
-            admitted(guarded(who), [zone])
+            admitted(guarded(who), changing(zone))
     terms.learn(ada, document("licence-1"))
     decision = permit(ada, Action.INTAKE, "research", [Piece("licence-1")], day=DAY)
     assert decision.facts["grant"] == grant.name
@@ -165,10 +165,31 @@ def test_a_reason_is_of_the_list(guarded):
 
 def test_a_refused_act_that_is_no_matter_of_terms_is_on_the_ledger(guarded):
     with pytest.raises(Refusal):
-        admit(guarded("ada"), "learn-terms", [Zone.AUDIT])
+        admit(guarded("ada"), "learn-terms", changing(Zone.AUDIT))
     (event,) = _events(guarded("ada"), EventType.REFUSED)
     assert (event["facts"]["action"], event["facts"]["term"], event["facts"]["kind"]) == (
         "learn-terms",
         "audit",
         "roles",
     )
+
+
+def test_who_may_only_read_a_zone_may_not_change_it(guarded):
+    ada = guarded("ada")
+    assert admitted(ada, reading(Zone.AUDIT)) is None
+    assert admitted(ada, changing(Zone.MODELS, reads=[Zone.CURATED, Zone.AUDIT])) is None
+    with pytest.raises(Refusal, match="a principal whom no role gives this zone, to change it"):
+        admitted(ada, changing(Zone.AUDIT, reads=[Zone.CURATED]))
+
+
+def test_what_is_done_under_a_grant_and_has_no_event_of_its_own_is_told_on_the_ledger(guarded):
+    ada = guarded("ada")
+    grant = emergency.ask(ada, Zone.RESTRICTED, "patient-safety")
+    emergency.open_grant(guarded("grace"), roles_of(ada), grant.name, 1)
+    enter(ada, "quarantine", reading(Zone.RESTRICTED))
+    used = _events(ada, EventType.BREAK_GLASS)[-1]
+    assert (used["principal"], used["facts"]["action"], used["facts"]["target"]) == ("ada", "use", "quarantine")
+    (standing,) = emergency.grants(ada)
+    assert (standing.second, standing.holder) == ("grace", "ada")
+    enter(ada, "look", reading(Zone.CURATED))
+    assert len(_events(ada, EventType.BREAK_GLASS)) == 3

@@ -1,5 +1,6 @@
 """What each backend is asked: valid by its own rules, complete, and without a secret."""
 
+import getpass
 import json
 import re
 import subprocess
@@ -131,6 +132,20 @@ def test_the_tables_that_a_release_reads_are_channels_at_the_mount(asked, sagema
     work = yaml.safe_load(job.files["job.yaml"])
     assert work["parent"] == "/opt/ml/input/data/parent"
     assert work["out"] == "/opt/ml/checkpoints/brain"
+
+
+@pytest.mark.parametrize("backend", ["sagemaker", "slurm", "kubernetes"])
+def test_a_job_acts_for_whom_where_and_for_what_the_terms_were_asked(
+    asked, sagemaker_document, slurm_document, kubernetes_document, tmp_path, backend
+):
+    documents = {"sagemaker": sagemaker_document, "slurm": slurm_document, "kubernetes": kubernetes_document}
+    document = documents[backend]()
+    said = {"principal": "ada@example.org", "country": "DE", "purpose": "atlas study"}
+    job = described(asked(), document, far(tmp_path, **said), tmp_path / "desk" / "brain")
+    assert {name: job.env.get(f"LARMOR_{name.upper()}") for name in said} == said
+    bare = described(asked(), document, far(tmp_path), tmp_path / "desk" / "brain")
+    assert bare.env["LARMOR_PRINCIPAL"] == getpass.getuser()
+    assert not {"LARMOR_COUNTRY", "LARMOR_PURPOSE"} & bare.env.keys()
 
 
 def test_a_job_knows_no_zone_but_the_curated_one_and_no_secret(asked, sagemaker_document, tmp_path, monkeypatch):

@@ -14,7 +14,8 @@ from lineage.ledger import ledger
 from lineage.terms.refusal import Refusal
 from schemas.tables import ACCESS, VOLUMES
 from stages.export import bids_folder
-from stages.export.export import ExportError, export
+from stages.export.export import export
+from stages.export.target import ExportError
 from tests import synthetic
 
 

@@ -50,7 +50,7 @@ bench-training: setup ## measured claims of training, side by side with the peer
 	$(BIN)/python -m benchmarks tokens running restoration hippocampus
 
 docs: setup ## the documentation as a site, build/docs/index.html; warnings are errors
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -d build/doctrees docs build/docs
+	$(BIN)/sphinx-build --fresh-env --write-all --fail-on-warning --keep-going --quiet -d build/doctrees docs build/docs
 	@echo build/docs/index.html
 
 lock: ## requirements.lock from pyproject.toml (versions and hashes only)

@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 READY := .venv/.ready
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: setup demo test lint types unit dev bench bench-training docs lock sbom audit clean-demo help
+.PHONY: setup demo test lint types unit unit-rooms unit-whole dev bench bench-training docs lock sbom audit clean-demo help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -35,10 +35,16 @@ lint: setup ## style, security, and the rooms' import contract
 types: setup ## static types
 	$(BIN)/mypy
 
-# in two processes: torch, Spark and browsers of one half do not stay in memory (2 GB) for the other
+# two processes beside each other: most of a test's time is a wait for servers and processes that it started; and torch,
+# Spark and browsers of one half do not stay in memory (2 GB) for the other
 unit: setup ## all tests
-	$(BIN)/pytest tests/training tests/stages tests/lineage tests/schemas tests/deid tests/imaging tests/lake
-	$(BIN)/pytest tests/orchestration tests/assets tests/docs
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target unit-rooms unit-whole
+
+unit-rooms: setup
+	$(BIN)/pytest tests/training tests/stages tests/lineage tests/schemas tests/deid tests/lake
+
+unit-whole: setup
+	$(BIN)/pytest tests/orchestration tests/assets tests/docs tests/imaging
 
 dev: setup ## Dagster UI on the local lake
 	$(BIN)/larmor dev

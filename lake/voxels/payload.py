@@ -103,11 +103,13 @@ def decode(frame: Buffer, window: Window | None = None) -> NDArray[np.generic]:
         raise PayloadError("found bytes that are no Blosc2 frame, needed one")
     try:
         return _decoded(view, window)
+    except PayloadError:
+        raise
     except _DAMAGE:
         raise PayloadError("found a damaged Blosc2 frame, needed an intact one") from None
 
 
-_DAMAGE = (RuntimeError, SyntaxError, UnicodeDecodeError, TypeError)
+_DAMAGE = (RuntimeError, SyntaxError, TypeError, ValueError)
 """What Blosc2 raises of damaged content: of chunks, and of the type that the frame states."""
 
 

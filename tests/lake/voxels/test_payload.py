@@ -3,7 +3,7 @@
 import blosc2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -53,6 +53,7 @@ def test_a_window_beyond_the_array_is_cut_off():
 
 
 @given(st.integers(0, 10**6), st.booleans())
+@example(647, True)  # states a type that is not one of NumPy's
 @settings(deadline=None, max_examples=60)
 def test_a_damaged_frame_gives_its_array_or_is_refused(seed, header):
     random = np.random.default_rng(seed)

@@ -146,7 +146,7 @@ def _card(chosen: Choice, row: Mapping[str, Any], preview: str | None) -> dict[s
 def _quality(flags: Sequence[str] | None) -> str:
     if flags is None:
         return "not measured"
-    return "stands out" if flags else "unremarkable"
+    return "stands out" if flags else "like its group"
 
 
 def _missing(row: Mapping[str, Any]) -> str:

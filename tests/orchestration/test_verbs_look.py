@@ -176,7 +176,7 @@ def test_what_stands_out_is_said_on_its_card(lake):
     synthetic.put(lake, VOLUMES, "a", rows)
     synthetic.put(lake, SERIES, "a", with_quality(lake, "a", [synthetic.series_row(row) for row in rows]))
     page = _page(write(lake, delivery="a"))
-    assert sorted(card["data-quality"] for card in page.all("li")) == ["stands out"] + ["unremarkable"] * 10
+    assert sorted(card["data-quality"] for card in page.all("li")) == ["like its group"] * 10 + ["stands out"]
     assert page.text.count("SNR 5)") == 1
 
 

@@ -21,6 +21,7 @@ from lineage.withdrawal.elsewhere import Elsewhere, elsewhere
 from lineage.withdrawal.estimate import Estimate, estimate
 from lineage.withdrawal.holdings import Held, Holding, held
 from lineage.withdrawal.steps import Step, steps
+from lineage.withdrawal.unfinished import unfinished
 from schemas.checkpoint import CheckpointManifest
 from schemas.contract import Zone
 from schemas.delivery import MANIFEST_NAME
@@ -108,6 +109,7 @@ class Plan:
         releases: releases that hold it.
         models: checkpoints that were trained on it.
         unrecorded_models: models in place without recorded exposures; nobody can say what they saw.
+        unfinished: trainings that were not finished and saw it, or do not say what they saw.
         copies: exports, evaluations, backups and staged files that are recorded, and whom to tell.
         change_feed: tables of which the change feed still tells its rows, with the versions that do.
         estimate: what it takes.
@@ -125,6 +127,7 @@ class Plan:
     releases: list[InRelease]
     models: list[InModel]
     unrecorded_models: list[str]
+    unfinished: int
     copies: Elsewhere
     change_feed: Mapping[str, int]
     estimate: Estimate
@@ -166,7 +169,7 @@ def plan(lake: Lake, scope: Scope, secrets: Secrets = lambda _: None, found: Hel
     licences = {*mine["licence"].unique().to_pylist(), *(each for release in releases for each in release.licences)}
     if scope.kind is Kind.LICENCE:
         licences.add(scope.value)
-    unfinished = Plan(
+    stepless = Plan(
         scope=scope,
         subjects=len(found.subjects),
         subjects_only_here=len(only_here),
@@ -176,6 +179,7 @@ def plan(lake: Lake, scope: Scope, secrets: Secrets = lambda _: None, found: Hel
         releases=releases,
         models=recorded,
         unrecorded_models=unrecorded,
+        unfinished=len(unfinished(lake, scope, found)),
         copies=elsewhere(
             lake,
             {release.release: release.splits for release in releases},
@@ -188,7 +192,7 @@ def plan(lake: Lake, scope: Scope, secrets: Secrets = lambda _: None, found: Hel
         landing=_landing(lake, scope, found),
         secrets=secrets(only_here),
     )
-    return Plan(**{**vars(unfinished), "steps": steps(unfinished)})
+    return Plan(**{**vars(stepless), "steps": steps(stepless)})
 
 
 def _releases(lake: Lake, scope: Scope) -> list[InRelease]:

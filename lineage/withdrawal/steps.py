@@ -91,6 +91,11 @@ def _derived(plan: "Plan") -> Iterator[Step]:
             f"Take model {model.model} out of use; a person trains it again {again}, on a release without it.",
             f"{_many(model.volumes, 'volume')}, served {_many(model.samples, 'time')}, seen by {saw}{where}",
         )
+    if plan.unfinished:
+        yield Step(
+            "Drop trainings that were not finished and saw it; a person begins them again, on a release without it.",
+            f"{_many(plan.unfinished, 'training')}, by what the saved steps say",
+        )
     if plan.unrecorded_models:
         yield Step(
             "Find out what models without recorded exposures saw, or take them out of use.",

@@ -155,6 +155,7 @@ def _parts(plan: "Plan") -> Iterator[str]:
             f"  change feed: {_feed(plan)}",
             f"  to tell: {'; '.join(plan.copies.notify) or 'nobody on record'}",
             f"  models without recorded exposures: {len(plan.unrecorded_models)}",
+            f"  unfinished trainings that saw it: {plan.unfinished}",
         ]
     )
     yield f"What it takes, about\n{_takes(plan)}"

@@ -30,6 +30,7 @@ from lineage.withdrawal import withdrawals
 from lineage.withdrawal.belonging import Kind, Scope, columns, inside
 from lineage.withdrawal.holdings import Held, asked, held
 from lineage.withdrawal.plan import Plan, landing_files, plan
+from lineage.withdrawal.unfinished import is_record, unfinished
 from lineage.withdrawal.withdrawals import Withdrawal, WithdrawalError, confirmation
 from schemas.checkpoint import RETIRED
 from schemas.contract import Table, Zone
@@ -75,7 +76,7 @@ def carry_out(lake: Lake, scope: Scope, confirmed: str | None, report: Report = 
     _note_nobodys_rows(lake, found, scanner)
     steps: dict[str, Callable[[], dict[str, int]]] = {
         "landing": lambda: _landing(lake, scope, found, scanner),
-        "models": lambda: _models(lake, made),
+        "models": lambda: _models(lake, made) | _unfinished(lake, scope, found),
         "releases": lambda: _releases(lake, made),
         "tables": lambda: _tables(
             lake, scope, found, _named([*begun.pseudonyms, *_instances(lake, scope, found)], scanner)
@@ -234,6 +235,15 @@ def _models(lake: Lake, made: Plan) -> dict[str, int]:
             if not models.local:
                 shutil.rmtree(lake.desk / name, ignore_errors=True)
     return {"retired": len(names)}
+
+
+def _unfinished(lake: Lake, scope: Scope, found: Held) -> dict[str, int]:
+    """Drop unfinished trainings that saw it; what says so goes last, so that a kill in between is made good."""
+    dropped = unfinished(lake, scope, found)
+    for place in dropped:
+        for name in sorted(place.walk(), key=is_record):
+            place.delete(name)
+    return {"unfinished": len(dropped)}
 
 
 def _releases(lake: Lake, made: Plan) -> dict[str, int]:

@@ -9,6 +9,7 @@ import pytest
 
 from deid.vault import Withdrawn
 from lake.releases import SPLITS, Release, ReleaseError, names
+from lake.stores.storage import Location
 from lineage.exposures import exposures
 from lineage.ledger import ledger
 from lineage.ledger.verify import verify
@@ -104,6 +105,38 @@ def test_a_model_that_saw_the_person_is_retired(filled):
     assert folder.exists(RETIRED)
     assert not folder.exists("manifest.json")
     assert folder.walk() == [RETIRED]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_unfinished_training_that_saw_the_person_is_dropped_and_another_goes_on(filled, killed, monkeypatch):
+    lake, runs = filled.lake, filled.lake.location(Zone.MODELS, ".runs")
+    rows = lake.table(VOLUMES).rows(["volume", "subject"])
+    mine = [row["volume"] for row in rows if row["subject"] == filled.gone.value]
+    others = [row["volume"] for row in rows if row["subject"] != filled.gone.value]
+    for name, saw in {"saw": {mine[0]: 3, others[0]: 3}, "clean": {others[0]: 3}, "silent": None}.items():
+        runs.write_bytes(f"{name}/run.json", b"{}")
+        runs.write_bytes(f"{name}/resume/step-000000002.ckpt", b"weights")
+        runs.write_bytes(f"{name}/resume/step-000000002.json", json.dumps({"step": 2, "exposure": saw}).encode())
+    runs.write_bytes("begun/run.json", b"{}")
+    assert plan(lake, filled.gone).unfinished == 2, "one that saw a volume, one that does not say what it saw"
+    if killed:
+        _killed_after_three_deletions(filled, monkeypatch)
+    _confirmed(lake, filled.gone)
+    assert {name.split("/")[0] for name in runs.walk()} == {"clean", "begun"}
+    assert len(runs.join("clean").walk()) == 3
+
+
+def _killed_after_three_deletions(filled, monkeypatch):
+    left, delete = iter(range(3)), Location.delete
+
+    def dying(self, name):
+        if ".runs" in self.path.parts and next(left, None) is None:
+            raise KeyboardInterrupt
+        delete(self, name)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Location, "delete", dying)
+        _confirmed(filled.lake, filled.gone)
 
 
 def test_the_secret_is_shredded_and_the_same_patient_is_refused(filled, phantoms):

@@ -5,6 +5,7 @@ Belongs here: a policy on the record. What a policy says is `schemas.policy`, wh
 
 import contextlib
 import json
+from collections.abc import Iterator
 
 from lake.zones import Lake
 from lineage.ledger.events import EventType
@@ -29,3 +30,10 @@ def told(lake: Lake, policy: Policy) -> None:
     append(lake, EventType.POLICY_CHANGED, facts)
     with contextlib.suppress(FileExistsError):  # another delivery used it at the same moment
         folder.create(name, content.encode())
+
+
+def texts(lake: Lake) -> Iterator[str]:
+    """The documents that were kept, as they stand there."""
+    folder = lake.location(Zone.AUDIT, FOLDER)
+    for name in folder.list():
+        yield folder.read_bytes(name).decode()

@@ -30,6 +30,7 @@ from schemas.contract import Zone
 from schemas.delivery import MANIFEST_NAME
 from schemas.reasons import Reason
 from schemas.tables import IDENTIFIERS, LICENCES, RECEIVED, TABLES
+from stages import policies
 from stages.second_look.residual import Residue
 
 _CHECKPOINT = ".parquet"
@@ -113,6 +114,7 @@ def own_words(lake: Lake) -> frozenset[str]:
     texts = [str(lake.settings.root), sys.prefix, str(Path.home()), platform.node(), _user(), *Reason, *EventType]
     texts += [lake.settings.policy, lake.settings.principal or ""]
     texts += [f"{table.path} {' '.join(column.name for column in table.columns)}" for table in TABLES]
+    texts += policies.texts(lake)
     for entry in history(lake) if lake.table(LICENCES).exists() else ():
         document = entry.document
         texts += [document.id, document.licensor, document.title, getattr(document, "attribution", "")]

@@ -4,8 +4,10 @@ import sqlite3
 
 import pytest
 
+from deid.policy import load_policy
 from lake.zones import Lake
 from schemas.tables import IDENTIFIERS
+from stages.policies import told
 from stages.second_look.surroundings import own_words, scan_around, scan_folder
 from tests.synthetic import fill, know, land, licence, put
 
@@ -36,6 +38,12 @@ def test_a_clean_lake_has_no_finding(lake):
     assert residue.findings == {}
     assert residue.bytes > 1000
     assert residue.values == len(PAIRS)
+
+
+def test_a_policy_on_record_is_our_own_text_and_tells_nobody(lake):
+    told(lake, load_policy("safe_harbor"))
+    put(lake, IDENTIFIERS, "d", [{"subject": "S1", "kind": "name", "value": "Localization^Philips"}])
+    assert scan_around(lake, "d").findings == {}
 
 
 @pytest.mark.parametrize("zone", ["curated", "audit", "models", "pages"])

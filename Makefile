@@ -38,7 +38,7 @@ types: setup ## static types
 # two processes beside each other: most of a test's time is a wait for servers and processes that it started; and torch,
 # Spark and browsers of one half do not stay in memory (2 GB) for the other
 unit: setup ## all tests
-	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target unit-rooms unit-whole
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going unit-rooms unit-whole
 
 unit-rooms: setup
 	$(BIN)/pytest tests/training tests/stages tests/lineage tests/schemas tests/deid tests/lake

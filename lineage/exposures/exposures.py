@@ -22,6 +22,7 @@ from lineage.exposures.records import Records
 from lineage.exposures.register import Member
 from lineage.exposures.sets import Pass, counted, members, packed, passes, passes_of, seen
 from lineage.exposures.training import Checkpoint, Training
+from lineage.exposures.uncollected import uncollected
 from lineage.ledger.events import EventType
 from lineage.ledger.ledger import append
 from schemas.checkpoint import CheckpointManifest
@@ -94,10 +95,11 @@ class _Hit:
     def counts(self) -> tuple[int, int]:
         """How many volumes of it were served, and how often."""
         first, *others = self.parts
+        sizes = [len(part.volumes) for part in self.parts]
         # mostly the first set, of the full epochs, holds all others
         inside = all(part.volumes.issubset(first.volumes) for part in others)
-        count = len(first.volumes if inside else self.volumes)
-        return count, sum(part.times * len(part.volumes) for part in self.parts)
+        samples = sum(part.times * size for part, size in zip(self.parts, sizes, strict=True))
+        return sizes[0] if inside else len(self.volumes), samples
 
 
 def digest(served: Mapping[str, int]) -> str:
@@ -167,6 +169,7 @@ def exposures(lake: Lake, checkpoint: str) -> list[dict[str, Any]]:
     return exposed(lake, checkpoint).to_pylist()
 
 
+@uncollected()
 def exposed(lake: Lake, checkpoint: str, epoch: int | None = None) -> pa.Table:
     """Every volume that a checkpoint was trained on, itself or through an ancestor.
 
@@ -195,6 +198,7 @@ def exposed(lake: Lake, checkpoint: str, epoch: int | None = None) -> pa.Table:
     return pa.concat_tables(tables) if tables else EXPOSURES.arrow_schema.empty_table()
 
 
+@uncollected()
 def who_saw(lake: Lake, **of: str) -> list[dict[str, Any]]:
     """Checkpoints that were trained on something, itself or through an ancestor; those that were replaced, too.
 
@@ -218,11 +222,12 @@ def who_saw(lake: Lake, **of: str) -> list[dict[str, Any]]:
             "samples": hit.counts[1],
         }
         for checkpoint, hits in _hits(Records.read(lake, _column(of)), of)
-        for hit in sorted(hits, key=lambda hit: (hit.training.via, hit.order))
+        for hit in (hits if len(hits) == 1 else sorted(hits, key=lambda hit: (hit.training.via, hit.order)))
     ]
     return sorted(found, key=lambda row: str(row["model"]))
 
 
+@uncollected()
 def saw(lake: Lake, **of: str) -> tuple[list[Saw], set[tuple[str, str]]]:
     """Checkpoints that were trained on something, and all that are recorded, as model and digest of weights.
 

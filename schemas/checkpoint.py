@@ -21,6 +21,10 @@ SHARING = "sharing.json"
 RETIRED = "retired.json"
 """Name of the manifest of a checkpoint that was taken out of use by a withdrawal."""
 
+RUNS, RESUMABLE = ".runs", "resume"
+"""Folder beside the models with one for each that is being made, and in that, the resumable checkpoints with a record
+of each, `step-000000200.json`, which says among others which volumes it has seen (`exposure`)."""
+
 
 class CheckpointManifest(Kept):
     """Where a checkpoint comes from and what covers it."""

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lineage.terms.union import joined
-from schemas.checkpoint import RETIRED, SHARING, CheckpointManifest
+from schemas.checkpoint import RETIRED, RUNS, SHARING, CheckpointManifest
 from schemas.release import ReleaseManifest
 from schemas.union import Terms
 from training import card
@@ -136,7 +136,7 @@ def write(out: Path, made: Made) -> CheckpointManifest:
     Raises:
         CheckpointError: if there is no room for it; the old one, and what the training can be resumed from, stay.
     """
-    building = out.parent / ".runs" / out.name / "building"
+    building = out.parent / RUNS / out.name / "building"
     shutil.rmtree(building, ignore_errors=True)
     try:
         manifest = _build(building, out.name, made)

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from lake.zones import Lake
-from schemas.checkpoint import RETIRED
+from schemas.checkpoint import RETIRED, RUNS
 from schemas.contract import Zone
 from training.running import lease
 
@@ -80,7 +80,7 @@ def reserved(lake: Lake, folder: Path) -> Iterator[None]:
     Raises:
         BusyError: if another living process makes it.
     """
-    location = lake.location(Zone.MODELS, ".runs")
+    location = lake.location(Zone.MODELS, RUNS)
     away = not location.local and folder == desk(lake, folder.name)
     with lease.held(location, f"{folder.name}.lease") if away else nullcontext():
         yield

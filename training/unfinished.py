@@ -12,11 +12,12 @@ from typing import Any
 
 from lake.stores.storage import Location
 from lake.zones import Lake
+from schemas.checkpoint import RESUMABLE, RUNS
 from schemas.contract import Zone
 from training.errors import CheckpointError
 from training.running.files import write_atomically
 from training.running.resumable import remove, step_of
-from training.running.workspace import MARKER, PROGRESS, RESUMABLE, Workspace
+from training.running.workspace import MARKER, PROGRESS, Workspace
 from training.shelf import desk, fetched, put_up
 
 Report = Callable[[Mapping[str, Any]], None]
@@ -44,7 +45,7 @@ def making(lake: Lake, folder: Path, report: Report) -> Iterator[Report]:
     if lake.location(Zone.MODELS).local or folder != desk(lake, folder.name):
         yield report
         return
-    workspace, there = Workspace.beside(folder), lake.location(Zone.MODELS, ".runs", folder.name)
+    workspace, there = Workspace.beside(folder), lake.location(Zone.MODELS, RUNS, folder.name)
     fetched(lake, folder.name)  # another machine may have finished it
     _take_up(workspace, there)
 

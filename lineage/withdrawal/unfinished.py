@@ -5,20 +5,15 @@ their files are `training.running.resumable`'s.
 """
 
 import json
-from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from lake.stores.storage import Location
 from lake.zones import Lake
 from lineage.withdrawal.belonging import Scope, columns, inside
 from lineage.withdrawal.holdings import Held
+from schemas.checkpoint import RESUMABLE, RUNS
 from schemas.contract import Zone
 from schemas.tables import VOLUMES
-
-RUNS = ".runs"
-"""Folder beside the models in which trainings keep what they go on from, a folder a model."""
-
-_RECORDS = "resume/"
-"""Where records of resumable checkpoints lie, `step-000000200.json` and so on."""
 
 
 def unfinished(lake: Lake, scope: Scope, found: Held) -> list[Location]:
@@ -27,16 +22,18 @@ def unfinished(lake: Lake, scope: Scope, found: Held) -> list[Location]:
     One that has saved nothing yet has seen nothing that lasts. Where the models zone is on S3, this machine's desk is
     looked at too.
     """
-    runs = [place for root in _roots(lake) for name in root.list() if _saved(place := root.join(name))]
-    if not runs:
+    runs = {place: _records(place) for root in _roots(lake) for name in root.list() for place in [root.join(name)]}
+    saved = {place: records for place, records in runs.items() if records}
+    if not saved:
         return []
     volumes = _volumes(lake, scope, found)
-    return [place for place in runs if any(saw is None or saw & volumes for saw in _exposures(place))]
+    return [place for place, records in saved.items() if any(_saw(place, name, volumes) for name in records)]
 
 
 def is_record(name: str) -> bool:
     """Whether a file of such a folder says what a training saw; it must outlast the rest of them."""
-    return name.startswith(_RECORDS) and name.endswith(".json")
+    path = PurePosixPath(name)
+    return str(path.parent) == RESUMABLE and path.suffix == ".json"
 
 
 def _roots(lake: Lake) -> list[Location]:
@@ -44,15 +41,14 @@ def _roots(lake: Lake) -> list[Location]:
     return [zone] if zone.local else [zone, Location(lake.desk / RUNS)]
 
 
-def _saved(place: Location) -> bool:
-    return any(is_record(name) for name in place.walk())
+def _records(place: Location) -> list[str]:
+    return [name for name in place.walk() if is_record(name)]
 
 
-def _exposures(place: Location) -> Iterator[set[str] | None]:
-    """Volumes that each resumable checkpoint had seen; None where it is not told."""
-    for name in filter(is_record, place.walk()):
-        exposure = json.loads(place.read_bytes(name)).get("exposure")
-        yield None if exposure is None else set(exposure)
+def _saw(place: Location, record: str, volumes: set[str]) -> bool:
+    """Whether a resumable checkpoint had seen some of the volumes, or does not tell."""
+    exposure = json.loads(place.read_bytes(record)).get("exposure")
+    return exposure is None or not volumes.isdisjoint(exposure)
 
 
 def _volumes(lake: Lake, scope: Scope, found: Held) -> set[str]:

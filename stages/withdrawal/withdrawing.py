@@ -32,7 +32,7 @@ from lineage.withdrawal.holdings import Held, asked, held
 from lineage.withdrawal.plan import Plan, landing_files, plan
 from lineage.withdrawal.unfinished import is_record, unfinished
 from lineage.withdrawal.withdrawals import Withdrawal, WithdrawalError, confirmation
-from schemas.checkpoint import RETIRED
+from schemas.checkpoint import MANIFEST, RETIRED
 from schemas.contract import Table, Zone
 from schemas.release import SUPERSEDED
 from schemas.tables import IDENTIFIERS, INSTANCES, RECEIVED, VOLUMES
@@ -42,7 +42,7 @@ from stages.withdrawal.absence import absent
 
 Report = Callable[[str], None]
 
-_MANIFEST, _PAGES = "manifest.json", "pages"
+_PAGES = "pages"
 _OF_RETIRED = {RETIRED, "weights.safetensors", "config.yaml"}
 _LISTS = (".csv", ".tsv", ".txt", "SHA256SUMS")
 """Endings of files of a delivery that speak of many persons, a line each."""
@@ -225,11 +225,11 @@ def _models(lake: Lake, made: Plan) -> dict[str, int]:
     names = {model.model for model in made.models if model.in_place}
     for name in names:
         location = lake.location(Zone.MODELS, name)
-        location.write_bytes(RETIRED, location.read_bytes(_MANIFEST))
-        location.delete(_MANIFEST)
+        location.write_bytes(RETIRED, location.read_bytes(MANIFEST))
+        location.delete(MANIFEST)
     models = lake.location(Zone.MODELS)
     for name in models.list():
-        if models.exists(f"{name}/{RETIRED}") and not models.exists(f"{name}/{_MANIFEST}"):
+        if models.exists(f"{name}/{RETIRED}") and not models.exists(f"{name}/{MANIFEST}"):
             for file in set(models.join(name).walk()) - _OF_RETIRED:
                 models.delete(f"{name}/{file}")
             if not models.local:
@@ -320,7 +320,7 @@ def _pages(lake: Lake, pseudonyms: Iterable[str], made: Plan) -> dict[str, int]:
             folder, _, _ = name.rpartition("/")
             said = location.read_bytes(name)
             metrics = f"{folder}/metrics.json"
-            if folder and not location.exists(f"{folder}/{_MANIFEST}") and location.exists(metrics):
+            if folder and not location.exists(f"{folder}/{MANIFEST}") and location.exists(metrics):
                 said += location.read_bytes(metrics)
             if any(word in said for word in words):
                 location.delete(name)

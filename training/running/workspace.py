@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lake.stores.storage import Location
+from schemas.checkpoint import RESUMABLE, RUNS
 from training.errors import BusyError, TrainingError
 from training.running import lease
 from training.running.files import write_atomically
@@ -29,8 +30,8 @@ LOCK_PATIENCE_S = 10.0
 LEASE = "lease.json"
 """Says to other machines who trains in the folder."""
 
-MARKER, PROGRESS, RESUMABLE = "run.json", "progress.jsonl", "resume"
-"""Files and the folder that a training resumes from: whose it is, what was reported, resumable checkpoints."""
+MARKER, PROGRESS = "run.json", "progress.jsonl"
+"""Files that a training resumes from beside its resumable checkpoints: whose it is, and what was reported."""
 
 
 def identity(kind: str, config: str, release: str, parent: str | None) -> str:
@@ -54,7 +55,7 @@ class Workspace:
     @classmethod
     def beside(cls, out: Path) -> "Workspace":
         """That of the model which will be at `out`."""
-        return cls(out.parent / ".runs" / out.name)
+        return cls(out.parent / RUNS / out.name)
 
     @property
     def progress(self) -> Path:

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lineage.terms.union import joined
-from schemas.checkpoint import RETIRED, RUNS, SHARING, CheckpointManifest
+from schemas.checkpoint import MANIFEST, RETIRED, RUNS, SHARING, CheckpointManifest
 from schemas.release import ReleaseManifest
 from schemas.union import Terms
 from training import card
@@ -29,10 +29,9 @@ from training.result import Result
 from training.running.digests import code_digest, digest_of
 from training.running.files import sync
 
-WEIGHTS, CONFIG, MANIFEST, METRICS, EXPOSURE, CARD = (
+WEIGHTS, CONFIG, METRICS, EXPOSURE, CARD = (
     "weights.safetensors",
     "config.yaml",
-    "manifest.json",
     "metrics.json",
     "exposure.json",
     "card.html",

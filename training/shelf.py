@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from lake.zones import Lake
-from schemas.checkpoint import RETIRED, RUNS
+from schemas.checkpoint import MANIFEST, RETIRED, RUNS
 from schemas.contract import Zone
 from training.running import lease
 
@@ -23,7 +23,7 @@ def desk(lake: Lake, name: str) -> Path:
 
 def put_up(lake: Lake, folder: Path) -> None:
     """Put what was made on a desk into the zone, in place of what is there; what makes it complete comes last."""
-    from training.checkpoint import MANIFEST, METRICS  # torch stays out of those who only ask where a model lies
+    from training.checkpoint import METRICS  # torch stays out of those who only ask where a model lies
 
     location = lake.location(Zone.MODELS, folder.name)
     if location.local or folder != desk(lake, folder.name):
@@ -46,7 +46,6 @@ def fetched(lake: Lake, name: str) -> Path:
     location, folder = lake.location(Zone.MODELS, name), desk(lake, name)
     if location.local:
         return folder
-    from training.checkpoint import MANIFEST
 
     with _locked(folder.parent):
         try:

@@ -77,7 +77,8 @@ def command(
 def _asked(lake: Lake, names: tuple[str, ...], release: str | None) -> tuple[list[str], str]:
     """Checkpoints to evaluate and the release to evaluate on; no checkpoint: those of the release."""
     from lake import releases
-    from training.checkpoint import MANIFEST, read_manifest
+    from schemas.checkpoint import MANIFEST
+    from training.checkpoint import read_manifest
     from training.shelf import fetched
 
     first = Path(names[0]) if "/" in names[0] else fetched(lake, names[0])

@@ -26,7 +26,7 @@ from lineage.ledger.events import EventType
 from lineage.ledger.ledger import append
 from lineage.terms.decisions import Decision
 from lineage.terms.questions import Action
-from schemas.checkpoint import CheckpointManifest
+from schemas.checkpoint import MANIFEST, CheckpointManifest
 from stages.permission import permitted_model
 from training import checkpoint
 from training.data.volume import facts_of, unusable
@@ -144,7 +144,7 @@ class Predictor:
         """
         folder = folder_of(lake, model)
         loaded = checkpoint.load(folder)
-        digest = hashlib.sha256((folder / checkpoint.MANIFEST).read_bytes()).hexdigest()
+        digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
         return cls(model_of(loaded).on(device_of(device)), loaded.manifest, digest)
 
     @property
@@ -262,7 +262,7 @@ def _kept(lake: Lake, manifest: CheckpointManifest, content: bytes, out: Path, d
 def folder_of(lake: Lake, model: str) -> Path:
     """The folder of a model, given as a folder or as a name among the lake's models."""
     given = Path(model)
-    return given if (given / checkpoint.MANIFEST).is_file() else fetched(lake, model)
+    return given if (given / MANIFEST).is_file() else fetched(lake, model)
 
 
 def row_of(volume: Volume) -> dict[str, Any]:

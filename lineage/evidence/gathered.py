@@ -38,14 +38,19 @@ Rows = list[dict[str, Any]]
 
 
 def counted(table: Dated, columns: Sequence[str], total: str | None = None) -> Rows:
-    """Rows of each combination of columns as `n`, with the sum of another column where one is named."""
+    """Rows of each combination of columns as `n`, with the sum of another column where one is named.
+
+    Groups come in the order of their first rows: Arrow's threads would give another order at times, and a bundle of one
+    past moment is the same bytes each time.
+    """
     if not table.exists():
         return []
     names = list(dict.fromkeys([*columns, *([total] if total else [])]))
     found = table.read(names)
     if found.num_rows == 0:
         return []
-    grouped = found.append_column("n", pa.array([1] * found.num_rows, pa.int64())).group_by(list(columns))
+    ones = pa.array([1] * found.num_rows, pa.int64())
+    grouped = found.append_column("n", ones).group_by(list(columns), use_threads=False)
     if total is None:
         return grouped.aggregate([("n", "sum")]).rename_columns({"n_sum": "n"}).to_pylist()
     summed = grouped.aggregate([("n", "sum"), (total, "sum")])
@@ -135,7 +140,7 @@ def distinct(table: Dated, by: str, of: str) -> Rows:
     """How many different values of a column stand beside each value of another, as `<of>_count_distinct`."""
     if not table.exists():
         return []
-    return table.read([by, of]).group_by([by]).aggregate([(of, "count_distinct")]).to_pylist()
+    return table.read([by, of]).group_by([by], use_threads=False).aggregate([(of, "count_distinct")]).to_pylist()
 
 
 def _state(document: AnyDocument, current: bool, day: dt.date) -> str:

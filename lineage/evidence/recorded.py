@@ -189,7 +189,7 @@ def _newest(rows: pa.Table, names: Sequence[str]) -> dict[tuple[str, ...], int]:
     told = pa.chunked_array([chunk for events in rows["event"].chunks for chunk in _facts(events, names)])
     facts = {name: pc.struct_field(told, name) for name in names}
     said = pa.table({**facts, _SEQUENCE: rows[_SEQUENCE]}).drop_null()
-    newest = said.group_by(names).aggregate([(_SEQUENCE, "max")])
+    newest = said.group_by(names, use_threads=False).aggregate([(_SEQUENCE, "max")])
     values = zip(*(newest[name].to_pylist() for name in names), strict=True)
     return dict(zip(values, newest[f"{_SEQUENCE}_max"].to_pylist(), strict=True))
 

@@ -90,7 +90,8 @@ def _distinct(rows: pa.Table) -> pa.Table:
     """Different rows and how often each is there; rows with lists as they are, Arrow does not group by lists."""
     if any(pa.types.is_list(kind) for kind in rows.schema.types) or not rows.num_rows:
         return rows.append_column(COUNT, pa.repeat(pa.scalar(1, pa.int64()), rows.num_rows))
-    return rows.group_by(rows.column_names).aggregate([([], "count_all")]).rename_columns({"count_all": COUNT})
+    grouped = rows.group_by(rows.column_names, use_threads=False)
+    return grouped.aggregate([([], "count_all")]).rename_columns({"count_all": COUNT})
 
 
 def _alike(count: int) -> pa.Table:

@@ -18,11 +18,16 @@ READS = 40
 
 @dataclass(frozen=True)
 class Layout:
-    """A way to pack an array."""
+    """A way to pack an array.
 
-    chunk: int
+    Attributes:
+        block: voxels of a block.
+        chunk: edge of a chunk; None: the one that pads least, as `lake.voxels.payload` chooses it.
+    """
+
     block: tuple[int, int, int]
     element: int = 2
+    chunk: int | None = None
     codec: Any = blosc2.Codec.LZ4
     level: int = 1
     filter: Any = blosc2.Filter.BITSHUFFLE
@@ -34,7 +39,7 @@ class Layout:
             "codec": self.codec, "clevel": self.level, "filters": [self.filter], "filters_meta": [0],
             "blocksize": int(np.prod(self.block)) * 2, "nthreads": 1, **self.more,
         }  # fmt: skip
-        chunk = (self.chunk,) * 3
+        chunk = (self.chunk,) * 3 if self.chunk else payload._chunk(array.shape, list(self.block))
         empty = blosc2.empty(array.shape, array.dtype, chunks=chunk, blocks=self.block, contiguous=True).to_cframe()
         parts = payload._chunks(array, chunk, self.block)
         return payload._framed(empty, [blosc2.compress2(part, typesize=self.element, **parameters) for part in parts])
@@ -43,24 +48,25 @@ class Layout:
 SMALL, FLAT, CUBE = (16, 16, 16), (16, 16, 32), (32, 32, 32)
 
 REJECTED = {
-    "32³ blocks, elements of 2 bytes": Layout(64, CUBE),
-    "32³ blocks, elements of 16 bytes": Layout(64, CUBE, 16),
-    "16³ blocks, elements of 16 bytes": Layout(64, SMALL, 16),
-    "16x16x32 blocks, elements of 2 bytes": Layout(64, FLAT),
-    "16x16x32 blocks, elements of 4 bytes": Layout(64, FLAT, 4),
-    "16x16x32 blocks, elements of 8 bytes": Layout(64, FLAT, 8),
-    "32³ chunks, 16x16x32 blocks, elements of 16 bytes": Layout(32, FLAT, 16),
-    "16x16x32 blocks, elements of 32 bytes": Layout(64, FLAT, 32),
-    "8x16x32 blocks, elements of 16 bytes": Layout(64, (8, 16, 32), 16),
-    "8x16x64 blocks, elements of 16 bytes": Layout(64, (8, 16, 64), 16),
-    "8x8x32 blocks, elements of 32 bytes": Layout(64, (8, 8, 32), 32),
-    "128³ chunks, 16x16x32 blocks, elements of 16 bytes": Layout(128, FLAT, 16),
-    "LZ4 at level 5": Layout(64, FLAT, 16, level=5),
-    "a stream an element byte": Layout(64, FLAT, 16, more={"splitmode": blosc2.SplitMode.ALWAYS_SPLIT}),
-    "bytes shuffled, not bits": Layout(64, FLAT, filter=blosc2.Filter.SHUFFLE),
-    "bytes shuffled, Zstandard": Layout(64, FLAT, codec=blosc2.Codec.ZSTD, filter=blosc2.Filter.SHUFFLE),
-    "bits shuffled, Zstandard": Layout(64, FLAT, 16, codec=blosc2.Codec.ZSTD),
-    "bits shuffled, BloscLZ": Layout(64, FLAT, 16, codec=blosc2.Codec.BLOSCLZ),
+    "32³ blocks, elements of 2 bytes": Layout(CUBE),
+    "32³ blocks, elements of 16 bytes": Layout(CUBE, 16),
+    "16³ blocks, elements of 16 bytes": Layout(SMALL, 16),
+    "16x16x32 blocks, elements of 2 bytes": Layout(FLAT),
+    "16x16x32 blocks, elements of 4 bytes": Layout(FLAT, 4),
+    "16x16x32 blocks, elements of 8 bytes": Layout(FLAT, 8),
+    "32³ chunks, 16x16x32 blocks, elements of 16 bytes": Layout(FLAT, 16, 32),
+    "64³ chunks, 16x16x32 blocks, elements of 16 bytes": Layout(FLAT, 16, 64),
+    "16x16x32 blocks, elements of 32 bytes": Layout(FLAT, 32),
+    "8x16x32 blocks, elements of 16 bytes": Layout((8, 16, 32), 16),
+    "8x16x64 blocks, elements of 16 bytes": Layout((8, 16, 64), 16),
+    "8x8x32 blocks, elements of 32 bytes": Layout((8, 8, 32), 32),
+    "128³ chunks, 16x16x32 blocks, elements of 16 bytes": Layout(FLAT, 16, 128),
+    "LZ4 at level 5": Layout(FLAT, 16, level=5),
+    "a stream an element byte": Layout(FLAT, 16, more={"splitmode": blosc2.SplitMode.ALWAYS_SPLIT}),
+    "bytes shuffled, not bits": Layout(FLAT, filter=blosc2.Filter.SHUFFLE),
+    "bytes shuffled, Zstandard": Layout(FLAT, codec=blosc2.Codec.ZSTD, filter=blosc2.Filter.SHUFFLE),
+    "bits shuffled, Zstandard": Layout(FLAT, 16, codec=blosc2.Codec.ZSTD),
+    "bits shuffled, BloscLZ": Layout(FLAT, 16, codec=blosc2.Codec.BLOSCLZ),
 }
 
 

@@ -5,6 +5,7 @@ are written is `lake`'s business. Whatever else describes a table (Delta schema,
 checks) derives from a contract and is never written a second time.
 """
 
+import struct
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,14 +14,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from schemas.zone import Zone
 
-class Zone(StrEnum):
-    """Where things lie. PHI is allowed in `RESTRICTED` only; `MODELS` holds checkpoints and no tables."""
-
-    RESTRICTED = "restricted"
-    CURATED = "curated"
-    AUDIT = "audit"
-    MODELS = "models"
+__all__ = ["Column", "Phi", "Table", "Zone"]
 
 
 class Phi(StrEnum):
@@ -176,14 +172,39 @@ class Table:
             raise ValueError(f"table {self.name!r}: found columns {sorted(unknown)} that its contract does not declare")
         arrays = []
         for field in self.file_schema:
+            values = [row.get(field.name) for row in rows]
             try:
-                arrays.append(pa.array([row.get(field.name) for row in rows], field.type))
+                arrays.append(_viewed(values) if field.name == self.payload else pa.array(values, field.type))
             except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, OverflowError):
                 # Arrow's own message quotes the value
                 raise ValueError(
                     f"table {self.name!r}: found values of another type in {field.name!r}, needed {field.type}"
                 ) from None
         return pa.Table.from_arrays(arrays, names=self.file_schema.names)
+
+
+def _viewed(payloads: list[Any]) -> pa.ChunkedArray:
+    """Payloads as a binary column that reads them where they are: of all that is written they are the most by far."""
+    chunks = [
+        pa.nulls(1, pa.binary())
+        if data is None
+        else pa.Array.from_buffers(pa.binary(), 1, [None, _ends(memoryview(data).nbytes), pa.py_buffer(data)])
+        for data in payloads
+    ]
+    return pa.chunked_array(chunks, pa.binary())
+
+
+def _ends(size: int) -> pa.Buffer:
+    """Where the one value of a binary array begins and ends, in 32 bits each.
+
+    Source: Arrow columnar format, "Variable-size Binary Layout".
+
+    Raises:
+        ValueError: if it does not fit.
+    """
+    if size >= 1 << 31:
+        raise ValueError("found a payload of 2 GiB or more, needed a smaller one; a row holds one volume")
+    return pa.py_buffer(struct.pack("=ii", 0, size))
 
 
 def _completed(column: Column, rows: pa.Table) -> pa.ChunkedArray:

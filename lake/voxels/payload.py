@@ -2,20 +2,28 @@
 
 Belongs here: encoding and decoding a payload. Where payloads lie is `lake.voxels.places`, which there are
 `lake.voxels.volumes`. The codec, filter and shapes are measured (benchmarks/, docs/decisions/0003-voxels-in-delta.md).
+Blosc2 brings an HTTP client and more along, so it is imported with the first payload: who reads other columns waits
+for none of it.
 """
 
 import itertools
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
-import blosc2
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
-CHUNK = 64
-"""Edge of a chunk along each spatial axis: one compressed piece, which is looked up once."""
+CHUNK = 64**3
+"""Voxels of a chunk at most: one compressed piece, which is looked up once. A chunk is stored whole, padded where it
+reaches beyond the array, so its shape is one that pads least: with 64 voxels an edge, a head of 224 x 224 x 160 would
+pack half as much again in zeros."""
+_LEAST = CHUNK // 8
+"""Voxels of a chunk at least, where the array has as many: smaller ones cost more to look up than they save."""
+_WINDOW = 96
+"""Edge in voxels of the crop that pre-training takes, for which few chunks are to be looked up."""
 BLOCK = (16, 16, 32)
 """Voxels of a block along x, y, z, what a crop decodes at least; small ones waste less at a crop's rim."""
 ELEMENT = 16
@@ -43,6 +51,8 @@ def encode(array: NDArray[np.generic]) -> bytes:
     Every Blosc2 reads it: the size of an element stands in each chunk. Steps that lie one after the other in memory
     are fastest.
     """
+    import blosc2
+
     chunk, block = _shapes(array.shape, array.itemsize)
     size = math.prod(block) * array.itemsize
     compression = {
@@ -68,6 +78,8 @@ def _framed(empty: bytes, chunks: list[bytes]) -> bytes:
 
     Source: c-blosc2, README_CFRAME_FORMAT.
     """
+    import blosc2
+
     head, last = int.from_bytes(empty[11:15], "big"), int.from_bytes(empty[-22:-18], "big")
     header, trailer = bytearray(empty[:head]), empty[-last:]
     kept = [b"" if chunk[31] & 0x70 == 0x10 else chunk for chunk in chunks]
@@ -114,6 +126,8 @@ _DAMAGE = (RuntimeError, SyntaxError, TypeError, ValueError)
 
 
 def _decoded(view: memoryview, window: Window | None) -> NDArray[np.generic]:
+    import blosc2
+
     stored = blosc2.ndarray_from_cframe(view)
     shape = stored.shape
     if math.prod(math.ceil(n / c) for n, c in zip(shape, stored.chunks, strict=True)) != stored.schunk.nchunks:
@@ -156,6 +170,7 @@ def _filled_by_chunk(stored: Any, start: list[int], stop: list[int], array: NDAr
         array[..., 0][to] = part[tuple(slice(a - f, b - f) for a, b, f in zip(low, high, first, strict=True))]
 
 
+@lru_cache(maxsize=256)
 def _shapes(shape: tuple[int, ...], itemsize: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Chunk and block of an array: near `CHUNK` and `BLOCK`, dividing each axis evenly, so that little is padded."""
     space = shape[: len(BLOCK)]
@@ -167,9 +182,23 @@ def _shapes(shape: tuple[int, ...], itemsize: int) -> tuple[tuple[int, ...], tup
     block = [math.ceil(n / math.ceil(n / edge)) for n, edge in zip(space, edges, strict=True)]
     whole = max(1, ELEMENT // itemsize)
     block[-1] = min(space[-1], math.ceil(block[-1] / whole) * whole)
-    chunk = [min(max(1, CHUNK // b), math.ceil(n / b)) * b for n, b in zip(space, block, strict=True)]
     steps = (1,) * (len(shape) - len(space))
-    return (*chunk, *steps), (*block, *steps)
+    return (*_chunk(space, block), *steps), (*block, *steps)
+
+
+def _chunk(space: tuple[int, ...], block: list[int]) -> tuple[int, ...]:
+    """The chunk that pads an array least, and of those the one of which a crop touches fewest."""
+    counts = [math.ceil(n / b) for n, b in zip(space, block, strict=True)]
+    least = min(_LEAST, math.prod(n * b for n, b in zip(counts, block, strict=True)))
+
+    def cost(chunk: tuple[int, ...]) -> tuple[object, ...]:
+        number = [math.ceil(n / c) for n, c in zip(space, chunk, strict=True)]
+        padded = math.prod(n * c for n, c in zip(number, chunk, strict=True))
+        touched = math.prod(min(n, 1 + _WINDOW / c) for n, c in zip(number, chunk, strict=True))
+        return padded, touched, *(-c for c in reversed(chunk))
+
+    edges = ({math.ceil(n / k) * b for k in range(1, n + 1)} for n, b in zip(counts, block, strict=True))
+    return min((c for c in itertools.product(*edges) if least <= math.prod(c) <= CHUNK), key=cost)
 
 
 def _chunks(

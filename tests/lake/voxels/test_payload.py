@@ -1,5 +1,7 @@
 """A frame gives back what went in, whatever the shape, the type and the window; damage is told, not returned."""
 
+import math
+
 import blosc2
 import numpy as np
 import pytest
@@ -30,6 +32,29 @@ def test_thin_and_uneven_arrays_come_back(shape):
     np.testing.assert_array_equal(payload.decode(frame), array)
     # what other readers of Blosc2 see
     np.testing.assert_array_equal(blosc2.ndarray_from_cframe(frame)[...], array)
+
+
+@given(st.lists(st.integers(1, 600), min_size=1, max_size=3), st.sampled_from([1, 2, 4, 8]))
+@example([224, 224, 160], 2)
+@example([96, 96, 96], 4)
+@settings(deadline=None)
+def test_a_chunk_is_of_whole_blocks_bounded_and_pads_no_more_than_cubes_would(shape, itemsize):
+    chunk, block = payload._shapes(tuple(shape), itemsize)
+    assert all(c % b == 0 for c, b in zip(chunk, block, strict=True))
+    assert math.prod(chunk) <= payload.CHUNK
+    cube = [max(1, 64 // b) * b for b in block]
+    assert _padded(shape, chunk) <= _padded(
+        shape, [min(c, -(-n // b) * b) for n, b, c in zip(shape, block, cube, strict=True)]
+    )
+
+
+def test_a_head_is_stored_without_padding():
+    shape = (224, 224, 160)
+    assert _padded(shape, payload._shapes(shape, 2)[0]) == math.prod(shape)
+
+
+def _padded(shape, chunk):
+    return math.prod(math.ceil(n / c) * c for n, c in zip(shape, chunk, strict=True))
 
 
 def test_a_frame_says_how_it_was_packed():

@@ -205,8 +205,12 @@ def _chunks(
     array: NDArray[np.generic], chunk: tuple[int, ...], block: tuple[int, ...]
 ) -> Iterator[NDArray[np.generic]]:
     """Each chunk in the order of the frame, block after block, zeros where it reaches beyond the array."""
-    blocks = [c // b for c, b in zip(chunk, block, strict=True)]
-    axes = [axis for pair in zip(range(array.ndim), range(array.ndim, 2 * array.ndim), strict=True) for axis in pair]
+    depth = min(array.ndim, len(BLOCK))
+    block = block[:depth]  # a chunk is of one step
+    blocks = [c // b for c, b in zip(chunk[:depth], block, strict=True)]
+    # rows of a block are moved as one element each, not voxel by voxel
+    row, rows = np.dtype((np.void, block[-1] * array.itemsize)), (*block[:-1], 1)
+    axes = [axis for pair in zip(range(depth), range(depth, 2 * depth), strict=True) for axis in pair]
     whole: NDArray[np.generic] = np.empty((*blocks, *block), array.dtype)
     partial = np.empty_like(whole)
     for place in np.ndindex(*(math.ceil(n / c) for n, c in zip(array.shape, chunk, strict=True))):
@@ -214,21 +218,22 @@ def _chunks(
         ordered = whole if part.shape == chunk else partial
         if ordered is partial:
             ordered.fill(0)
+        part = part.reshape(part.shape[:depth])
         if any(n % b for n, b in zip(part.shape, block, strict=True)):
             part = np.pad(part, [(0, -n % b) for n, b in zip(part.shape, block, strict=True)])
         filled = [n // b for n, b in zip(part.shape, block, strict=True)]
-        apart = [n for pair in zip(filled, block, strict=True) for n in pair]
-        ordered[tuple(map(slice, filled))].transpose(axes)[...] = _last_fastest(part).reshape(apart)
+        apart = [n for pair in zip(filled, rows, strict=True) for n in pair]
+        to = ordered.view(row)[tuple(map(slice, filled))].transpose(axes)
+        to[...] = _last_fastest(part).view(row).reshape(apart)
         yield ordered
 
 
 def _last_fastest(part: NDArray[np.generic]) -> NDArray[np.generic]:
     """A chunk in the order of its axes; copied a few planes at a time, which is twice as fast as all at once."""
-    axis = min(part.ndim, len(BLOCK)) - 1
-    if part.strides[axis] == part.itemsize:
+    if part.strides[-1] == part.itemsize:
         return part
     ordered: NDArray[np.generic] = np.empty(part.shape, part.dtype)
-    to, what = np.moveaxis(ordered, axis, 0), np.moveaxis(part, axis, 0)
+    to, what = np.moveaxis(ordered, -1, 0), np.moveaxis(part, -1, 0)
     for start in range(0, len(to), _AT_ONCE):
         to[start : start + _AT_ONCE] = what[start : start + _AT_ONCE]
     return ordered

@@ -218,10 +218,11 @@ def _chunks(
         ordered = whole if part.shape == chunk else partial
         if ordered is partial:
             ordered.fill(0)
-        part = part.reshape(part.shape[:depth])
-        if any(n % b for n, b in zip(part.shape, block, strict=True)):
-            part = np.pad(part, [(0, -n % b) for n, b in zip(part.shape, block, strict=True)])
-        filled = [n // b for n, b in zip(part.shape, block, strict=True)]
+        space: tuple[int, ...] = part.shape[:depth]
+        part, lacking = part.reshape(space), [-n % b for n, b in zip(space, block, strict=True)]
+        if any(lacking):
+            part = np.pad(part, [(0, n) for n in lacking])
+        filled = [math.ceil(n / b) for n, b in zip(space, block, strict=True)]
         apart = [n for pair in zip(filled, rows, strict=True) for n in pair]
         to = ordered.view(row)[tuple(map(slice, filled))].transpose(axes)
         to[...] = _last_fastest(part).view(row).reshape(apart)

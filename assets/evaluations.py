@@ -1,15 +1,18 @@
 """The asset `models/evaluations`: what the catalogue says of it, and which job it starts."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from assets.acting import acting
 from assets.failures import explained
+from assets.metadata import page, sheet
 from assets.models import finetuned_name
 from assets.partitions import RELEASES
 from assets.resources import LakeResource
+from assets.standings import PAGE, measured, read, standings
 from assets.training import overrides, trained
 from schemas.contract import Zone
 from schemas.roles import changing
@@ -59,4 +62,16 @@ def evaluations(context: dg.AssetExecutionContext, lake: LakeResource, config: E
         "checkpoints": models,
         "config": overrides(config.overrides) | {"split": config.split},
     }
-    return dg.MaterializeResult(metadata=trained(context, lake, job, ranks=1))
+    told = trained(context, lake, job, ranks=1)
+    return dg.MaterializeResult(metadata=_headline(Path(told["folder"].value)) | dict(told))
+
+
+def _headline(folder: Path) -> dict[str, dg.MetadataValue[Any]]:
+    """What people read first: each model's value with its interval, and the page with all else."""
+    metrics = read(folder)
+    lines = [{name: _shown(value) for name, value in line.items()} for line in standings(metrics)]
+    return {f"{measured(metrics)} on {metrics['split']}": sheet(lines), "page": page(str(folder / PAGE))}
+
+
+def _shown(value: str | float | None) -> str | float:
+    return "none" if value is None else float(f"{value:.4g}") if isinstance(value, float) else value

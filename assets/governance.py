@@ -64,5 +64,6 @@ def audit_report(lake: LakeResource) -> dg.MaterializeResult:
     from lineage.ledger.ledger import size
 
     opened = lake.open()
-    accessed(opened, Access.REPORT, LEDGER.path, size(opened), "audit report")
-    return dg.MaterializeResult(metadata={"page": page(write(opened))})
+    entries = size(opened)
+    accessed(opened, Access.REPORT, LEDGER.path, entries, "audit report")
+    return dg.MaterializeResult(metadata={"page": page(write(opened)), "ledger_entries": entries})

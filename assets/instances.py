@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.acting import acting
 from assets.automation import follows_inputs
+from assets.checks import balanced
 from assets.failures import explained
 from assets.metadata import described, reported
 from assets.partitions import DELIVERIES, HOME_TAG
@@ -79,8 +80,7 @@ def reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg
     """Files received are kept, duplicates, or in quarantine: none is lost."""
     from stages.upkeep.reconcile import balance
 
-    sheet = balance(lake.open(), context.partition_key)
-    return dg.AssetCheckResult(passed=sheet.balanced, metadata=sheet.facts())
+    return balanced(balance(lake.open(), context.partition_key))
 
 
 @dg.asset(

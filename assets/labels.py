@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.acting import acting
 from assets.automation import follows_inputs
+from assets.checks import balanced
 from assets.failures import explained
 from assets.metadata import described, reported
 from assets.partitions import DELIVERIES
@@ -59,8 +60,7 @@ def labels_reconciled(context: dg.AssetCheckExecutionContext, lake: LakeResource
     """Label maps, segmentations and structure sets have rows or are in quarantine: none is lost."""
     from stages.upkeep.reconcile import label_balance
 
-    sheet = label_balance(lake.open(), context.partition_key)
-    return dg.AssetCheckResult(passed=sheet.balanced, metadata=sheet.facts())
+    return balanced(label_balance(lake.open(), context.partition_key))
 
 
 @dg.asset_check(asset=diagnoses, blocking=True, additional_deps=[labels], partitions_def=DELIVERIES)

@@ -32,13 +32,16 @@ def described(table: Table) -> Mapping[str, Any]:
 
 
 def reported(outcome: "Outcome") -> dict[str, Any]:
-    """Materialization metadata: rows kept, duplicates and quarantined rows add up to what was received."""
+    """Materialization metadata: rows kept, duplicates and quarantined rows add up to what was received.
+
+    The UI shows it in this order, so what people look for comes first.
+    """
     return {
         "dagster/row_count": outcome.kept,
         "duplicates": outcome.duplicates,
         "quarantined": outcome.quarantined,
-        "table_version": outcome.version,
         **outcome.details,
+        "table_version": outcome.version,
     }
 
 

@@ -7,9 +7,11 @@ import dagster as dg
 
 from assets.partitions import DELIVERIES
 
+DELIVERY = dg.AssetKey(["landing", "delivery"])
+
 SOURCES = [
     dg.AssetSpec(
-        ["landing", "delivery"],
+        DELIVERY,
         description="A licensed delivery as it came: a folder with delivery.yaml. Holds PHI.",
         group_name="intake",
         kinds={"file"},

@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import yaml
 
-from assets.metadata import pictures
+from assets.metadata import page, pictures
 from assets.resources import LakeResource
 from assets.training_process import REASON
 
 if TYPE_CHECKING:
     from stages.clearance import Clearance
 
+CARD = "card.html"
+"""Page of a model, in its folder."""
+
 STOPPED = "stopped; the next run goes on from the last saved step"
 """What a step says that was stopped: whoever stops it means it, so it is not retried."""
 
 
 class Launcher(dg.ConfigurableResource):
-    """Where trainings run: this one runs them on this machine, others are made of it."""
+    """Where trainings run: on this machine. `LARMOR_LAUNCHER` names another place."""
 
     def train(
         self,
@@ -116,15 +119,19 @@ def here(
             # what is wrong with a job is wrong at the second try too; only a lost process is tried again
             raise dg.Failure(told.read_text(encoding="utf-8"), allow_retries=False)
     metadata: Mapping[str, Any] = run.get_materialize_result().metadata or {}
-    return {**metadata, **_drawn(metadata)}
+    return {**_shown(metadata), **metadata}
 
 
-def _drawn(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The curves that a training left beside its model, as a picture; an evaluation leaves none."""
+def _shown(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What people look at of a model: its curves as a picture, and its card; an evaluation has neither."""
     from training.running.curves import PICTURE
 
-    file = Path(metadata["folder"].value) / PICTURE
-    return {"curves": pictures([("curves", file.read_bytes())])} if file.is_file() else {}
+    folder = Path(metadata["folder"].value)
+    curves, card = folder / PICTURE, folder / CARD
+    return {
+        **({"curves": pictures([("curves", curves.read_bytes())])} if curves.is_file() else {}),
+        **({"model_card": page(str(card))} if card.is_file() else {}),
+    }
 
 
 def unalarmed(metadata: Mapping[str, Any], check: str) -> dg.AssetCheckResult:

@@ -126,7 +126,7 @@ def _told(pipes: PipesContext, result: Any) -> None:
     numbers = flat(result.metrics)
     place = {"folder": {"raw_value": str(result.folder), "type": "path"}}
     alarms = {"alarms": "; ".join(reasons)} if (reasons := result.metrics.get("alarms")) else {}
-    pipes.report_asset_materialization(metadata={**place, "resumed_from": result.resumed_from, **numbers, **alarms})
+    pipes.report_asset_materialization(metadata={**place, **alarms, **numbers, "resumed_from": result.resumed_from})
 
 
 def line(event: Mapping[str, Any]) -> str:
@@ -140,12 +140,18 @@ def line(event: Mapping[str, Any]) -> str:
 
 
 def flat(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, int | float | str]:
-    """Numbers of nested metrics under dotted names; longer lists are left to the files."""
+    """Numbers of nested metrics under dotted names, to five digits; all else is left to the files.
+
+    Of an estimate, its mean: how many people it rests on and its interval belong to the whole, not to a plot.
+    """
     found: dict[str, int | float | str] = {}
     for name, value in metrics.items():
         if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+            is_estimate = {"mean", "interval"} <= set(value)
+            found |= flat({name: value["mean"]}, prefix) if is_estimate else flat(value, f"{prefix}{name}.")
+        elif isinstance(value, float):
+            found[f"{prefix}{name}"] = float(f"{value:.5g}")
+        elif isinstance(value, int) and not isinstance(value, bool):
             found[f"{prefix}{name}"] = value
     return found
 

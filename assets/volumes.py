@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.acting import acting
 from assets.automation import follows_inputs
+from assets.checks import balanced
 from assets.failures import explained
 from assets.metadata import described, pictures, reported
 from assets.partitions import DELIVERIES
@@ -46,5 +47,4 @@ def accounted(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> dg.
     """Every kept instance is part of a volume, or in quarantine with its reason."""
     from stages.upkeep.reconcile import volume_balance
 
-    sheet = volume_balance(lake.open(), context.partition_key)
-    return dg.AssetCheckResult(passed=sheet.balanced, metadata=sheet.facts())
+    return balanced(volume_balance(lake.open(), context.partition_key))

@@ -7,14 +7,17 @@ Recipes were chosen with `LARMOR_BENCH_JUDGE=validation`: every third training c
 trained on.
 
 `LARMOR_BENCH_SEEDS` (0,1,2), `LARMOR_BENCH_ROWS` (those of `ROWS`) and `LARMOR_BENCH_FOLDER` choose what is run and
-where models are kept: those that are finished there are not trained again.
+where models are kept: those that are finished there are not trained again. `LARMOR_BENCH_CORES` (2) trainings run side
+by side, one core each: while the baselines train, ours is pre-trained.
 """
 
 import json
+import multiprocessing
 import os
 import statistics
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,8 @@ from numpy.typing import NDArray
 from imaging.nifti import nifti
 from imaging.volumes.statistics import statistics as numbers_of
 from schemas.release import ReleaseManifest, ReleaseSpec
+from training.config.finetune import FinetuneConfig
+from training.config.presets import configured
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "hippocampus"
 SCHEME = {0: "background", 1: "anterior", 2: "posterior"}
@@ -33,15 +38,16 @@ CROP = (32.0, 48.0, 32.0)
 
 SHARED: dict[str, Any] = {
     "crop_mm": CROP, "batch_size": 2, "steps": 450, "warmup_steps": 10, "learning_rate": 2e-3, "precision": "bf16",
-    "window_mm": (64.0, 64.0, 64.0), "save_every": 1000, "report_every": 50, "tensorboard": False,
+    "window_mm": CROP, "save_every": 1000, "report_every": 50, "tensorboard": False,
 }  # fmt: skip
-"""What both networks are trained with; the window of prediction holds any whole image."""
+"""What both networks are trained with. Both predict in windows as large as those of training: on the validation cases
+that is better for either than the whole image at once."""
 
 BASELINE = SHARED | {"network": "dynunet", "scratch": True}
 OURS = SHARED | {"deform": 1.0, "learning_rate": 4e-3}
 PRETRAIN: dict[str, Any] = {
     "crop_mm": CROP, "batch_size": 2, "steps": 800, "warmup_steps": 40, "learning_rate": 2e-3, "precision": "bf16",
-    "save_every": 250, "report_every": 100, "tensorboard": False,
+    "save_every": 250, "report_every": 100, "probe_every": 0, "tensorboard": False,
 }  # fmt: skip
 SHORT: dict[str, Any] = {"steps": 90, "warmup_steps": 5, "learning_rate": 8e-3, "deform": 0.5}
 SEMI: dict[str, Any] = {"task": "semi", "batch_size": 4, "options": {"unlabelled": 2}}
@@ -190,12 +196,17 @@ def _add(found: Release, member: Member, path: Path) -> None:
         "volume": member.volume, "shape": list(image.array.shape), "slope": image.slope, "intercept": image.intercept,
         "spacing": [float(v) for v in np.linalg.norm(image.affine[:3, :3], axis=0)], "occupancy": stated.occupancy,
         "percentiles": list(stated.percentiles), "missing_slices": [], "missing_axis": 2,
+        "affine": image.affine.ravel().tolist(),
     }  # fmt: skip
     found.maps.facts[member.label] = {"scheme": json.dumps(SCHEME)}
 
 
+Side = tuple[str, dict[str, Any]]
+"""A preset and what differs from it."""
+
+
 class Bench:
-    """Trains what a row asks for, once, and judges it."""
+    """Trains what rows ask for, once, and judges it."""
 
     def __init__(self, judge: str, folder: Path) -> None:
         """Read the cases.
@@ -206,31 +217,34 @@ class Bench:
         """
         self._judge, self._folder, self._release = judge, folder / judge, release(judge)
 
-    def dice(self, preset: str, config: Mapping[str, Any], seed: int) -> tuple[float, float]:
+    def dice(self, side: Side, seed: int) -> tuple[float, float]:
         """Mean Dice of a model over cases and parts, and the minutes that its fine-tuning took."""
-        from training.config.presets import configured
         from training.evaluation.inference import open_model, predict
         from training.finetune import finetune
 
-        settled = configured(preset, "finetune", {**config, "seed": seed})
-        parent = None if settled.scratch else self._parent()
-        out = self._folder / f"model-{settled.digest[:16]}"
-        result = finetune(settled, self._release, out, _silent, parent=parent)
+        config = _settled(side, seed)
+        parent = None if config.scratch else self.parent()
+        out = self._folder / f"model-{config.digest[:16]}"
+        result = finetune(config, self._release, out, _silent, parent=parent)
         model, scores = open_model(out), []
         for member in self._release.members(self._judge):
             row, stored = self._release.images.row(member.volume), self._release.images.array(member.volume)
             scores.append(_dice(predict(model, stored, row), self._release.maps.array(member.label)))
         return statistics.mean(scores), result.metrics["seconds"] / 60
 
-    def _parent(self) -> Path:
+    def parent(self) -> Path:
         """The model that was pre-trained on the training images, without a label: one for all that grow from it."""
-        from training.config.presets import configured
         from training.pretrain import pretrain
 
         config = configured("convnet", "pretrain", PRETRAIN)
         out = self._folder / f"pretrained-{config.digest[:16]}"
         pretrain(config, self._release, out, _silent)
         return out
+
+
+def _settled(side: Side, seed: int) -> FinetuneConfig:
+    preset, config = side
+    return configured(preset, "finetune", {**config, "seed": seed})
 
 
 def _silent(_event: Mapping[str, Any]) -> None:
@@ -251,25 +265,57 @@ def run() -> str:
         return f"needs {DATA.relative_to(Path(__file__).parent.parent.parent)} beside the project"
     judge = os.environ.get("LARMOR_BENCH_JUDGE", "test")
     seeds = [int(seed) for seed in os.environ.get("LARMOR_BENCH_SEEDS", "0,1,2").split(",")]
-    names = os.environ.get("LARMOR_BENCH_ROWS", ",".join(ROWS)).split(",")
-    kept = os.environ.get("LARMOR_BENCH_FOLDER")
-    with tempfile.TemporaryDirectory() as made:
-        bench = Bench(judge, Path(kept or made))
+    rows = [ROWS[name] for name in os.environ.get("LARMOR_BENCH_ROWS", ",".join(ROWS)).split(",")]
+    kept, cores = os.environ.get("LARMOR_BENCH_FOLDER"), int(os.environ.get("LARMOR_BENCH_CORES", "2"))
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that are started below
+    spawn = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as made, ProcessPoolExecutor(cores, spawn) as pool:
+        found = _judged(pool, judge, Path(kept or made), [side for row in rows for side in _sides(row)], seeds)
         lines = [
             f"Mean Dice of both parts on the {judge} cases; seeds {', '.join(map(str, seeds))}.",
             "| what | base | base, each seed | ours | ours, each seed | gain | to reach | minutes base / ours |",
             "|---|---|---|---|---|---|---|---|",
         ]
-        for name in names:
-            lines.append(_line(bench, ROWS[name], seeds))
+        for row in rows:
+            lines.append(
+                _line(row, *([found[_settled(side, seed).digest].result() for seed in seeds] for side in _sides(row)))
+            )
             print(lines[-1], flush=True)
     return "\n".join(lines)
 
 
-def _line(bench: Bench, row: Row, seeds: Sequence[int]) -> str:
+def _sides(row: Row) -> tuple[Side, Side]:
+    """The base and ours."""
     labels = {"labels": row.labels}
     base = ("convnet", OURS | row.base | labels) if row.itself else ("tiny", BASELINE | row.base | labels)
-    sides = [[bench.dice(*side, seed) for seed in seeds] for side in (base, ("convnet", OURS | row.ours | labels))]
+    return base, ("convnet", OURS | row.ours | labels)
+
+
+def _judged(
+    pool: Executor, judge: str, folder: Path, sides: Iterable[Side], seeds: Sequence[int]
+) -> dict[str, "Future[tuple[float, float]]"]:
+    """Digest of a configuration to its model's Dice and minutes; what several rows ask for is asked for once."""
+    found: dict[str, Future[tuple[float, float]]] = {}
+    parent = pool.submit(_pretrained, judge, folder)
+    waiting = [(side, seed) for side in sides for seed in seeds]
+    # those from scratch first: they do not wait for the pre-trained model
+    for side, seed in sorted(waiting, key=lambda job: not _settled(*job).scratch):
+        if not (config := _settled(side, seed)).scratch:
+            parent.result()
+        if config.digest not in found:
+            found[config.digest] = pool.submit(_dice_of, judge, folder, side, seed)
+    return found
+
+
+def _pretrained(judge: str, folder: Path) -> None:
+    Bench(judge, folder).parent()
+
+
+def _dice_of(judge: str, folder: Path, side: Side, seed: int) -> tuple[float, float]:
+    return Bench(judge, folder).dice(side, seed)
+
+
+def _line(row: Row, *sides: Sequence[tuple[float, float]]) -> str:
     cells = []
     for side in sides:
         scores = [score for score, _ in side]

@@ -117,7 +117,7 @@ def _compiled(digest: str, content: str) -> Rules:
                 )
             treat = Treat.SEQUENCE if element.vr == "SQ" else Treat.NUMBER
             among = frozenset(word.encode() for word in element.among)
-            rules.private[key] = Treatment(private.id, treat, (element.vr,), element.values, among=among)
+            rules.private[key] = Treatment(private.id, treat, element.vrs, element.values, among=among)
     return rules
 
 

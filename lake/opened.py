@@ -53,6 +53,12 @@ class OpenRelease:
     release: Release
     purpose: str
 
+    def __repr__(self) -> str:
+        """What a cell of a notebook shows: how much there is, under which licences, and no list of anybody."""
+        volumes = ", ".join(f"{counts['volumes']} {split}" for split, counts in self.manifest.counts.items())
+        licences = ", ".join(sorted(self.manifest.licences))
+        return f"<release {self.name}: volumes {volumes} (test is sealed); {licences}; for {self.purpose}>"
+
     @property
     def name(self) -> str:
         """Name of the release."""

@@ -5,8 +5,8 @@ Belongs here: opening a release. Choosing and freezing one is `stages.release`.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,12 +15,14 @@ import pyarrow.parquet as pq
 from lake.staging import files
 from lake.voxels import index
 from lake.voxels.sources import Source, files_of
-from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from schemas.contract import Table, Zone
 from schemas.naming import checked_name
 from schemas.release import SUPERSEDED, ReleaseManifest
 from schemas.tables import DIAGNOSES, LABELS, REPORTS, SERIES, VOLUMES
+
+if TYPE_CHECKING:
+    from lake.voxels.volumes import Volumes
 
 MANIFEST, MEMBERS, CARD = "manifest.json", "members.parquet", "card.html"
 CARD_TEXT = "card.md"
@@ -56,10 +58,10 @@ class Release:
         sha256: digest of the manifest file, which names the release for ever.
     """
 
-    lake: Lake
+    lake: Lake = field(repr=False)
     manifest: ReleaseManifest
     sha256: str
-    _members: pa.Table
+    _members: pa.Table = field(repr=False)  # the sealed test set is among them
 
     @classmethod
     def open(cls, lake: Lake, name: str) -> "Release":
@@ -113,11 +115,11 @@ class Release:
             )
         return [Member(**row) for row in self._members.to_pylist() if row["split"] == split]
 
-    def volumes(self) -> Volumes:
+    def volumes(self) -> "Volumes":
         """The volumes of all splits, at the version of the table that was frozen."""
         return self._opened(VOLUMES, "volume")
 
-    def labels(self) -> Volumes:
+    def labels(self) -> "Volumes":
         """The label maps of its volumes, at the version of the table that was frozen.
 
         Raises:
@@ -134,7 +136,9 @@ class Release:
         tables = [(VOLUMES, "volume"), (LABELS, "label")]
         return {t.path: (t, *self._index(t, column)) for t, column in tables if t.path in self.manifest.tables}
 
-    def _opened(self, contract: Table, column: str) -> Volumes:
+    def _opened(self, contract: Table, column: str) -> "Volumes":
+        from lake.voxels.volumes import Volumes  # with a codec that who reads members alone has no need of
+
         origin = self.lake.table(contract).source
         if near := files.staged(self.lake.settings, self.sha256, contract, origin):
             return Volumes.of(near[0], contract, near[1])

@@ -5,19 +5,40 @@ they appear in no process list and no log.
 """
 
 import os
+import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, field_validator
+import yaml
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
 )
+from pydantic_settings.exceptions import SettingsError as Unparsed
 
 from lake.errors import NotLocal
 from lake.stores.aws import ORDINARY, SCHEME, Access
+from schemas.document import read_yaml
+
+_FILE = "larmor.yaml"
+_PREFIX = "LARMOR_"
+
+_LIKE = 0.85
+"""Likeness of a variable's name to that of a setting, from which on it was meant (`difflib`): one letter of some eight
+is another. Installations have variables of their own, so those that are like none are no error."""
+
+_ADDRESSED = re.compile(r"[\x00-\x1f\x7f?%\\\ud800-\udfff]")
+"""What Delta and Dagster's storage, which make addresses of paths, take for something else in the name of a folder."""
+
+
+class SettingsError(ValueError):
+    """A setting is not what it must be, or has another name; the message names it and the remedy, and no value."""
 
 
 class EngineName(StrEnum):
@@ -39,7 +60,7 @@ class LauncherName(StrEnum):
 class Settings(BaseSettings):
     """All settings of Larmor."""
 
-    model_config = SettingsConfigDict(env_prefix="LARMOR_", extra="ignore", frozen=True, yaml_file="larmor.yaml")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
 
     root: Path = Field(default=Path("larmor-data"), validate_default=True)
     """Folder of the lake; zones lie below it unless set on their own."""
@@ -145,6 +166,27 @@ class Settings(BaseSettings):
     landing_access: Access | None = None
     """How the bucket where deliveries land is reached; see `restricted_access`."""
 
+    def __init__(self, **values: Any) -> None:
+        """Read them.
+
+        Args:
+            values: settings that win over the environment and the file.
+
+        Raises:
+            SettingsError: if one is not what it must be, or a name is none of a setting.
+        """
+        _require_known(os.environ)
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SettingsError("; ".join(_told(error))) from None
+        except Unparsed as error:
+            name = str(error).split('"')[1]
+            raise SettingsError(
+                f"{_PREFIX}{name.upper()}: found a value that is no JSON, needed JSON in the environment, or a "
+                f"mapping in {_FILE}"
+            ) from None
+
     def __hash__(self) -> int:
         """Equal settings have equal roots; a mapping among the others has no hash."""
         return hash((self.root, self.restricted, self.curated, self.audit, self.models, self.landing))
@@ -168,7 +210,7 @@ class Settings(BaseSettings):
             if not text.startswith(SCHEME) or not bucket or bucket.startswith("."):
                 raise ValueError("found a URI of another kind, needed a local folder or s3://bucket/prefix")
             return SCHEME + bucket
-        return Path(value).expanduser().absolute()
+        return _folder(Path(value))
 
     @field_validator("spark_conf", mode="before")
     @classmethod
@@ -188,7 +230,12 @@ class Settings(BaseSettings):
     def _absolute_folder(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
 
-    @field_validator("root", "licences", "classification_rules", "roles", "launching")
+    @field_validator("root", "licences")
+    @classmethod
+    def _absolute_root(cls, value: Path | None) -> Path | None:
+        return None if value is None else _folder(value)
+
+    @field_validator("classification_rules", "roles", "launching")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -224,4 +271,58 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over the environment, the environment over `larmor.yaml`."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _written())
+
+
+def _written() -> dict[str, Any]:
+    """What `larmor.yaml` in the working directory says; nothing where there is none."""
+    file = Path(_FILE)
+    if not file.is_file():
+        return {}
+    try:
+        found = read_yaml(file)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        found = ""
+    if not isinstance(found, dict | None):
+        raise SettingsError(f"{_FILE}: found no mapping in YAML, needed a line `name: value` for each setting")
+    return {str(name): value for name, value in (found or {}).items()}
+
+
+def _require_known(environment: Iterable[str]) -> None:
+    """Refuse a variable that is meant to be a setting and is none: a misspelt restriction must not go unseen."""
+    for name in sorted(map(str.upper, environment)):
+        meant = _like(name.removeprefix(_PREFIX).lower()) if name.startswith(_PREFIX) else None
+        if meant:
+            raise SettingsError(
+                f"found the variable {name}, which is no setting, needed {_PREFIX}{meant.upper()}; correct or unset it"
+            )
+
+
+def _like(name: str) -> str | None:
+    """The setting whose name is nearly this one; None where it is one, or like none."""
+    names = Settings.model_fields
+    return None if name in names else next(iter(get_close_matches(name, names, 1, _LIKE)), None)
+
+
+def _told(error: ValidationError) -> Iterator[str]:
+    """A line for each setting that is wrong, without its value."""
+    for each in error.errors(include_url=False, include_input=False):
+        name, *inside = map(str, each["loc"])
+        where = ".".join([f"{_PREFIX}{name.upper()}", *inside])
+        if each["type"] == "extra_forbidden" and not inside:
+            meant = _like(name)
+            yield f"found the name {name} in {_FILE} or among the arguments, which is no setting, needed " + (
+                meant or "one of docs/reference/settings.md"
+            )
+        else:
+            yield f"{where} (or {name} in {_FILE}): {each['msg'].removeprefix('Value error, ')}"
+
+
+def _folder(path: Path) -> Path:
+    found = path.expanduser().absolute()
+    if _ADDRESSED.search(str(found)):
+        raise ValueError(
+            "found a folder with ?, %, a backslash or a control character in its path, needed one without: Delta and "
+            "Dagster's storage take them for parts of an address"
+        )
+    return found

@@ -12,6 +12,7 @@ from lineage.ledger.events import EventType
 from lineage.ledger.ledger import append
 from lineage.principal import now, principal
 from lineage.terms.asking import admit
+from lineage.terms.emergency import named
 from schemas.contract import Zone
 from schemas.roles import reading
 from schemas.tables import ACCESS
@@ -43,8 +44,8 @@ def accessed(lake: Lake, action: Access | str, what: str, rows: int, purpose: st
         lineage.ledger.events.EventError: if target or purpose are more than a name.
     """
     kind = Access(action)
-    grant = admit(lake, str(kind), reading(_zone(kind, what)), what)
-    said = {"action": str(kind), "target": what, "rows": rows, "purpose": purpose, "grant": grant}
+    grants = admit(lake, str(kind), reading(_zone(kind, what)), what)
+    said = {"action": str(kind), "target": what, "rows": rows, "purpose": purpose, **named(grants)}
     # the event comes first: a crash in between leaves an access without its row, never one without an event
     sequence = append(lake, EventType.ACCESSED, said | facts)
     row = {

@@ -114,9 +114,10 @@ def _ours(error: BaseException) -> bool:
 def _explain_os_error(error: OSError) -> None:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         sys.exit(f"larmor: {DISK_FULL}")
-    if error.errno in (errno.EACCES, errno.EPERM) and not _ours(error):
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and not _ours(error):
         sys.exit(
-            "larmor: found a file or folder without permission, needed to read and write the lake; check its owner"
+            "larmor: found a file or folder without permission, needed to read and write the lake; check its owner, "
+            "and whether its file system is mounted for reading only"
         )
     if _ours(error):
         sys.exit(f"larmor: {error}")

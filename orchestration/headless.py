@@ -131,10 +131,17 @@ def _made(result: dg.ExecuteInProcessResult, keys: Sequence[Key]) -> list[Made]:
     for event in result.get_asset_materialization_events():
         materialization = event.materialization
         told = {name: value for name, value in materialization.metadata.items() if not _is_picture(value)}
-        metadata = {name: getattr(value, "value", value) for name, value in told.items()}
+        metadata = {name: _plain(value) for name, value in told.items()}
         # an asset that reports twice, once through Pipes, has told all the second time
         found["/".join(materialization.asset_key.path)] = metadata
     return [Made(asset, found[asset]) for asset in map("/".join, keys) if asset in found]
+
+
+def _plain(value: Any) -> Any:
+    """What scripts can take: a table as its lines, all else as it is."""
+    if isinstance(value, dg.TableMetadataValue):
+        return [dict(record.data) for record in value.records]
+    return getattr(value, "value", value)
 
 
 def _is_picture(value: dg.MetadataValue[Any]) -> bool:

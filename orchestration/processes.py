@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import dagster as dg
 
-TAG = "larmor/process"
-"""Tag of a headless run: host, process id, and when the process started, in clock ticks since boot."""
+TAG = ".dagster/larmor_process"
+"""Tag of a headless run: host, process id, and when the process started, in clock ticks since boot.
+
+Dagster hides tags with this prefix: to people who read the list of runs it says nothing.
+"""
 
 
 def own_mark() -> str:

@@ -44,9 +44,10 @@ def landing(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.Senso
     if room <= 0:
         return dg.SkipReason(f"found {going} runs of deliveries that wait or go on, needed fewer than {_RUNS_AT_ONCE}")
     known = set(context.instance.get_dynamic_partitions(DELIVERIES_NAME))
-    new = list(islice(_new(lake.open(), known), room))
+    opened = lake.open()
+    new = list(islice(_new(opened, known), room))
     if not new:
-        return dg.SkipReason("found no new delivery in landing")
+        return dg.SkipReason(_nothing_new(opened, known))
     batches = [new[i : i + _DELIVERIES_A_RUN] for i in range(0, len(new), _DELIVERIES_A_RUN)]
     return dg.SensorResult(
         run_requests=[
@@ -81,9 +82,21 @@ def _new(lake: "Lake", known: set[str]) -> Iterator[str]:
     from schemas.delivery import MANIFEST_NAME
 
     landing = lake.landed()
-    names = sorted(name for name in landing.list() if not name.startswith(".") and name not in known)
     # asked one by one: on S3 each question is a request, and of 10,000 that wait only the first few have room
-    return (name for name in names if landing.exists(f"{name}/{MANIFEST_NAME}"))
+    return (name for name in _unknown(lake, known) if landing.exists(f"{name}/{MANIFEST_NAME}"))
+
+
+def _unknown(lake: "Lake", known: set[str]) -> list[str]:
+    return sorted(name for name in lake.landed().list() if not name.startswith(".") and name not in known)
+
+
+def _nothing_new(lake: "Lake", known: set[str]) -> str:
+    """Why nothing is run, for a person who waits for a delivery; a count, because a folder's name may name people."""
+    from schemas.delivery import MANIFEST_NAME
+
+    waiting = len(_unknown(lake, known))
+    more = f"; {waiting} of what lies there without {MANIFEST_NAME}: add one, or bring the files with larmor ingest"
+    return "found no new delivery in landing" + (more if waiting else "")
 
 
 FOLLOWING = dg.AutomationConditionSensorDefinition(

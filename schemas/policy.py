@@ -65,13 +65,18 @@ class Rule(Document):
         return str(option) if isinstance(option, int) else option
 
 
+NumberVr = Literal["DS", "IS", "FD", "FL", "SL", "SS", "UL", "US"]
+PrivateVr = Literal[NumberVr, "CS", "LO", "SQ"]
+
+
 class PrivateElement(Document):
     """One private element that holds numbers or words of a closed list, or a sequence of such elements."""
 
     at: str
     """Group and element offset inside the creator's block, for example `0019,xx0C`."""
-    vr: Literal["DS", "IS", "FD", "FL", "SL", "SS", "UL", "US", "CS", "LO", "SQ"]
-    """Value representation; a value of another one is dropped. The items of an SQ are treated by the same rules."""
+    vr: PrivateVr | list[NumberVr]
+    """Value representation, or those of numbers that a vendor has used; a value of another one is dropped. The items of
+    an SQ are treated by the same rules."""
     meaning: str = Field(min_length=1)
     """What the element says."""
     values: int = Field(default=1, ge=1)
@@ -92,6 +97,11 @@ class PrivateElement(Document):
         if not match or int(match[1], 16) % 2 == 0:
             raise ValueError("found no private element, needed an odd group and an offset such as 0019,xx0C")
         return f"{match[1].upper()},xx{match[2].upper()}"
+
+    @property
+    def vrs(self) -> tuple[str, ...]:
+        """Value representations that it may have."""
+        return tuple(self.vr) if isinstance(self.vr, list) else (self.vr,)
 
     @property
     def group(self) -> int:

@@ -10,9 +10,9 @@ from fnmatch import fnmatchcase
 
 from pydantic import Field
 
-from schemas.contract import Zone
 from schemas.document import Document
 from schemas.naming import Name
+from schemas.zone import Zone
 
 
 class Emergency(StrEnum):

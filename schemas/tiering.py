@@ -100,8 +100,10 @@ class TieringPolicy(Document):
     """How far ahead foresight weighs costs."""
     replan_days: int = Field(default=7, ge=1, le=60)
     """How often foresight looks at reads that nobody announced; announced ones are looked at on the day."""
-    prior_days: int = Field(default=180, ge=1)
-    """Days of a table's common rate of reads that count against a file's own record."""
+    prior_days: int = Field(default=60, ge=1)
+    """Days of a table's common rate of reads that count against a delivery's own record."""
+    training_prior_days: int = Field(default=730, ge=1)
+    """The same for trainings, which take their deliveries more evenly."""
 
     @model_validator(mode="after")
     def _decides(self) -> "TieringPolicy":

@@ -81,7 +81,7 @@ def receive(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
     """Register every file of a delivery.
 
     Raises:
-        DocumentError: if the manifest, or a list it names, is missing or wrong.
+        DocumentError: if the manifest, or a list it names, is missing or wrong, or a file's name is no UTF-8.
         Refusal: if no licence in force covers the delivery.
     """
     place, manifest = lake.landed(delivery), manifest_of(lake, delivery)
@@ -89,6 +89,11 @@ def receive(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
     terms.learn(lake, licence)
     decision = permitted(lake, licence, manifest, Action.INTAKE)
     paths = delivered(lake, delivery)
+    if not all(map(_is_utf8, paths)):
+        raise DocumentError(
+            f"delivery {delivery}: found a file name that is no UTF-8, needed names that a table can hold; take the "
+            "delivery in with larmor ingest, which spells such names out, or rename the file"
+        )
     listed = _listed(place, manifest, paths)
     if not paths:
         raise DocumentError(f"delivery {delivery}: found no files, needed some beside {MANIFEST_NAME}")
@@ -112,6 +117,14 @@ def receive(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
     outcome = replace(outcome, details={**outcome.details, **decision.told})
     facts = {**decision.facts, "licence": licence.id, "licence_sha256": licence.digest, "received": len(paths)}
     return recorded(lake, EventType.RECEIVED, "received", delivery, outcome, **facts)
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _register(unit: pa.RecordBatch, place: Location, checksums: dict[str, str]) -> pa.RecordBatch:

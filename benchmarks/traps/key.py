@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 
-from benchmarks.traps import carriers, files, objects, prose, research, scripts, vendors
+from benchmarks.traps import carriers, files, objects, prose, research, scripts, unusual, vendors
 from benchmarks.traps.mint import Mint, Token
 from benchmarks.traps.plant import Plant
 
@@ -63,6 +63,7 @@ def answer_key(seed: int = 7) -> Key:
             _enhanced,
             _derived,
             _documents,
+            _unusual,
         ):
             build(key, mint)
     return key
@@ -288,4 +289,18 @@ def _documents(key: Key, mint: Mint) -> None:
     plant.note("DICOMDIR", "ReferencedFileID", str(made[3].ReferencedFileID[1]))
     made[3].ReferencedSOPInstanceUIDInFile = plant.uid("DICOMDIR", "ReferencedSOPInstanceUIDInFile")
     plant.dataset.DirectoryRecordSequence = Sequence(made)
+    key.add(plant, files.written(plant.dataset))
+
+
+def _unusual(key: Key, mint: Mint) -> None:
+    """What is seldom written so; each person's own names and ids are part of the trap."""
+    for name, carrier in {
+        "unusual texts": unusual.in_headers, "split values": unusual.split, "packed numbers": unusual.numbers,
+    }.items():  # fmt: skip
+        plant = _start(f"MR, {name}", mint, objects.mr)
+        plant.tokens = [t for t in plant.tokens if t.category in {"uid", "device"} or t.carrier == "AccessionNumber"]
+        carrier(plant)
+        key.add(plant, files.written(plant.dataset))
+    plant = _start("SR, unusual texts", mint, lambda uids: objects.report(uids, []))
+    plant.dataset.ContentSequence = Sequence(unusual.in_report(plant))
     key.add(plant, files.written(plant.dataset))

@@ -12,8 +12,8 @@ from typing import Any
 from pydicom import dcmread
 from pydicom.dataset import Dataset as PydicomDataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.filereader import read_sequence
-from pydicom.uid import UID_dictionary
+from pydicom.filereader import read_dataset, read_sequence
+from pydicom.uid import DeflatedExplicitVRLittleEndian, UID_dictionary
 
 from deid.headers.layout import Unusual
 from deid.headers.parsed import (
@@ -31,7 +31,7 @@ from deid.headers.parsed import (
     quiet,
     text_of,
 )
-from deid.headers.walk import character_set, walked
+from deid.headers.walk import character_set, inflated, walked
 from deid.refusals import Refused
 from schemas.reasons import Reason
 
@@ -43,6 +43,7 @@ _BROKEN = (
     RecursionError, struct.error, zlib.error, BytesLengthException, LookupError, OSError,
 )  # fmt: skip
 """What pydicom raises on files that are not what they say; each ends in quarantine."""
+_PREAMBLE = 132
 _FIRST_ITEM = b"\xfe\xff\x00\xe0"
 
 
@@ -69,6 +70,7 @@ def patiently(data: bytes, pixels: bool = True) -> Parsed:
     """As `parse`, by pydicom alone: any transfer syntax, and much that the standard does not foresee."""
     try:
         with quiet():
+            _require_moderate(data)
             read = dcmread(io.BytesIO(data), stop_before_pixels=not pixels)
             syntax = str(read.file_meta.get("TransferSyntaxUID", ""))
             if syntax not in UID_dictionary:
@@ -82,6 +84,23 @@ def patiently(data: bytes, pixels: bool = True) -> Parsed:
         raise
     except _BROKEN:
         raise Refused(Reason.HEADER_INVALID) from None
+
+
+def _require_moderate(data: bytes) -> None:
+    """Refuse a deflated file that is too large when inflated, which pydicom does whatever the size.
+
+    The file meta is read as pydicom reads it, so that both see the dataset begin at the same byte; where pydicom would
+    go on to guess (implicit VR, elements of a command) this refuses.
+    """
+    file = io.BytesIO(data)
+    file.seek(_PREAMBLE)
+    meta = read_dataset(file, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, *_: tag >> 16 != 2)
+    if DeflatedExplicitVRLittleEndian.encode() not in data[_PREAMBLE : file.tell()]:
+        return
+    start = file.tell()
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian or data[start : start + 2] == b"\0\0":
+        raise Refused(Reason.HEADER_INVALID)
+    inflated(data, start)
 
 
 def _dataset(read: PydicomDataset, inherited: tuple[str, ...], depth: int) -> Dataset:

@@ -18,7 +18,6 @@ from deid.text.vocabulary import terms
 from deid.vault import STANDARD_ROOT, Subject
 from schemas.policy import Dates, Policy
 
-_WRITTEN_NUMBERS = frozenset({"DS", "IS"})
 _ONE_VALUE = frozenset({"ST", "LT", "UT"})
 
 
@@ -71,24 +70,31 @@ class Manners:
             checked = values.words(value, treatment.among, treatment.most)
         else:
             checked = values.number(vr, value, treatment.most)
-        if checked is None or (vr in _WRITTEN_NUMBERS and self._ids.numbered(checked)):
+        if checked is None or (not treatment.among and self._ids.numbers.among(vr, checked)):
             return dropped(place, treatment.rule, vr, CHECK)
         return kept(place, treatment.rule, "K", "number", POLICY, (vr, checked))
 
     def _code(self, place: str, treatment: Treatment, vr: str, value: bytes, encodings: tuple[str, ...]) -> Treated:
         parts = [part.strip(" \0") for part in text_of(value, encodings).split("\\")][: treatment.most]
-        known = [part if part in terms() or (part.isascii() and plain_label(part)) else "" for part in parts]
+        known = [part if part in terms() or self._says_nothing(part) else "" for part in parts]
+        if self._ids.find(" ".join(part for part in known if part not in terms())):
+            known = [part if part in terms() else "" for part in known]
         action, detector = ("K", VOCABULARY) if known == parts else ("C", CHECK)
         # a dropped term leaves its place empty, because the places of Image Type have meanings
         cleaned = "\\".join(known).rstrip("\\").encode() or treatment.instead
         return kept(place, treatment.rule, action, "code", detector, (vr, cleaned))
 
+    def _says_nothing(self, code: str) -> bool:
+        return code.isascii() and plain_label(code) and not self._ids.find(code)
+
     def _text(self, place: str, treatment: Treatment, vr: str, value: bytes, encodings: tuple[str, ...]) -> Treated:
         text = text_of(value, encodings)
         parts = [text] if vr in _ONE_VALUE else text.split("\\")[: treatment.most]
         results = [self._cleaner.header(part.strip(" \0\r\n"), self._ids) for part in parts]
-        cleaned = "\\".join(result.text for result in results).rstrip("\\").encode() or treatment.instead
         removed = _surest(r for result in results for r in result.removed)
+        if len(results) > 1 and self._ids.find(" ".join(result.text for result in results)):
+            results, removed = [], removed | {VAULT: 1.0}  # one identifier, written over several values
+        cleaned = "\\".join(result.text for result in results).rstrip("\\").encode() or treatment.instead
         action = "Z" if value.strip(b" \0") and not cleaned else "C" if cleaned != treatment.instead else "D"
         decisions = tuple(Decision(place, treatment.rule, action, "text", d, s) for d, s in sorted(removed.items()))
         unchanged = Decision(place, treatment.rule, "K", "text", VOCABULARY, None)

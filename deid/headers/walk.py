@@ -30,10 +30,9 @@ from deid.headers.parsed import (
     encodings_of,
 )
 from deid.refusals import Refused
+from imaging.headers.elements import MAX_INFLATED
 from schemas.reasons import Reason
 
-LARGEST_INFLATED = 1 << 30
-"""Most bytes that a deflated dataset may have, so that a small file cannot fill the memory."""
 REMEMBERED = 4096
 """Longest sequence whose bytes are kept beside its items."""
 
@@ -64,7 +63,7 @@ def walked(data: bytes, pixels: bool = True) -> Parsed:
     if not _explicit_little(syntax):
         raise Unusual
     if syntax == DeflatedExplicitVRLittleEndian:
-        data, start = _inflated(data, start), 0
+        data, start = inflated(data, start), 0
     walk = _Walk(data, pixels)
     return Parsed(syntax, walk.dataset(start, len(data), 0, LATIN, open_ended=False)[0])
 
@@ -97,10 +96,20 @@ def _explicit_little(syntax: str) -> bool:
     return known and not uid.is_implicit_VR and uid.is_little_endian
 
 
-def _inflated(data: bytes, start: int) -> bytes:
+def inflated(data: bytes, start: int) -> bytes:
+    """The dataset of a deflated file.
+
+    Args:
+        data: the file.
+        start: where the dataset begins.
+
+    Raises:
+        Refused: `header_invalid` if it cannot be inflated, `unsupported` if it would be over `MAX_INFLATED` bytes,
+            `truncated` if it ends early.
+    """
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        unpacked = inflater.decompress(memoryview(data)[start:], LARGEST_INFLATED)
+        unpacked = inflater.decompress(memoryview(data)[start:], MAX_INFLATED)
     except zlib.error:
         raise Refused(Reason.HEADER_INVALID) from None
     if inflater.unconsumed_tail:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from deid.pixels import gate, lettering, ocr, pictures
 from deid.pixels.gate import Stack
 from deid.pixels.lettering import Likely, Place
+from deid.pixels.poses import POSES
 from deid.text.identifiers import Identifiers
 from deid.text.text import OWN
 
@@ -113,6 +114,8 @@ class _Rule:
 
 _PLAIN, _THOROUGH = _Rule(0.3, 3, 0.7, 3), _Rule(0.25, 2, 0.5, 2)
 """For a series without suspicion, and for one with or in which text was found."""
+_POSED = _Rule(0.3, 3, 0.8, 4)
+"""For other poses: tissue has nine chances there to look like letters."""
 
 
 def inspect(frames: Frames, suspicion: frozenset[str], identifiers: Identifiers) -> Inspection:
@@ -133,7 +136,7 @@ def inspect(frames: Frames, suspicion: frozenset[str], identifiers: Identifiers)
     boxes: list[Box] = []
     reads: list[ocr.Read] = []
     for _ in range(_ROUNDS):
-        new = list(_look(stack, _THOROUGH if suspicion or boxes else _PLAIN))
+        new = list(_look(stack, _THOROUGH if suspicion or boxes else _PLAIN)) or list(_look_again(stack))
         if not new:
             return Inspection("text" if boxes else "clean", tuple(boxes), _kinds(reads, identifiers))
         reads.extend(read for _, read in new)
@@ -186,6 +189,17 @@ def _look(stack: Stack, rule: _Rule) -> Iterator[_Found]:
     yield from _texts(stack, likely - standing, rule, alone=True)
     projection = pictures.projection(stack)
     yield from _texts(projection, np.maximum(standing, lettering.seen(projection)), rule, alone=False)
+
+
+def _look_again(stack: Stack) -> Iterator[_Found]:
+    """Text that stands in all frames and is turned, mirrored or large."""
+    projection = pictures.projection(stack)
+    shape = (stack.shape[1], stack.shape[2])
+    for pose in POSES:
+        shown = pose.shown(projection)
+        if all(side >= least for side, least in zip(shown.shape[1:], SMALLEST, strict=True)):
+            for box, read in _texts(shown, lettering.seen(shown), _POSED, alone=False):
+                yield Box(*pose.back(box[:4], shape)), read
 
 
 def _texts(stack: Stack, likely: Likely, rule: _Rule, alone: bool) -> Iterator[_Found]:

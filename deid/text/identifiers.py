@@ -16,6 +16,7 @@ from typing import NamedTuple
 from deid.constants import STANDARD_UIDS
 from deid.headers import content
 from deid.headers.elements import Dataset, text_of
+from deid.text.numbers import SHORTEST_NUMBER, Numbers
 from deid.text.spelling import Atom, atoms, fold
 from deid.text.vocabulary import words
 
@@ -30,8 +31,6 @@ SHORTEST_INFIX = 6
 """... and this long anywhere in it."""
 SHORTEST_ID = 4
 """Shorter ids are found only as whole words, because `7` or `12` stand in every protocol name."""
-SHORTEST_NUMBER = 6
-"""A number with this many digits is looked for where only numbers may stand."""
 SHORTEST_WORD = 5
 """A word of an institution or address this long identifies it alone, unless it is a word of the vocabulary."""
 
@@ -64,7 +63,6 @@ _NUMBERED = frozenset({"id", "phone", "date", "birth", "other"})
 _DATE_VRS = frozenset({"DA", "DT"})
 _NOTHING = frozenset({"", "none", "na", "n/a", "unknown", "anonymous", "anonymized", "deidentified", "removed", "null"})
 _DEPTH = 12
-_DIGITS = re.compile(rb"\d{6,}")
 
 
 def gather(dataset: Dataset) -> frozenset[Pair]:
@@ -191,20 +189,17 @@ class Identifiers:
                 found[own] = kind
             if kind in _PERSONS:
                 joined = ("".join(p) for p in (parts[::-1], [*parts[1:], *parts[:1]], parts[:2], parts[1::-1]))
-                found.update((w, kind) for w in joined if len(w) >= SHORTEST_WORD and w not in words())
+                whole = (word for word in (*joined, *_spellings(value)) if len(word) >= SHORTEST_WORD)
+                found.update((word, kind) for word in whole if word not in words())
             elif kind in {"id", "other", "phone"}:
                 found.update((part, kind) for part in parts if part.isdigit() and len(part) >= SHORTEST_NUMBER)
         return dict(sorted(found.items(), key=lambda item: len(item[0])))
 
     @cached_property
-    def _numbers(self) -> frozenset[str]:
-        """Ids, dates and phone numbers as digits."""
+    def numbers(self) -> Numbers:
+        """Ids, dates and phone numbers as they could stand where only numbers may."""
         digits = ("".join(c for c in value if c.isdigit()) for kind, value in self.pairs if kind in _NUMBERED)
-        return frozenset(number for number in digits if len(number) >= SHORTEST_NUMBER)
-
-    def numbered(self, value: bytes) -> bool:
-        """Whether one of the numbers in a value is an id, a date or a phone number of the subject."""
-        return any(number.decode() in self._numbers for number in _DIGITS.findall(value))
+        return Numbers.of(digits, (value for kind, value in self.pairs if kind in {"date", "birth"}))
 
     def find(self, text: str) -> list[Found]:
         """Passages of a text that repeat an identifier, whatever the order, case, accents or separators.

@@ -5,16 +5,20 @@ identifiers `deid.text.identifiers`, the known words `deid.text.vocabulary`.
 
 Two manners, because two kinds of text come. Header text is a label of a few words: what the vocabulary does not know is
 dropped, word by word. A report is prose: its lower-case words stay, what a recognizer or an identifier finds becomes a
-typed tag, and so does every capitalized word that no vocabulary knows.
+typed tag, and so does every capitalized word that no vocabulary knows, every lower-case one that stands where a name
+does, and every word of a script that the vocabulary does not have.
 """
 
+import html
 import re
+import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from deid.text.identifiers import Identifiers
+from deid.text.passing import named_in_passing
 from deid.text.spelling import atoms, fold
 from deid.text.vocabulary import words
 
@@ -34,6 +38,9 @@ _PLAIN_SEPARATORS = frozenset(" _-./,:;()+=*%^<>&#[]|~")
 _NUMBER_LETTERS = frozenset("abcdehilmnprstvwxz")
 _ADJACENT_NUMBERS = re.compile(r"\d[^A-Za-z0-9]+\d")
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_OTHER_SCRIPT = re.compile(r"[^\x00-\x7f]{2,}")
+"""In a folded word; a single letter is a symbol, as in `μm` or `β-amyloid`."""
+_ESCAPED = re.compile(r"(?:(?<!\d)%[0-9A-Fa-f]{2})+")
 _SENTENCE_END = re.compile(r"(?:^|[.!?:;\n]|\n\s*[-*\d.)]+)[\s\"'(]*$")
 _NAME_GAP = re.compile(r"[ ,]*(?:[A-Z]\.?[ ,]*)?")
 _MEDICAL_ENDING = re.compile(
@@ -107,8 +114,9 @@ class TextCleaner:
 
     def report(self, text: str, identifiers: Identifiers) -> Result:
         """A report's prose, with typed tags such as [NAME] or [DATE] in place of what may identify somebody."""
+        text = _readable(text)
         spans = [*self._recognized(text, quick=False), *_own(text, identifiers)]
-        spans.extend(_capitalized(text, spans))
+        spans.extend(_unknown_names(text, spans))
         return _tagged(text, spans)
 
     def _recognized(self, text: str, quick: bool) -> tuple[_Span, ...]:
@@ -130,6 +138,11 @@ def _remember(memo: dict[Any, Any], key: object, value: object) -> None:
     if len(memo) >= MEMO:
         memo.clear()
     memo[key] = value
+
+
+def _readable(text: str) -> str:
+    """The text as its reader would see it: entities of HTML and escapes of web addresses as their characters."""
+    return _ESCAPED.sub(lambda match: urllib.parse.unquote(match[0]), html.unescape(text))
 
 
 def _own(text: str, identifiers: Identifiers) -> Iterable[_Span]:
@@ -233,13 +246,18 @@ def _separator(between: str, dropped: bool, inside: bool) -> str:
     return "".join(c if c in _PLAIN_SEPARATORS else " " for c in between)
 
 
-def _capitalized(text: str, spans: list[_Span]) -> list[_Span]:
-    """Capitalized words that no vocabulary knows: names of people and places that no pattern found."""
+def _unknown_names(text: str, spans: list[_Span]) -> list[_Span]:
+    """Names of people and places that no pattern found: words that no vocabulary knows and that look like one."""
     known = words()
-    found = []
+    found = [_Span(start, end, Removal(UNKNOWN, "name", 0.5)) for start, end in named_in_passing(text)]
     for match in _REPORT_WORD.finditer(text):
         word = match[0]
-        if not any(c.isupper() for c in word) or any(s.start < match.end() and match.start() < s.end for s in spans):
+        if any(s.start < match.end() and match.start() < s.end for s in spans):
+            continue
+        if _OTHER_SCRIPT.search(fold(word)):
+            found.append(_Span(match.start(), match.end(), Removal(UNKNOWN, "text", 0.5)))
+            continue
+        if not any(c.isupper() for c in word):
             continue
         parts = [p for p in re.split(r"[-_]", re.sub(r"[\u2019']s?$", "", word)) if p]
         if all(p.islower() or fold(p) in known or known_word(p) for p in parts) or fold(word) in known:

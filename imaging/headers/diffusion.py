@@ -21,13 +21,12 @@ PrivateBlock = tuple[str, int]
 SIEMENS_MR: PrivateBlock = ("SIEMENS MR HEADER", 0x0019)
 GE_PARAMETERS: PrivateBlock = ("GEMS_PARM_01", 0x0043)
 GE_ACQUISITION: PrivateBlock = ("GEMS_ACQU_01", 0x0019)
+GE_RELATIONSHIP: PrivateBlock = ("GEMS_RELA_01", 0x0021)
 SIEMENS_CSA: PrivateBlock = ("SIEMENS CSA HEADER", 0x0029)
 OWN_FACTS: PrivateBlock = ("LARMOR FACTS", 0x0029)
 """What de-identification puts in the place of a blob or a comment (`deid.headers.vendor`)."""
 PHILIPS_IMAGING: PrivateBlock = ("PHILIPS IMAGING DD 001", 0x2001)
 PHILIPS_MR: PrivateBlock = ("PHILIPS MR IMAGING DD 001", 0x2005)
-PHILIPS_NUMBERS: PrivateBlock = ("PHILIPS MR IMAGING DD 005", 0x2005)
-PHILIPS_ORDER: PrivateBlock = ("PHILIPS MR IMAGING DD 006", 0x2005)
 UIH_IMAGE: PrivateBlock = ("IMAGE PRIVATE HEADER", 0x0065)
 
 B_VALUE, ORIENTATION, PHASE_DIRECTION, IMAGE_ORIENTATION = 0x00189087, 0x00189089, 0x00181312, 0x00200037
@@ -36,16 +35,19 @@ _CSA_FIELDS = frozenset({"B_value", "DiffusionGradientDirection"})
 DIRECTIONALITY, IMAGE_COMMENTS = 0x00189075, 0x00204000
 DIFFUSION_TAGS = frozenset({B_VALUE, ORIENTATION, PHASE_DIRECTION, DIRECTIONALITY, IMAGE_COMMENTS})
 DIFFUSION_PRIVATE: Mapping[int, frozenset[int]] = {
-    0x0019: frozenset({0x0C, 0x0E, 0xBB, 0xBC, 0xBD}),
-    0x0043: frozenset({0x39}),
+    0x0019: frozenset({0x0C, 0x0E, 0xBB, 0xBC, 0xBD, 0xE0}),
+    0x0021: frozenset({0x5A}),
+    0x0043: frozenset({0x30, 0x39}),
     0x0029: frozenset({0x0C, 0x10}),
     0x2001: frozenset({0x03, 0x04}),
-    0x2005: frozenset({0x12, 0x13, 0x96, 0xB0, 0xB1, 0xB2}),
+    0x2005: frozenset({0xB0, 0xB1, 0xB2}),
     0x0065: frozenset({0x09, 0x37}),
 }
 
 GE_B_STEP = 5.0
 """b-values of weaker shells are rounded to this, since length^2 brings back digits that were never set (dcm2niix)."""
+GE_TENSOR, GE_UNWEIGHTED = 16, 14
+"""Diffusion kinds of a GE image (0043,xx30) and series (0021,xx5A): of a tensor scan, and its unweighted images."""
 GE_B_OFFSET = 1_000_000_000
 """GE adds this to the b-value as a flag (GE conformance statements, (0043,xx39))."""
 CANON_START = b"b="
@@ -87,12 +89,19 @@ class PrivateElements:
             return self._values.floats(tag)[0]
         return self._values.number(tag)
 
+    def integer(self, block: PrivateBlock, low: int) -> int | None:
+        """A whole number that dialects write as IS or SL; text of four bytes holds no two zeros."""
+        tag = self.tag(block, low)
+        raw = self._values.raw_bytes(tag)
+        binary = len(raw) == 4 and b"\0\0" in (raw[:2], raw[2:])
+        return self._values.long(tag) if binary else self._values.integer(tag)
+
 
 def weighting(values: Values, private: PrivateElements) -> tuple[float | None, tuple[float, ...]]:
     """b-value in s/mm2 and unit gradient direction in LPS.
 
-    The standard's elements are asked first, then each vendor's. GE's own come before the standard's direction,
-    because GE reports directions in the frame of the gradients.
+    The standard's elements are asked first, then each vendor's. GE's and United Imaging's own come before the
+    standard's direction, because both report directions in the frame of the scan.
 
     Returns:
         (None, ()) where the instance states no weighting; (b, ()) where it has no single direction.
@@ -107,6 +116,8 @@ def weighting(values: Values, private: PrivateElements) -> tuple[float | None, t
         return None, ()
     if b_value < 0:
         raise invalid(B_VALUE, "a negative b-value")
+    if direction and max(direction) < -1:  # what old Siemens scanners write into unweighted images
+        return 0.0, ()
     length = math.sqrt(sum(component * component for component in direction))
     if not b_value or length < UNIT_TOLERANCE:
         return b_value, ()
@@ -117,9 +128,10 @@ def _stated(values: Values, private: PrivateElements) -> tuple[float | None, tup
     ge = values.numbers(private.tag(GE_PARAMETERS, 0x39))
     if ge:
         return _ge(ge[0], values, private)
-    standard = values.doubles(B_VALUE)
-    if standard:
-        return standard[0], values.doubles(ORIENTATION, 3) or _vendor_direction(values, private)
+    uih, standard = values.doubles(private.tag(UIH_IMAGE, 0x09)), values.doubles(B_VALUE)
+    if uih or standard:
+        direction = _uih_direction(values, private) or values.doubles(ORIENTATION, 3)
+        return (uih or standard)[0], direction or _vendor_direction(values, private)
     return _of_vendor(values, private)
 
 
@@ -130,9 +142,6 @@ def _of_vendor(values: Values, private: PrivateElements) -> tuple[float | None, 
     philips = private.small_float(PHILIPS_IMAGING, 0x03)
     if philips is not None:
         return philips, _vendor_direction(values, private)
-    uih = values.doubles(private.tag(UIH_IMAGE, 0x09))
-    if uih:
-        return uih[0], _vendor_direction(values, private)
     return _of_blob(values, private)
 
 
@@ -162,15 +171,15 @@ def _vendor_direction(values: Values, private: PrivateElements) -> tuple[float, 
     parts = [private.small_float(PHILIPS_MR, low) for low in (0xB0, 0xB1, 0xB2)]
     if None not in parts:
         return tuple(part for part in parts if part is not None)
-    uih = values.doubles(private.tag(UIH_IMAGE, 0x37), 3)
-    orientation = values.numbers(IMAGE_ORIENTATION, 6)
-    if uih and orientation:
-        return _from_image_axes(uih, orientation)
     return _canon(values, private)
 
 
-def _from_image_axes(vector: tuple[float, ...], orientation: tuple[float, ...]) -> tuple[float, ...]:
+def _uih_direction(values: Values, private: PrivateElements) -> tuple[float, ...]:
     """LPS direction of components along rows, columns and slice normal, which is how United Imaging writes them."""
+    vector = values.doubles(private.tag(UIH_IMAGE, 0x37), 3)
+    orientation = values.numbers(IMAGE_ORIENTATION, 6)
+    if not vector or not orientation:
+        return ()
     row, column = np.array(orientation).reshape(2, 3)
     return tuple(float(x) for x in np.array(vector) @ np.stack([row, column, np.cross(row, column)]))
 
@@ -196,25 +205,13 @@ def canon_vector(comment: bytes) -> tuple[float, ...]:
     Raises:
         ValueError: if one of them is no number.
     """
-    found = CANON.fullmatch(comment)
+    found = CANON.match(comment)
     return tuple(map(float, found.groups()[1:])) if found else ()
 
 
 def is_trace(values: Values, private: PrivateElements) -> bool:
     """Whether the image is a mean over gradient directions."""
     return "ISOTROPIC" in values.words(DIRECTIONALITY) or values.text(private.tag(PHILIPS_IMAGING, 0x04)) == "I"
-
-
-def philips_order(values: Values, private: PrivateElements) -> tuple[float, ...]:
-    """Numbers by which Philips' diffusion images follow each other; their instance numbers are often scrambled.
-
-    Source: dcm2niix, notes on Philips.
-    """
-    order = values.integer(private.tag(PHILIPS_ORDER, 0x96))
-    if order is not None:
-        return (float(order),)
-    numbers = [values.integer(private.tag(PHILIPS_NUMBERS, low)) for low in (0x12, 0x13)]
-    return tuple(float(number) for number in numbers if number is not None) if None not in numbers else ()
 
 
 def _ge(coded: float, values: Values, private: PrivateElements) -> tuple[float | None, tuple[float, ...]]:
@@ -230,9 +227,21 @@ def _ge(coded: float, values: Values, private: PrivateElements) -> tuple[float |
         return b_value, ()
     vector = np.array(logical, dtype=np.float64)
     length = float(np.linalg.norm(vector))
+    if not length and _of_tensor(values, private):
+        return 0.0, ()
     if UNIT_TOLERANCE < length < 1 - UNIT_TOLERANCE and b_value:
         b_value = max(GE_B_STEP, GE_B_STEP * np.floor(b_value * length * length / GE_B_STEP + 0.5))
     return float(b_value), tuple(float(x) for x in ge_to_patient(vector, orientation, phase == "C"))
+
+
+def _of_tensor(values: Values, private: PrivateElements) -> bool:
+    """Whether a GE image without a direction is one of a tensor scan, which gives its nominal b-value to all images.
+
+    An image of any other scan is a mean over directions, and weighted. Number of directions: (0019,xxE0).
+    """
+    image, series = values.short(private.tag(GE_PARAMETERS, 0x30)), values.short(private.tag(GE_RELATIONSHIP, 0x5A))
+    other = image not in (None, 0, GE_TENSOR, GE_UNWEIGHTED) or series not in (None, 0, GE_TENSOR)
+    return not other and values.number(private.tag(GE_ACQUISITION, 0xE0)) != 0
 
 
 def ge_to_patient(logical: Floats, orientation: tuple[float, ...], phase_along_columns: bool) -> Floats:

@@ -30,7 +30,7 @@ from imaging.headers.layout import (
 from imaging.headers.walk import Frame, PerFrame, Raw, Skipped, Walk, Wanted, long_length
 from schemas.reasons import Reason
 
-MAX_INFLATED = 1 << 31
+MAX_INFLATED = 1 << 30
 """Largest deflated data set that is unpacked, so that a small file cannot fill the memory."""
 
 

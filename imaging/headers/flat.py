@@ -7,13 +7,14 @@ Belongs here: which element becomes which field. Which elements are read, frames
 from typing import Any
 
 from imaging.headers import statements
-from imaging.headers.diffusion import GE_ACQUISITION, PrivateElements, is_trace, philips_order, weighting
+from imaging.headers.diffusion import GE_ACQUISITION, PrivateElements, is_trace, weighting
 from imaging.headers.elements import Elements
 from imaging.headers.header import Header
 from imaging.headers.layout import Layout
 from imaging.headers.mosaic import mosaic_layout
+from imaging.headers.philips import philips_numbers
 from imaging.headers.pixel_facts import component, real_world, rescale, spacing
-from imaging.headers.scanned import BLOBS, OWN_PRIVATE, clock, scanned
+from imaging.headers.scanned import BLOBS, OWN_PRIVATE, SIEMENS_FRAME, clock, scanned
 from imaging.headers.values import Values
 from imaging.volumes.pepolar import pepolar
 
@@ -119,7 +120,7 @@ def _identity(values: Values) -> dict[str, Any]:
 
 def _sequence(values: Values, private: PrivateElements, layout: Layout) -> dict[str, Any]:
     """The pulse sequence, and what else tells contrasts apart."""
-    image_type = _image_type(values)
+    image_type = _image_type(values, private)
     mosaic, slice_normal = mosaic_layout(values, private, image_type)
     return {
         "image_type": image_type,
@@ -140,8 +141,10 @@ def _sequence(values: Values, private: PrivateElements, layout: Layout) -> dict[
     }
 
 
-def _image_type(values: Values) -> tuple[str, ...]:
-    return values.words(0x00089007) or values.words(0x00080008)
+def _image_type(values: Values, private: PrivateElements) -> tuple[str, ...]:
+    """Frame Type or Image Type; with Siemens' own word for images that were taken without an excitation pulse."""
+    words = values.words(0x00089007) or values.words(0x00080008)
+    return (*words, "NOISE") if "NOISE" in values.words(private.tag(SIEMENS_FRAME, 0x75)) else words
 
 
 def _timing(values: Values) -> dict[str, Any]:
@@ -164,13 +167,13 @@ def _weighting(values: Values, private: PrivateElements) -> dict[str, Any]:
         "gradient": gradient,
         "trace": is_trace(values, private),
         "pepolar": pepolar(values, private),
-        "diffusion_number": philips_order(values, private),
+        "philips": philips_numbers(values, private, values.text(0x00080070)),
     }
 
 
 def _matrix(values: Values, private: PrivateElements, elements: Elements) -> dict[str, Any]:
     """Geometry, matrix and scale of the pixels."""
-    slope, intercept = real_world(elements, values.text(0x00080070)) or rescale(values, private)
+    (slope, intercept), display = rescale(values, private, real_world(elements, values.text(0x00080070)))
     frames, stored, high_bit = values.integer(0x00280008), values.short(0x00280101) or 0, values.short(0x00280102)
     return {
         "orientation": values.numbers(0x00200037, 6),
@@ -188,6 +191,7 @@ def _matrix(values: Values, private: PrivateElements, elements: Elements) -> dic
         "photometric": values.text(0x00280004),
         "slope": slope,
         "intercept": intercept,
+        "display": display,
     }
 
 

@@ -7,6 +7,7 @@ directions are DICOM's LPS millimetres. Nothing here names the patient.
 from dataclasses import dataclass
 from typing import Any
 
+from imaging.headers.philips import PhilipsNumbers
 from imaging.headers.scanned import NOTHING, Scanned
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
@@ -148,6 +149,8 @@ class Header:
     """value = stored * slope + intercept; see `rescale` for where it comes from."""
     intercept: float = 0.0
     """value = stored * slope + intercept."""
+    display: tuple[float, float] | None = None
+    """Philips' slope and intercept for display, Rescale Slope and Intercept; None where they are the ones above."""
     b_value: float | None = None
     """Diffusion weighting, s/mm2."""
     gradient: Vector = ()
@@ -158,8 +161,8 @@ class Header:
     """Order of the polarities in a GE scan that stores one of them upside down (`imaging.volumes.pepolar`)."""
     dimension_index: Vector = ()
     """Dimension Index Values (0020,9157) of a frame."""
-    diffusion_number: Vector = ()
-    """Philips' numbers of a weighting: the order of acquisition, or those of b-value and direction."""
+    philips: PhilipsNumbers | None = None
+    """Philips' numbers of the volume that it is of; None of other vendors' images."""
     sex: str = ""
     """Patient's Sex (0010,0040): M, F or O."""
     age: int | None = None

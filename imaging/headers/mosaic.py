@@ -25,9 +25,11 @@ MOST_TILES = 4096
 """More tiles than this no mosaic has, whatever its header claims: each becomes a slice before a pixel is read."""
 
 _POSITION, _TIME = 0x00200032, 0x00080032
+_SLICE_TIMES = 0x29
+"""Low byte of the acquisition times of a Siemens mosaic's slices, of which each has one."""
 
 MOSAIC_PRIVATE: Mapping[int, frozenset[int]] = {
-    0x0019: frozenset({0x0A}),
+    0x0019: frozenset({0x0A, _SLICE_TIMES}),
     0x0021: frozenset({0x01}),
     0x0029: frozenset({0x01, 0x10}),
     0x0065: frozenset({0x50, 0x51}),
@@ -61,6 +63,7 @@ def mosaic_layout(
         return 0, ()
     csa = read_csa(values.raw_bytes(private.tag(_SIEMENS_CSA, 0x10)), _CSA_FIELDS)
     count = values.short(private.tag(_SIEMENS, 0x0A)) or values.short(private.tag(_SIEMENS_FRAME, 0x01))
+    count = count or len(values.doubles(private.tag(_SIEMENS, _SLICE_TIMES))) or None
     try:
         if count is None and "NumberOfImagesInMosaic" in csa:
             count = int(csa["NumberOfImagesInMosaic"][0])

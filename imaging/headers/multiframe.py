@@ -167,17 +167,17 @@ def private_sequences(groups: Raw) -> list[int]:
 
 
 def _copied(tag: int) -> bool:
-    """Of a copy: scan parameters, b-values and directions, scale slope, label, time; not its rounded geometry."""
+    """Of a copy: scan parameters, weighting, scale slope, label, time and volume; not its rounded geometry."""
     group, element = tag >> 16, tag & 0xFFFF
     if group in _COPIED:
         return element <= 0xFF or element & 0xFF in _COPIED[group]
-    return tag in (0x00180020, 0x00180021, 0x00180086, 0x00280053)
+    return tag in (0x00180020, 0x00180021, 0x00180086, 0x00200100, 0x00280053)
 
 
 _COPIED = {
-    0x0021: frozenset({0x04, 0x1C, 0x4F, 0x53}),
+    0x0021: frozenset({0x04, 0x1C, 0x4F, 0x53, 0x75}),
     0x0029: frozenset({0x0D}),
-    0x2001: frozenset({0x03, 0x04}),
-    0x2005: frozenset({0x0E, 0x29, 0xA0, 0xB0, 0xB1, 0xB2}),
+    0x2001: frozenset({0x03, 0x04, 0x08}),
+    0x2005: frozenset({0x0E, 0x12, 0x13, 0x29, 0x96, 0xA0, 0xB0, 0xB1, 0xB2}),
 }
 """Low bytes of private elements that are read of a copy, by group."""

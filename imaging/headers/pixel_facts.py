@@ -17,30 +17,12 @@ _GE_PARAMETERS = ("GEMS_PARM_01", 0x0043)
 _GE_COMPONENTS = {0: "MAGNITUDE", 1: "PHASE", 2: "REAL", 3: "IMAGINARY"}
 
 
-def real_world(elements: Elements, manufacturer: str) -> tuple[float, float] | None:
-    """Slope and intercept of Philips images that have a Real World Value Mapping and no Rescale Slope; else None.
-
-    Other vendors' mappings are in units of their own, beside stored values that are used as they are.
-
-    Raises:
-        ImagingError: HEADER_INVALID where one of them cannot be decoded, or the slope is zero.
-    """
-    raw = elements.values
-    stated = MAPPING in raw or _MAPPED_SLOPE in raw
-    if not stated or _RESCALE_SLOPE in raw or not manufacturer.upper().startswith("PHILIPS"):
-        return None
-    if MAPPING in raw:
-        items = read_items(raw[MAPPING], elements.layout, (_MAPPED_SLOPE, _MAPPED_INTERCEPT).__contains__)
-        raw = items[0].values if items else {}
-    values = Values(raw, elements.layout.little)
-    slope, intercept = values.doubles(_MAPPED_SLOPE), values.doubles(_MAPPED_INTERCEPT)
-    if slope and not slope[0]:
-        raise invalid(_MAPPED_SLOPE, "zero", "a slope that keeps values apart")
-    return (slope[0], intercept[0] if intercept else 0.0) if slope else None
+Scale = tuple[float, float]
+"""Slope and intercept."""
 
 
-def rescale(values: Values, private: PrivateElements) -> tuple[float, float]:
-    """Slope and intercept from stored to real values.
+def rescale(values: Values, private: PrivateElements, mapped: Scale) -> tuple[Scale, Scale | None]:
+    """Slope and intercept from stored to real values, and those to displayed ones where they are others.
 
     Philips writes a display scale into Rescale Slope (0028,1053) that differs between series and scans of one
     subject; the floating point value that the scanner measured is (stored * RS + RI) / (RS * SS) with the Scale Slope
@@ -48,21 +30,49 @@ def rescale(values: Values, private: PrivateElements) -> tuple[float, float]:
     the values of 0 and of 1: with an intercept that moves the slope by up to 1e-4, and without it the same scan would
     differ in every voxel from what others made of it.
 
+    Args:
+        values: of the instance or frame.
+        private: its private elements.
+        mapped: slope and intercept that stand for a rescale that changes nothing, see `real_world`.
+
     Raises:
         ImagingError: HEADER_INVALID where Rescale Slope is zero.
 
     Source: DICOM PS3.3 C.11.1; Chenevert et al., Translational Oncology 7:65, 2014 (Philips).
     """
-    slope, intercept = values.number(0x00281053), values.number(0x00281052) or 0.0
+    slope, intercept = values.number(_RESCALE_SLOPE), values.number(0x00281052)
     if slope == 0:
-        raise invalid(0x00281053, "zero", "a slope that keeps values apart")
-    slope = 1.0 if slope is None else slope
+        raise invalid(_RESCALE_SLOPE, "zero", "a slope that keeps values apart")
+    slope = mapped[0] if slope in (None, 1) else slope
+    intercept = intercept or mapped[1]
     scale = private.small_float(_PHILIPS_SCALE, 0x0E)
     if not scale:
-        return slope, intercept
+        return (slope, intercept), None
     product = np.float32(slope) * np.float32(scale)
     zero = np.float32(intercept) / product
-    return float((np.float32(slope) + np.float32(intercept)) / product - zero), float(zero)
+    real = float((np.float32(slope) + np.float32(intercept)) / product - zero), float(zero)
+    return real, (slope, intercept)
+
+
+def real_world(elements: Elements, manufacturer: str) -> Scale:
+    """Slope and intercept of a Real World Value Mapping of Philips'; 1 and 0 where there is none.
+
+    Other vendors' mappings are in units of their own, beside stored values that are used as they are.
+
+    Raises:
+        ImagingError: HEADER_INVALID where one of them cannot be decoded, or the slope is zero.
+    """
+    raw = elements.values
+    if not (MAPPING in raw or _MAPPED_SLOPE in raw) or not manufacturer.upper().startswith("PHILIPS"):
+        return 1.0, 0.0
+    if MAPPING in raw:
+        items = read_items(raw[MAPPING], elements.layout, (_MAPPED_SLOPE, _MAPPED_INTERCEPT).__contains__)
+        raw = items[0].values if items else {}
+    values = Values(raw, elements.layout.little)
+    slope, intercept = values.doubles(_MAPPED_SLOPE), values.doubles(_MAPPED_INTERCEPT)
+    if slope and not slope[0]:
+        raise invalid(_MAPPED_SLOPE, "zero", "a slope that keeps values apart")
+    return (slope[0], intercept[0] if intercept else 0.0) if slope else (1.0, 0.0)
 
 
 def component(values: Values, private: PrivateElements) -> str:

@@ -26,6 +26,7 @@ from imaging.headers.header import Header
 from imaging.headers.layout import PER_FRAME, Layout
 from imaging.headers.mosaic import MOSAIC_PRIVATE, stated_tiles, tiling
 from imaging.headers.multiframe import ENHANCED_TAGS, frame_values
+from imaging.headers.philips import PHILIPS_PRIVATE, SOFTWARE
 from imaging.headers.pixel_facts import MAPPING
 from imaging.headers.scanned import SCANNED_PRIVATE, SCANNED_TAGS
 from imaging.headers.values import CHARACTER_SET
@@ -38,17 +39,26 @@ _STANDARD = frozenset(
     | {0x00180010, 0x00180015, 0x00180080, 0x00180081, 0x00180082, 0x00181314, 0x00180091, 0x00180086, 0x00200011}
     | {0x00200012, 0x00200013, 0x00200100, 0x00200105, 0x00080032, 0x00080033, 0x00181060, 0x00200032, 0x00200037}
     | {0x00280030, 0x00180050, 0x00180088, 0x00280010, 0x00280011, 0x00280008, 0x00280100, 0x00280101, 0x00280102}
-    | {0x00280103, 0x00280002, 0x00280004, 0x00281052, 0x00281053, 0x00100040, 0x00101010, CHARACTER_SET, MAPPING}
+    | {
+        0x00280103,
+        0x00280002,
+        0x00280004,
+        0x00281052,
+        0x00281053,
+        0x00100040,
+        0x00101010,
+        CHARACTER_SET,
+        MAPPING,
+        SOFTWARE,
+    }
     | DIFFUSION_TAGS
     | ENHANCED_TAGS
     | SCANNED_TAGS
     | statements.TAGS
 )
+_DIALECTS = (DIFFUSION_PRIVATE, MOSAIC_PRIVATE, PEPOLAR_PRIVATE, PHILIPS_PRIVATE, SCANNED_PRIVATE)
 _PRIVATE: dict[int, frozenset[int]] = {
-    group: frozenset().union(
-        *(dialect.get(group, ()) for dialect in (DIFFUSION_PRIVATE, MOSAIC_PRIVATE, PEPOLAR_PRIVATE, SCANNED_PRIVATE))
-    )
-    | extra
+    group: frozenset().union(*(dialect.get(group, ()) for dialect in _DIALECTS)) | extra
     for group, extra in {
         0x0019: frozenset({0x9E}),
         0x0021: frozenset[int](),

@@ -29,12 +29,15 @@ from imaging.volumes.geometry import (
     slabs,
     stack,
 )
+from imaging.volumes.numbering import Labels
 from imaging.volumes.pepolar import by_polarity
-from imaging.volumes.steps import Labels, steps_of, times_of, weightings
+from imaging.volumes.steps import is_unweighted_diffusion, steps_of, times_of, weightings
 from schemas.reasons import Reason
 
 ORIENTATION_TOLERANCE = 1e-3
 """Direction cosines this close are one orientation, about 0.06 degrees."""
+XA_SERIES = 1000
+"""Series numbers of Siemens XA above this, of one thousand, may be one series (dcm2niix, notes on Siemens)."""
 SPACING_TOLERANCE = 1e-3
 """Pixel spacings this close, relatively, are one spacing."""
 
@@ -68,7 +71,7 @@ class VolumePlan:
         intercepts: (steps, depth) intercept of each slice; 0 where missing.
         kind: static, diffusion or dynamic.
         part: magnitude, phase, real, imaginary, or unknown.
-        bvals: (steps,) s/mm2; None: no slice is diffusion weighted.
+        bvals: (steps,) s/mm2; None: not of a diffusion scan.
         gradients: (steps, 3) unit directions in LPS, zeros where there is none; None as `bvals`.
         times: (steps,) start of each step from the first, s; None: not stated, or not dynamic.
         tilt: degrees between stacking direction and slice normal.
@@ -125,7 +128,8 @@ def plan(headers: Sequence[Header]) -> SeriesPlan:
     photometric interpretation and distance of slices; images that were taken again with another setting are stacks of
     their own (see `imaging.volumes.alternatives`), and so are means over directions that stand among diffusion images.
     Within a stack, slices that share a position become steps of a fourth axis. A step that lacks slices which others
-    have is rejected; a slice that lacks in every step is a missing slice.
+    have is rejected, or a volume of its own where an instance holds it whole, as an aborted one of Siemens XA; a slice
+    that lacks in every step is a missing slice.
 
     Args:
         headers: n headers, in any order.
@@ -137,13 +141,16 @@ def plan(headers: Sequence[Header]) -> SeriesPlan:
     rejected: dict[int, Rejected] = {}
     slices = _usable(headers, rejected)
     stacks = (part for stack_ in _stacks(slices).values() for part in alternatives(stack_, lambda s: s.header))
-    for members in (slab for stack_ in stacks for slab in _slabs(stack_)):
+    waiting = [slab for stack_ in stacks for slab in _slabs(stack_)]
+    for members in waiting:  # which grows by what is left
         try:
             volume, left_out = _volume(members)
         except ImagingError as error:
             rejected.update({s.instance: Rejected(s.instance, error.reason, str(error)) for s in members})
             continue
-        rejected.update({r.index: r for r in left_out})
+        aborted = {r.index for r in left_out if headers[r.index].planes} - set(volume.members)
+        waiting += [[s for s in members if s.instance == index] for index in aborted]
+        rejected.update({r.index: r for r in left_out if r.index not in aborted})
         for part in by_polarity(volume, members[0].header.pepolar):
             numbers = [headers[i].instance_number for i in part.members]
             first = min((n for n in numbers if n is not None), default=0)
@@ -199,8 +206,7 @@ def _stacks(slices: list[_Slice]) -> dict[Hashable, list[_Slice]]:
         header = slice_.header
         echo_time = None if header.echo_time is None else round(header.echo_time, 2)
         key = (
-            # scanners and archives reuse a series UID under a new number when they export again
-            (header.series_uid, header.series_number),
+            (header.series_uid, _number(header)),
             (header.rows, header.columns, header.photometric),
             planes.of(header),
             (header.echo_number, echo_time),
@@ -209,6 +215,16 @@ def _stacks(slices: list[_Slice]) -> dict[Hashable, list[_Slice]]:
         )
         stacks[key].append(slice_)
     return stacks
+
+
+def _number(header: Header) -> int | None:
+    """Series number: scanners and archives reuse a series UID under a new one when they export again.
+
+    Siemens XA counts the volumes of a series that it exports as single slices in it, from 1,001 on.
+    """
+    number = header.series_number
+    counts = number is not None and number > XA_SERIES and header.vendor == "siemens"
+    return number // XA_SERIES if number is not None and counts else number
 
 
 def _slabs(members: list[_Slice]) -> list[list[_Slice]]:
@@ -263,16 +279,17 @@ def _volume(members: list[_Slice]) -> tuple[VolumePlan, list[Rejected]]:
     steps = [[chosen[i] for i in row] for row in table]
     columns = np.argsort(grid.order)  # of the table, in the order of the stack
     b_values, directions_ = weightings([step[0] for step in steps])
-    weighted = bool((b_values > 0).any())
+    weighted = bool((b_values > 0).any()) or is_unweighted_diffusion(first)
     kind = "static" if len(table) == 1 else "diffusion" if weighted else "dynamic"
+    slopes, intercepts = _scales(chosen)
     plan_ = VolumePlan(
         instances=np.where(filled < 0, -1, origin[filled, 0]),
         frames=np.where(filled < 0, 0, origin[filled, 1]),
         affine=grid.affine,
         rows=first.rows,
         columns=first.columns,
-        slopes=np.where(filled < 0, 1.0, np.array([header.slope for header in chosen])[filled]),
-        intercepts=np.where(filled < 0, 0.0, np.array([header.intercept for header in chosen])[filled]),
+        slopes=np.where(filled < 0, 1.0, slopes[filled]),
+        intercepts=np.where(filled < 0, 0.0, intercepts[filled]),
         kind=kind,
         part=part_of(first),
         bvals=b_values if weighted else None,
@@ -283,6 +300,19 @@ def _volume(members: list[_Slice]) -> tuple[VolumePlan, list[Rejected]]:
         acquisition=acquisition_of(steps, grid.index[columns], origin[table[0], 1], grid.depth),
     )
     return plan_, rejected
+
+
+def _scales(chosen: list[Header]) -> NDArray[np.float64]:
+    """(2, n) slopes and intercepts.
+
+    Where frames of Philips have scales of their own, those for display hold them together, as dcm2niix has it.
+    """
+    if chosen[0].display and chosen[0].dimension_index:
+        displayed = [header.display for header in chosen if header.display]
+        scales = {(header.slope, header.intercept, header.display) for header in chosen}
+        if len(scales) > 1 and len(displayed) == len(chosen):
+            return np.array(displayed).T
+    return np.array([(header.slope, header.intercept) for header in chosen]).T
 
 
 def _places(positions: NDArray[np.float64], orientation: tuple[float, ...]) -> Labels:

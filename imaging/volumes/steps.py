@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.headers.header import Header
-
-Labels = NDArray[np.int64]
+from imaging.volumes.numbering import Labels, instance_order, numbers_of, stated_order
 
 FILL_SHARE = 0.8
 """Share of the positions-by-steps table that must be filled before more steps than the fullest position shows are
@@ -29,12 +28,12 @@ DAY_SECONDS = 86400.0
 def steps_of(headers: Sequence[Header], places: Labels) -> Labels | None:
     """Assign slices to steps.
 
-    Numbers that scanners give to steps are tried first: temporal position, then acquisition number. Where they do not
-    fit, the slices of each position are ranked by instance number (as dcm2niix does), then by time; ranking needs the
-    same number of slices at every position, since a lost one would shift all later ones. Where slices differ in spin
-    labelling or inversion time, an order in which each step is of one kind comes first. Instance numbers that count
-    through volume after volume are used where slices are lost. Diffusion series take only an order in which each step
-    has one weighting.
+    An order that the images state for volumes is tried first (`imaging.volumes.numbering`), then numbers that scanners
+    give to steps: temporal position, then acquisition number. Where they do not fit, the slices of each position are
+    ranked by instance number (as dcm2niix does), then by time; ranking needs the same number of slices at every
+    position, since a lost one would shift all later ones. Where slices differ in spin labelling or inversion time, an
+    order in which each step is of one kind comes first. Instance numbers that count through volume after volume are
+    used where slices are lost. Diffusion series take only an order in which each step has one weighting.
 
     Args:
         headers: n slices.
@@ -51,7 +50,11 @@ def steps_of(headers: Sequence[Header], places: Labels) -> Labels | None:
     diffusion = bool((b_values > 0).any())
     kinds = kinds_of(headers)
     for wanted in (kinds, np.zeros_like(kinds)) if kinds.any() else (kinds,):
-        for labels in chain(_by_kind(headers, places, wanted), _candidates(headers, places, diffusion)):
+        for labels in chain(
+            _as_stated(headers, places),
+            _by_kind(headers, places, wanted),
+            _candidates(headers, places, diffusion),
+        ):
             if not _fits(labels, places, repeats) or not _constant(labels, wanted):
                 continue
             if not diffusion or _one_weighting_each(labels, b_values, directions):
@@ -74,6 +77,11 @@ def weightings(headers: Sequence[Header]) -> tuple[NDArray[np.float64], NDArray[
     b_values = np.array([header.b_value or 0.0 for header in headers])
     directions = np.array([header.gradient or (0.0, 0.0, 0.0) for header in headers], dtype=np.float64)
     return b_values, directions.reshape(-1, 3)
+
+
+def is_unweighted_diffusion(header: Header) -> bool:
+    """Whether an image without a weighting is of a diffusion scan all the same, as those with b = 0 alone are."""
+    return header.image_type[:1] == ("ORIGINAL",) and "DIFFUSION" in header.image_type[2:]
 
 
 def times_of(steps: Sequence[Sequence[Header]]) -> NDArray[np.float64] | None:
@@ -117,14 +125,10 @@ def _regular(steps: Sequence[Sequence[Header]]) -> NDArray[np.float64] | None:
 
 
 def _candidates(headers: Sequence[Header], places: Labels, diffusion: bool) -> Iterator[Labels]:
-    instance = _instance_numbers(headers)
+    instance = instance_order(headers, places)
     rankable = np.ptp(np.bincount(places)) == 0
-    if rankable and all(header.diffusion_number for header in headers):
-        yield _rank(places, _sorted([header.diffusion_number for header in headers]))
-    if rankable and instance is not None and headers[0].dimension_index:
-        yield _rank(places, instance)
     for number in (lambda h: h.temporal_position, lambda h: h.acquisition_number):
-        labels = _numbers(headers, number)
+        labels = numbers_of(headers, number)
         if labels is not None:
             yield _dense(labels)
     if rankable and instance is not None:
@@ -134,31 +138,18 @@ def _candidates(headers: Sequence[Header], places: Labels, diffusion: bool) -> I
         yield _dense((instance - 1) // depth)
         yield _dense((instance - 1) % int(np.bincount(places).max()))
     for time in (lambda h: h.acquisition_time, lambda h: h.trigger_time, lambda h: h.content_time):
-        labels = _numbers(headers, time)
+        labels = numbers_of(headers, time)
         if rankable and labels is not None:
             yield _rank(places, labels)
     if diffusion and instance is not None:
         yield _by_weighting(headers, places, instance)
 
 
-def _instance_numbers(headers: Sequence[Header]) -> NDArray[np.float64] | None:
-    """Instance numbers; frames of one instance are counted in the order of their dimension indices, or as they lie."""
-    instance = _numbers(headers, lambda header: header.instance_number)
-    if instance is None or len({header.sop_uid for header in headers}) == len(headers):
-        return instance
-    keys = [(header.instance_number, header.dimension_index, i) for i, header in enumerate(headers)]
-    return _sorted(keys) + 1
-
-
-def _sorted(keys: Sequence[tuple[object, ...]]) -> NDArray[np.float64]:
-    """Place of each key among all of them; equal keys share one."""
-    places = {key: place for place, key in enumerate(sorted(set(keys)))}
-    return np.array([places[key] for key in keys], dtype=np.float64)
-
-
-def _numbers(headers: Sequence[Header], of: Callable[[Header], float | None]) -> NDArray[np.float64] | None:
-    numbers = [of(header) for header in headers]
-    return None if None in numbers else np.array(numbers, dtype=np.float64)
+def _as_stated(headers: Sequence[Header], places: Labels) -> Iterator[Labels]:
+    """Steps by an order that the images state for volumes."""
+    order = stated_order(headers, places) if np.ptp(np.bincount(places)) == 0 else None
+    if order is not None:
+        yield _rank(places, order)
 
 
 def _dense(numbers: NDArray[np.float64]) -> Labels:
@@ -193,7 +184,7 @@ def _by_kind(headers: Sequence[Header], places: Labels, kinds: Labels) -> Iterat
     if not kinds.any():
         return
     order = np.arange(len(headers), dtype=np.float64)
-    for numbers in (_instance_numbers(headers), _numbers(headers, lambda header: header.temporal_position)):
+    for numbers in (instance_order(headers, places), numbers_of(headers, lambda header: header.temporal_position)):
         if numbers is not None:
             order = np.argsort(np.lexsort((order, numbers))).astype(np.float64)
     yield _repeats(kinds, places, order)

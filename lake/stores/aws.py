@@ -9,8 +9,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
+
+from pydantic import ConfigDict
 
 SCHEME = "s3://"
 
@@ -55,6 +57,8 @@ class Access:
         role: ARN of a role to assume with them; None: as they are.
         kms_key: id or ARN of the KMS key that everything put is encrypted under; None: as the bucket is set.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     profile: str | None = None
     role: str | None = None

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lake.errors import RESTORE, TableDamaged
 from lake.tables.formats import Made
 from lake.tables.protocol import FEATURES, NAMED, READER, WRITER
 
@@ -152,6 +153,7 @@ def checkpoint(path: Path) -> Checkpoint:
 
     Raises:
         FileNotFoundError: if it is not there.
+        TableDamaged: if it is not whole.
         Unusual: if it has features of other engines.
     """
     return _checkpoint(path, *mark(path))
@@ -162,6 +164,7 @@ def change(path: Path) -> Change:
 
     Raises:
         FileNotFoundError: if it is not there.
+        TableDamaged: if it is not whole.
         Unusual: if it has features of other engines.
     """
     return _change(path, *mark(path))
@@ -175,8 +178,12 @@ def mark(path: Path) -> tuple[int, int, int]:
 
 @lru_cache(_KEPT_CHECKPOINTS)
 def _checkpoint(path: Path, *_: int) -> Checkpoint:
-    with pq.ParquetFile(pa.BufferReader(path.read_bytes())) as parquet:
-        rows = parquet.read(columns=_COLUMNS, use_threads=False).combine_chunks()
+    data = pa.BufferReader(path.read_bytes())
+    try:
+        with pq.ParquetFile(data) as parquet:
+            rows = parquet.read(columns=_COLUMNS, use_threads=False).combine_chunks()
+    except (pa.ArrowInvalid, OSError):
+        raise damaged(path) from None
     for protocol in rows["protocol"].drop_null().to_pylist():
         _require(protocol)
     metadata = rows["metaData"].drop_null().to_pylist()[0]
@@ -190,8 +197,7 @@ def _checkpoint(path: Path, *_: int) -> Checkpoint:
 def _change(path: Path, *_: int) -> Change:
     removed, added = [], []
     made = None
-    for line in path.read_bytes().splitlines():
-        action = json.loads(line) if line else {}
+    for action in _actions(path):
         if protocol := action.get("protocol"):
             _require(protocol)
         if metadata := action.get("metaData"):
@@ -203,6 +209,26 @@ def _change(path: Path, *_: int) -> Change:
                 raise Unusual
             added.append(File(unquote(file["path"]), file["partitionValues"], file["size"]))
     return Change(tuple(removed), tuple(added), made)
+
+
+def _actions(path: Path) -> list[dict[str, Any]]:
+    """Of a commit; there is always one that says who made it, or what the table is."""
+    try:
+        found = [json.loads(line) for line in path.read_bytes().splitlines() if line]
+    except ValueError:
+        found = []
+    if not found:
+        raise damaged(path)
+    return found
+
+
+def damaged(path: Path) -> TableDamaged:
+    """The error that a file of a log is not whole.
+
+    Args:
+        path: the file, `<zone>/<table>/_delta_log/<name>` below wherever its zone lies.
+    """
+    return TableDamaged(f"{'/'.join(path.parts[-4:])}: found a file that is not whole, needed it as written; {RESTORE}")
 
 
 def _require(protocol: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lake.stores.storage import Location
-from lake.tables.checkpoint import EMPTY, Change, Changed, File, Unusual, change, checkpoint
+from lake.tables.checkpoint import EMPTY, Change, Changed, File, Unusual, change, checkpoint, damaged
 from lake.tables.formats import Made
 from lake.tables.parts import Part
 
@@ -297,6 +297,8 @@ def _last_checkpoint(log: Location) -> int:
         told = json.loads(log.read_bytes(_LAST_CHECKPOINT))
     except FileNotFoundError:
         return -1
+    except ValueError:
+        raise damaged(log.path / _LAST_CHECKPOINT) from None
     if told.get("parts") or "v2Checkpoint" in told or not log.exists(_checkpoint(told["version"])):
         raise Unusual
     return int(told["version"])

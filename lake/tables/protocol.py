@@ -8,7 +8,7 @@ and delta-spark 4.4.0; outside of it one of the two fails, or breaks the table f
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from lake.errors import TableMissing
+from lake.errors import RESTORE, TableDamaged, TableMissing
 from lake.stores.storage import Location
 
 READER, WRITER, NAMED = 1, 4, 7
@@ -60,6 +60,7 @@ def opened(location: Location, path: str, version: int | None = None) -> DeltaTa
 
     Raises:
         TableMissing: if there is none, or not this version of it yet.
+        TableDamaged: if its log, in a local folder, is not whole.
         TableUnshared: if it has properties outside the shared set.
     """
     try:
@@ -74,6 +75,10 @@ def opened(location: Location, path: str, version: int | None = None) -> DeltaTa
             raise _unshared(path, names) from None
         if version is not None and version > (newest := opened(location, path).version()):
             raise TableMissing(f"found no version {version} of table {path}, needed one of 0 to {newest}") from None
+        if location.local:
+            raise TableDamaged(
+                f"table {path}: found a log that Delta's library cannot read, needed it as written; {RESTORE}"
+            ) from error
         raise
     require_shared(table, path)
     return table

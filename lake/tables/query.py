@@ -11,7 +11,7 @@ Example:
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,9 +34,11 @@ _QUESTIONS = ("select", "with", "explain")
 _OF_THE_QUESTION = ("SQL error", "Schema error", "Error during planning", "This feature is not implemented")
 """Beginnings of messages that speak of the question alone; others may quote a value that a file holds."""
 
-
 _SCANNED = re.compile(r"TableScan: (\w+)__files")
 """How a plan of DataFusion names a table that it reads."""
+
+_RUST = {pa.string(): "Utf8", pa.int64(): "Int64", pa.float64(): "Float64"}
+"""Types of values in contracts, by the names that DataFusion has for them."""
 
 
 @dataclass(frozen=True)
@@ -105,16 +107,42 @@ def _offer(session: QueryBuilder, lake: "Lake", table: Table, version: int | Non
     except TableNotFoundError:
         return
     there = {field.name for field in delta.schema().fields}
-    columns = [_completed(c) for c in table.columns if c.name in there and not pa.types.is_binary(c.type)]
+    listed = ", ".join(_read_as(column, there) for column in table.columns if _is_offered(table, column, there))
     session.register(f"{table.name}__files", delta)
-    listed = ", ".join(columns)
     session.execute(f'CREATE VIEW "{table.name}" AS SELECT {listed} FROM "{table.name}__files"')  # noqa: S608  # contract's
 
 
-def _completed(column: Column) -> str:
-    """A column, with what stands for its value in rows that were written before it was."""
+def _is_offered(table: Table, column: Column, there: Container[str]) -> bool:
+    return not pa.types.is_binary(column.type) and not table.incomplete([column.name], there)
+
+
+def _read_as(column: Column, there: Container[str]) -> str:
+    """A column, with what the contract says of rows that were written before it was, as `Table.completed` reads them.
+
+    A table that was not brought forward yet may lack it altogether.
+    """
     name = f'"{column.name}"'
-    return f"coalesce({name}, '{column.older}') AS {name}" if isinstance(column.older, str) else name
+    if column.name in there and column.older is None:
+        return name
+    older = f"arrow_cast({_literal(column.older)}, '{_rust(column.type)}')"
+    return f"coalesce({name}, {older}) AS {name}" if column.name in there else f"{older} AS {name}"
+
+
+def _literal(value: str | tuple[str, ...] | None) -> str:
+    """A value of a contract in SQL."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, tuple):
+        return f"make_array({', '.join(_literal(each) for each in value)})"
+    escaped = value.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def _rust(type_: pa.DataType) -> str:
+    """Name that DataFusion has for a type of a contract."""
+    if pa.types.is_list(type_):
+        return f"List({_rust(type_.value_type)})"
+    return _RUST[type_]
 
 
 def _plain(type_: pa.DataType) -> pa.DataType:

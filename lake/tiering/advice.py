@@ -12,7 +12,8 @@ from lake.tiering.charges import MONTH, Charge, charges, stage_at
 from lake.tiering.fleet import NEVER, Fleet, Floats, Ints, Uses
 from lake.tiering.holdings import Held
 from lake.tiering.mover import Move
-from lake.tiering.online import ahead, rates
+from lake.tiering.online import ahead
+from lake.tiering.rates import rates
 from lake.tiering.rules import OTHERWISE, allowed, chosen
 from lake.tiering.state import State, morning, next_use
 from schemas.contract import Table
@@ -89,7 +90,7 @@ def _told(
         held_back &= ~np.array([*(r.when.expected_within_days is not None for r in policy.rules), False])[by]
         tier = np.where(held_back, fleet.start, tier)
     else:
-        planned = ahead(fleet, uses, prices, policy, state, np.arange(len(fleet)))[:, 0]
+        planned = ahead(fleet, uses, prices, policy, state, np.arange(len(fleet)), keep=1)[:, 0]
         tier = np.where(by == OTHERWISE, planned, tier)
     wait = next_use(state, len(fleet), uses)
     return tier, [_why(policy, int(number), int(days)) for number, days in zip(by, wait, strict=True)]
@@ -108,10 +109,10 @@ def _why(policy: TieringPolicy, rule: int, wait: int) -> str:
 def _month(
     fleet: Fleet, uses: Uses, policy: TieringPolicy, prices: Sequence[Charge], state: State, where: Ints
 ) -> Floats:
-    reads, stretches = rates(fleet, state, policy)
+    reads, trainings = rates(fleet, state, policy)
     rows, idle = np.arange(len(fleet)), -state.last_read
     cost = np.stack([
-        stage_at(charge, idle) + (reads + stretches) * charge.reading(rows, fleet.files, fleet.bytes)
+        stage_at(charge, idle) + (reads + trainings) * charge.reading(rows, fleet.files, fleet.bytes)
         for charge in prices
     ])  # fmt: skip
     return cost[where, rows] * MONTH

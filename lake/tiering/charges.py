@@ -47,8 +47,6 @@ class Charge:
         per_byte: price of a byte read.
         open: whether a group may enter, on any day.
         archive: whether only spare groups may.
-        expected: what reads that nobody announced cost a day, at the rate expected.
-        rate: single reads a day that are expected; 0: all are known.
     """
 
     kind: StorageClass
@@ -61,26 +59,11 @@ class Charge:
     per_byte: float
     open: NDArray[np.bool_]
     archive: bool
-    expected: Floats
-    rate: Floats
 
     @property
     def prepaid(self) -> Floats:
         """The minimum duration, paid on entering; the days that it covers then cost nothing."""
         return self.minimum * self.stages[0].daily
-
-    def daily(self, day: int) -> list[Floats]:
-        """Cost of a day in each stage, so many days after the day that is planned on, when files were where they are.
-
-        A later stage saves what it does times the chance that no use came since it began or, where a file was unused
-        for long on the first day, since then.
-        """
-        costs, before = [self.stages[0].daily], 0
-        for stage, last in zip(self.stages[1:], self.stages[:-1], strict=True):
-            before += last.days
-            unused = np.exp(-self.rate * min(day, before))
-            costs.append(costs[-1] + unused * (stage.daily - last.daily))
-        return costs
 
     def reading(self, groups: Ints, requests: Floats, size: Floats) -> Floats:
         """What reads cost.
@@ -123,29 +106,6 @@ def stage_at(charge: Charge, idle: Ints) -> Floats:
     return daily
 
 
-def with_reads(charges: Sequence[Charge], fleet: Fleet, reads: Floats, stretches: Floats) -> list[Charge]:
-    """Classes as they are expected to be where uses come at a rate.
-
-    A single read is served where the files are, and sends files of a class that lowers its price by itself back to the
-    first price (`Charge.daily`). A stretch of reads (the epochs of a training) has them moved to the first class where
-    reading is charged by the byte; what becomes of them afterwards is planned anew (`optimum`'s `news`).
-
-    Args:
-        charges: the classes.
-        fleet: the groups.
-        reads: (groups,) single reads a day, one request a file.
-        stretches: (groups,) stretches a day.
-    """
-    every = np.arange(len(fleet))
-    found = []
-    for charge in charges:
-        expected = reads * charge.reading(every, fleet.files, fleet.bytes)
-        if charge.per_byte or charge.archive:
-            expected = expected + stretches * (charge.leave + charges[0].enter)
-        found.append(replace(charge, expected=expected, rate=reads))
-    return found
-
-
 def _charge(book: PriceBook, kind: StorageClass, fleet: Fleet, open_: bool) -> Charge:
     gb, standard = book.bytes_per_gb, book.classes[0].per_gb_month
     size = fleet.bytes / fleet.files
@@ -179,6 +139,4 @@ def _charge(book: PriceBook, kind: StorageClass, fleet: Fleet, open_: bool) -> C
         per_byte=kind.retrieval_per_gb / gb,
         open=np.full(count, open_),
         archive=not kind.immediate,
-        expected=np.zeros(count),
-        rate=np.zeros(count),
     )

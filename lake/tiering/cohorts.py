@@ -163,7 +163,7 @@ class Stay:
         for queue in self._queues:
             queue.add_to(rows, cost)
 
-    def spend(self, daily: list[Floats], more: Floats) -> None:
-        """A day's storage in each stretch, and what else every day costs here."""
+    def spend(self, daily: list[Floats]) -> None:
+        """A day's storage in each stretch."""
         for queue, cost in zip(self._queues, daily, strict=True):
-            queue.add(cost + more)
+            queue.add(cost)

@@ -73,20 +73,28 @@ def compare(
         tiers: classes that groups may enter; None: all that span more than one zone.
     """
     uses = uses.merged()
-    played = uses.where((uses.day >= 0) & (uses.day < days))
     prices = charges(book, fleet, tiers)
+    played = uses.where((uses.day >= 0) & (uses.day < days))
+    schedules = ways(fleet, uses, prices, policies, days)
+    bills = {way: bill(schedule, fleet, played, prices) for way, schedule in schedules.items()}
+    return Comparison(bills, days, len(fleet), book.currency)
+
+
+def ways(
+    fleet: Fleet, uses: Uses, prices: Sequence[Charge], policies: Sequence[TieringPolicy], days: int
+) -> dict[str, Schedule]:
+    """The schedule of every way of keeping files; reads are those of `compare`, merged."""
     schedules: dict[str, Schedule] = {TODAY: kept_in(fleet, days, np.where(fleet.born < 0, fleet.start, 0))}
     schedules[STANDARD] = kept_in(fleet, days, 0)
-    for number, kind in enumerate(book.classes):
-        if kind.falls and prices[number].open.any():
-            schedules[f"{BY_ITSELF}: {kind.name}"] = kept_in(fleet, days, number)
+    for number, price in enumerate(prices):
+        if price.kind.falls and price.open.any():
+            schedules[f"{BY_ITSELF}: {price.kind.name}"] = kept_in(fleet, days, number)
     plain = TieringPolicy(name="plain", title="no rules", method=Method.FORESIGHT)
     schedules[RENTAL] = walk(fleet, uses, days, break_even(fleet, uses, prices, plain))
     for policy in policies:
         schedules[policy.name] = followed(policy, fleet, uses, prices, days)
-    schedules[OPTIMUM] = optimum(fleet, played, prices, days)
-    bills = {way: bill(schedule, fleet, played, prices) for way, schedule in schedules.items()}
-    return Comparison(bills, days, len(fleet), book.currency)
+    schedules[OPTIMUM] = optimum(fleet, uses.where((uses.day >= 0) & (uses.day < days)), prices, days)
+    return schedules
 
 
 def followed(policy: TieringPolicy, fleet: Fleet, uses: Uses, prices: Sequence[Charge], days: int) -> Schedule:

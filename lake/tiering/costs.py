@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lake.tiering.charges import Charge, stage_at
-from lake.tiering.fleet import Fleet, Floats, Uses
+from lake.tiering.fleet import Fleet, Ints, Uses
 
 Schedule = NDArray[np.int8]
 """(groups, days) class of each group on each day, as an index into the price book; -1 where it is not there."""
@@ -64,47 +64,31 @@ def bill(schedule: Schedule, fleet: Fleet, uses: Uses, charges: Sequence[Charge]
         fleet: the groups.
         uses: the reads, one entry a group and day (`Uses.merged`).
         charges: prices of each class.
+
+    Raises:
+        ValueError: if a group is there on a day without a class.
     """
-    groups, days = schedule.shape
-    now, held = fleet.start.copy(), fleet.held.copy()
-    idle = np.minimum(held, -fleet.last_read)
+    days = schedule.shape[1]
+    stay = _Stay(fleet.start.copy(), fleet.held.copy(), np.minimum(fleet.held, -fleet.last_read))
     sums = np.zeros((days + 1, 5))
     hours, waits = 0.0, 0
-    minimum = np.array([charge.minimum for charge in charges])
     for day in range(days + 1):
-        there = (fleet.born <= day) & (day < fleet.end) if day < days else np.zeros(groups, bool)
-        was = (fleet.born < day) & (day <= fleet.end) if day else fleet.born < 0
-        wanted = np.where(there, schedule[:, day] if day < days else -1, -1)
+        there = (fleet.born <= day) & (day < fleet.end) & (day < days)
+        wanted = np.where(there, schedule[:, min(day, days - 1)], -1)
         if (there & (wanted < 0)).any():
             raise ValueError("found a day without a class for a group that is there, needed one for each")
-        leaving = was & (wanted != now)
-        sums[day, 4] += _early(leaving, now, np.maximum(minimum[now] - held, 0), charges)
-        moving = leaving & there
-        for number, charge in enumerate(charges):
-            sums[day, 3] += (
-                charge.leave[moving & (now == number)].sum() + charge.enter[moving & (wanted == number)].sum()
-            )
-        fresh = moving | (there & (fleet.born == day))
-        held[fresh] = idle[fresh] = 0
-        now = np.where(there, wanted, now)
-        if day == days:
-            break
+        was = (fleet.born < day) & (day <= fleet.end) if day else fleet.born < 0
+        sums[day, 3:] = _moved(stay, was, there, wanted, charges)
+        stay.held[there & (fleet.born == day)] = stay.idle[there & (fleet.born == day)] = 0
         read = uses.by_day.get(day, np.zeros(0, np.int64))
         read = read[there[uses.group[read]]]
-        idle[uses.group[read]] = 0
-        for number, charge in enumerate(charges):
-            mine = read[now[uses.group[read]] == number]
-            cost = charge.reading(uses.group[mine], uses.requests[mine], uses.bytes[mine])
-            asked = 0.0 if charge.archive else float(uses.requests[mine].sum() * charge.per_request)
-            sums[day, 1] += asked
-            sums[day, 2] += cost.sum() - asked
-            if charge.archive:
-                late = int((~uses.announced[mine]).sum())
-                hours, waits = hours + late * charge.kind.hours, waits + late
-            inside = there & (now == number)
-            sums[day, 0] += stage_at(charge, idle)[inside].sum()
-        held += 1
-        idle += 1
+        stay.idle[uses.group[read]] = 0
+        asked, fetched, late = _read(stay, uses, read, charges)
+        sums[day, :3] = _stored(stay, there, charges), asked, fetched
+        hours += sum(float(count * charge.kind.hours) for count, charge in zip(late, charges, strict=True))
+        waits += int(late.sum())
+        stay.held += 1
+        stay.idle += 1
     by_day = sums.sum(1)[:days]
     by_day[-1:] += sums[days].sum()
     monthly = tuple(float(by_day[i : i + STRETCH].sum()) for i in range(0, days, STRETCH))
@@ -112,15 +96,48 @@ def bill(schedule: Schedule, fleet: Fleet, uses: Uses, charges: Sequence[Charge]
     return Bill(storage, requests, retrieval, moves, early, hours, waits, monthly)
 
 
-def _early(
-    leaving: NDArray[np.bool_], now: NDArray[np.int64], left: NDArray[np.int64], charges: Sequence[Charge]
-) -> float:
-    due: Floats = np.zeros(len(now))
+@dataclass
+class _Stay:
+    """The class of each group on a day, the days since it came there, and those since it was read or came there."""
+
+    now: Ints
+    held: Ints
+    idle: Ints
+
+
+def _moved(
+    stay: _Stay, was: NDArray[np.bool_], there: NDArray[np.bool_], wanted: Ints, charges: Sequence[Charge]
+) -> tuple[float, float]:
+    """Have groups where they are wanted; what the moves cost, and what minimum durations are left to pay."""
+    leaving = was & (wanted != stay.now)
+    moving = leaving & there
+    moves = early = 0.0
     for number, charge in enumerate(charges):
-        if charge.minimum:
-            mine = leaving & (now == number)
-            due[mine] = left[mine] * charge.stages[0].daily[mine]
-    return float(due.sum())
+        out = leaving & (stay.now == number)
+        moves += float(charge.leave[out & there].sum() + charge.enter[moving & (wanted == number)].sum())
+        early += float((np.maximum(charge.minimum - stay.held[out], 0) * charge.stages[0].daily[out]).sum())
+    stay.now = np.where(there, wanted, stay.now)
+    stay.held[moving] = stay.idle[moving] = 0
+    return moves, early
+
+
+def _read(stay: _Stay, uses: Uses, read: Ints, charges: Sequence[Charge]) -> tuple[float, float, Ints]:
+    """What a day's reads cost, in requests and in bytes, and how many wait for a restore in each class."""
+    asked = fetched = 0.0
+    late = np.zeros(len(charges), np.int64)
+    for number, charge in enumerate(charges):
+        mine = read[stay.now[uses.group[read]] == number]
+        cost = float(charge.reading(uses.group[mine], uses.requests[mine], uses.bytes[mine]).sum())
+        requests = 0.0 if charge.archive else float(uses.requests[mine].sum() * charge.per_request)
+        asked, fetched = asked + requests, fetched + cost - requests
+        late[number] = (~uses.announced[mine]).sum() if charge.archive else 0
+    return asked, fetched, late
+
+
+def _stored(stay: _Stay, there: NDArray[np.bool_], charges: Sequence[Charge]) -> float:
+    """What a day of storage costs."""
+    inside = (there & (stay.now == number) for number in range(len(charges)))
+    return float(sum(stage_at(charge, stay.idle)[mine].sum() for charge, mine in zip(charges, inside, strict=True)))
 
 
 def kept_in(fleet: Fleet, days: int, tier: NDArray[np.int64] | int, first: int = 0) -> Schedule:

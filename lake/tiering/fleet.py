@@ -28,6 +28,7 @@ class Fleet:
         table: index into `tables`.
         licences: names of licences.
         licence: index into `licences`.
+        batch: groups of one number are used alike, so that what is seen of one is expected of the others.
         bytes: size of the group.
         files: number of files in it, all of one size.
         born: day it is written; negative: it is there, and so many days old.
@@ -44,6 +45,7 @@ class Fleet:
     table: Ints
     licences: Sequence[str]
     licence: Ints
+    batch: Ints
     bytes: Floats
     files: Floats
     born: Ints
@@ -68,7 +70,7 @@ class Fleet:
 
     @classmethod
     def of(cls, size: Floats, files: Floats | float = 1.0, **facts: object) -> "Fleet":
-        """Groups of these sizes; what is not said is that of a needed file in the first class, there on day 0.
+        """Groups of these sizes; what is not said is that of a needed file in the first class, there on day 0, alone.
 
         Args:
             size: bytes of each group.
@@ -76,9 +78,9 @@ class Fleet:
             facts: other attributes, as arrays or numbers.
         """
         count = len(size)
-        ints = {
-            "table": 0, "licence": 0, "born": -1, "end": NEVER, "end_known": NEVER, "spare": NEVER,
-            "licence_end": NEVER, "start": 0, "held": 1,
+        ints: dict[str, int | Ints] = {
+            "table": 0, "licence": 0, "batch": np.arange(count), "born": -1, "end": NEVER, "end_known": NEVER,
+            "spare": NEVER, "licence_end": NEVER, "start": 0, "held": 1,
         }  # fmt: skip
         told = {name: np.broadcast_to(np.asarray(facts.get(name, usual), np.int64), count).copy()
                 for name, usual in ints.items()}  # fmt: skip

@@ -107,6 +107,7 @@ def fleet_of(lake: Lake, book: PriceBook, today: dt.date, terms: Mapping[str, Te
     files, moved = held(lake, book)
     tables = sorted({each.contract.path for each in files})
     licences = sorted({one.licence for one in terms.values()} | {""})
+    batches = {name: place for place, name in enumerate(sorted({_batch(each) for each in files}))}
     number = {kind.name: place for place, kind in enumerate(book.classes)}
     stopped = {path: _stopped(lake, path) for path in tables}
     rows = []
@@ -120,16 +121,22 @@ def fleet_of(lake: Lake, book: PriceBook, today: dt.date, terms: Mapping[str, Te
         spare = NEVER if each.needed else min(stopped[each.contract.path].get(until, -1) - today.toordinal(), -1)
         rows.append(
             (
-                tables.index(each.contract.path), licences.index(own.licence), each.file.bytes, born, spare,
-                (own.until - today).days if own.until else NEVER, number[each.tier], max(-since, 1),
+                tables.index(each.contract.path), licences.index(own.licence), batches[_batch(each)],
+                each.file.bytes, born, spare, (own.until - today).days if own.until else NEVER, number[each.tier],
+                max(-since, 1),
             )
         )  # fmt: skip
-    columns = np.array(rows, np.int64).reshape(-1, 8).T
+    columns = np.array(rows, np.int64).reshape(-1, 9).T
     fleet = Fleet.of(
-        columns[2].astype(np.float64), tables=tables, licences=licences, table=columns[0], licence=columns[1],
-        born=columns[3], spare=columns[4], licence_end=columns[5], start=columns[6], held=columns[7],
+        columns[3].astype(np.float64), tables=tables, licences=licences, table=columns[0], licence=columns[1],
+        batch=columns[2], born=columns[4], spare=columns[5], licence_end=columns[6], start=columns[7], held=columns[8],
     )  # fmt: skip
     return fleet, files
+
+
+def _batch(each: Held) -> str:
+    """Files of a delivery are used together, whatever the table; other tables are read as a whole."""
+    return each.file.partition.get("delivery", "") or each.contract.path
 
 
 def reads_of(uses: Sequence[Use], fleet: Fleet, files: Sequence[Held]) -> Uses:

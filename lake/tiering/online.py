@@ -3,22 +3,22 @@
 Belongs here: their decisions. Rules of documents are `lake.tiering.rules`; what decisions cost is `lake.tiering.costs`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lake.tiering.charges import Charge, stage_at, with_reads
+from lake.tiering.charges import Charge, stage_at
 from lake.tiering.costs import Schedule
+from lake.tiering.expectation import cheapest
 from lake.tiering.fleet import NEVER, Fleet, Floats, Ints, Uses
-from lake.tiering.optimum import optimum
+from lake.tiering.rates import rates
 from lake.tiering.rules import allowed, chosen
 from lake.tiering.state import Decide, State, as_fleet
 from schemas.tiering import TieringPolicy
 
-_COMMON_READS, _COMMON_DAYS = 0.5, 365.0
-"""What is assumed of uses before any was seen: one in two years for each file."""
+Judge = Callable[[Fleet, State, TieringPolicy], tuple[Floats, Floats]]
+"""What tells how often groups will be used unannounced, as `lake.tiering.rates.rates` does."""
 
 
 def break_even(fleet: Fleet, uses: Uses, charges: Sequence[Charge], policy: TieringPolicy) -> Decide:
@@ -69,29 +69,39 @@ def _daily(charges: Sequence[Charge], now: Ints) -> Floats:
     return np.stack([charge.stages[0].daily for charge in charges])[now, np.arange(len(now))]
 
 
-def foresight(fleet: Fleet, uses: Uses, charges: Sequence[Charge], policy: TieringPolicy, days: int) -> Decide:
-    """The cheapest way through what is known, planned anew whenever there is news of a group.
+def foresight(
+    fleet: Fleet, uses: Uses, charges: Sequence[Charge], policy: TieringPolicy, days: int, judged: Judge = rates
+) -> Decide:
+    """The cheapest way to be expected from what is known and what may come, planned anew whenever there is news.
 
-    Announced reads are certain. The others come at a rate: a group's own record against the common rate of its table.
-    Plans are the optimum's own programme over `lookahead_days`; news are announcements, ends that became known, births,
-    and, every `replan_days`, reads that nobody announced. Groups that a rule fits stay on the rule's tier.
+    Announced reads are certain, the others come at a rate (`lake.tiering.rates`). News of a group are announcements, an
+    end that became known, its birth and, every `replan_days`, reads that nobody announced. Without news a plan serves
+    for a quarter of `lookahead_days`. Groups that a rule fits stay on the rule's tier.
+
+    Args:
+        fleet: the groups.
+        uses: all reads; each is looked at once it is known.
+        charges: prices of each class.
+        policy: the policy.
+        days: days that will be walked.
+        judged: what tells the rates.
     """
-    plan = np.zeros((days + policy.lookahead_days, len(fleet)), np.int8)
+    keep = policy.lookahead_days // 4
+    plan = np.zeros((days + keep, len(fleet)), np.int8)
     planned_on = np.full(len(fleet), -NEVER, np.int64)
     pending = np.zeros(len(fleet), np.bool_)
 
     def decide(state: State) -> Ints:
         day = state.day
-        pending[:] |= state.surprised | (planned_on == -NEVER)
-        told = uses.group[(uses.known == day) & (uses.day >= day)]
-        urgent = np.zeros(len(fleet), np.bool_)
-        urgent[told] = True
-        urgent |= planned_on == -NEVER  # written yesterday
-        urgent |= (fleet.end_known == day) | (fleet.spare == day)
-        urgent |= planned_on + policy.lookahead_days // 2 <= day if day % policy.replan_days == 0 else False
-        rows = np.flatnonzero(state.there & (urgent | (pending if day % policy.replan_days == 0 else False)))
+        pending[:] |= state.surprised
+        news = planned_on + keep <= day  # those written yesterday among them
+        news[uses.group[(uses.known == day) & (uses.day >= day)]] = True
+        news |= (fleet.end_known == day) | (fleet.spare == day)
+        if day % policy.replan_days == 0:
+            news |= pending
+        rows = np.flatnonzero(state.there & news)
         if len(rows):
-            plan[day : day + policy.lookahead_days, rows] = ahead(fleet, uses, charges, policy, state, rows).T
+            plan[day : day + keep, rows] = ahead(fleet, uses, charges, policy, state, rows, keep, judged).T
             planned_on[rows], pending[rows] = day, False
         tier = np.where(planned_on >= 0, plan[day], state.now).astype(np.int64)
         if policy.rules:
@@ -103,30 +113,13 @@ def foresight(fleet: Fleet, uses: Uses, charges: Sequence[Charge], policy: Tieri
 
 
 def ahead(
-    fleet: Fleet, uses: Uses, charges: Sequence[Charge], policy: TieringPolicy, state: State, rows: Ints
-) -> Schedule:
-    """The plan of some groups from a morning on, over the days that the policy looks ahead."""
+    fleet: Fleet, uses: Uses, charges: Sequence[Charge], policy: TieringPolicy, state: State, rows: Ints, keep: int,
+    judged: Judge = rates,
+) -> Schedule:  # fmt: skip
+    """The plan of some groups for so many days from a morning on, weighed over the days that the policy looks ahead."""
     mine = as_fleet(state, fleet, rows)
     near = (uses.known <= state.day) & (uses.day >= state.day) & (uses.day < state.day + policy.lookahead_days)
     known = uses.where(near).of(rows, len(fleet), state.day)
-    may = [replace(charge, open=allowed(policy, fleet, charge, state.day)) for charge in charges]
-    reads, stretches = (rate[rows] for rate in rates(fleet, state, policy))
-    expected = with_reads([charge.take(rows) for charge in may], mine, reads, stretches)
-    return optimum(mine, known, expected, policy.lookahead_days, stretches)
-
-
-def rates(fleet: Fleet, state: State, policy: TieringPolicy) -> tuple[Floats, Floats]:
-    """Single reads and stretches a day that are expected of each group beyond those that are announced.
-
-    Each is the mean of a gamma distribution: the common rate of the group's table, after the group's own record.
-    """
-    return _rate(state.reads, fleet, state, policy), _rate(state.stretches, fleet, state, policy)
-
-
-def _rate(counted: Floats, fleet: Fleet, state: State, policy: TieringPolicy) -> Floats:
-    tables = len(fleet.tables)
-    there: NDArray[np.bool_] = state.watched > 0
-    seen = np.bincount(fleet.table[there], counted[there], tables) + _COMMON_READS
-    watched = np.bincount(fleet.table[there], state.watched[there], tables) + _COMMON_DAYS
-    common = (seen / watched)[fleet.table]
-    return (policy.prior_days * common + counted) / (policy.prior_days + state.watched)
+    may = [replace(charge, open=allowed(policy, fleet, charge, state.day)).take(rows) for charge in charges]
+    reads, trainings = (rate[rows] for rate in judged(fleet, state, policy))
+    return cheapest(mine, known, may, reads, trainings, policy.lookahead_days, keep)

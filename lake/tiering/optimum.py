@@ -24,7 +24,7 @@ _BEFORE = -1
 """Entry day of groups that were in their class before the first day."""
 
 
-def optimum(fleet: Fleet, uses: Uses, charges: Sequence[Charge], days: int, news: Floats | None = None) -> Schedule:
+def optimum(fleet: Fleet, uses: Uses, charges: Sequence[Charge], days: int) -> Schedule:
     """The cheapest schedule, all reads and ends known.
 
     Args:
@@ -32,9 +32,7 @@ def optimum(fleet: Fleet, uses: Uses, charges: Sequence[Charge], days: int, news
         uses: the reads, one entry a group and day (`Uses.merged`).
         charges: prices of each class; groups may stay where they are, and enter the classes that are open.
         days: days to plan.
-        news: (groups,) chance a day of news after which a group is planned anew: what comes later then counts for less.
     """
-    news = np.zeros(len(fleet)) if news is None else news
     found = np.full((len(fleet), days), -1, np.int8)
     archivable = fleet.spare < days
     for some in (np.flatnonzero(~archivable), np.flatnonzero(archivable)):
@@ -46,7 +44,7 @@ def optimum(fleet: Fleet, uses: Uses, charges: Sequence[Charge], days: int, news
             place = np.full(len(charges) + 1, -1, np.int64)
             place[usable] = np.arange(len(usable))
             mine = replace(mine, start=place[mine.start])
-            planned = _chunk(mine, uses.of(rows, len(fleet)), [taken[n] for n in usable], days, news[rows])
+            planned = _chunk(mine, uses.of(rows, len(fleet)), [taken[n] for n in usable], days)
             found[rows] = np.array([*usable, -1], np.int8)[planned]
     return found
 
@@ -58,7 +56,7 @@ def _usable(fleet: Fleet, charge: Charge, number: int, days: int) -> bool:
     return number == 0 or there or bool(may.any())
 
 
-def _chunk(fleet: Fleet, uses: Uses, charges: Sequence[Charge], days: int, news: Floats) -> Schedule:
+def _chunk(fleet: Fleet, uses: Uses, charges: Sequence[Charge], days: int) -> Schedule:
     groups = len(fleet)
     stays = [_stay(charge, groups) for charge in charges]
     paid = [charge.enter + charge.prepaid for charge in charges]
@@ -77,13 +75,11 @@ def _chunk(fleet: Fleet, uses: Uses, charges: Sequence[Charge], days: int, news:
             final[over] = np.stack([cost[over] for cost, _ in least]).argmin(0)
         if day == days:
             break
-        weight = np.exp(-news * day)
-        _move(stays, [cost for cost, _ in least], came[day], fleet, charges, paid, day, weight)
-        _read(stays, uses, charges, day, weight)
+        _move(stays, [cost for cost, _ in least], came[day], fleet, charges, paid, day)
+        _read(stays, uses, charges, day)
         for stay, charge in zip(stays, charges, strict=True):
             # the minimum is paid on entering, so that its days are free and leaving early costs nothing more
-            daily = [free, charge.stages[-1].daily] if charge.minimum else charge.daily(day)
-            stay.spend([weight * cost for cost in daily], weight * charge.expected)
+            stay.spend([free, charge.stages[-1].daily] if charge.minimum else [stage.daily for stage in charge.stages])
     return _traced(fleet, final, came, entered, days)
 
 
@@ -107,10 +103,9 @@ def _move(
     charges: Sequence[Charge],
     paid: Sequence[Floats],
     day: int,
-    weight: Floats,
 ) -> None:
     """Moves at the start of a day: each class is entered from the class that is cheapest to come from."""
-    out = [cost + weight * charge.leave for cost, charge in zip(costs, charges, strict=True)]
+    out = [cost + charge.leave for cost, charge in zip(costs, charges, strict=True)]
     source, other = _two_least(out)
     today = np.full(len(fleet), day, np.int16)
     there = (fleet.born < day) & (day < fleet.end)
@@ -119,7 +114,7 @@ def _move(
         here = source[1] == number
         cost, origin = np.where(here, other[0], source[0]), np.where(here, other[1], source[1])
         may = there & charge.open & (fleet.spare <= day) if charge.archive else there & charge.open
-        cost = np.where(may, cost + weight * paid[number], np.inf)
+        cost = np.where(may, cost + paid[number], np.inf)
         if number == 0:
             cost[fleet.born == day] = 0.0
         came[number] = np.where(fleet.born == day, -1, origin)
@@ -139,13 +134,13 @@ def _two_least(costs: Sequence[Floats]) -> tuple[tuple[Floats, NDArray[np.int8]]
     return (best, which), (second, after)
 
 
-def _read(stays: Sequence[Stay], uses: Uses, charges: Sequence[Charge], day: int, weight: Floats) -> None:
+def _read(stays: Sequence[Stay], uses: Uses, charges: Sequence[Charge], day: int) -> None:
     places = uses.by_day.get(day)
     if places is None:
         return
     rows = uses.group[places]
     for stay, charge in zip(stays, charges, strict=True):
-        stay.read(rows, weight[rows] * charge.reading(rows, uses.requests[places], uses.bytes[places]))
+        stay.read(rows, charge.reading(rows, uses.requests[places], uses.bytes[places]))
 
 
 def _traced(

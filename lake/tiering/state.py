@@ -15,6 +15,37 @@ from lake.tiering.fleet import NEVER, Fleet, Floats, Ints, Uses
 
 
 @dataclass
+class Record:
+    """Uses of one kind that were seen, recent ones counting more; arrays have shape (groups,).
+
+    Attributes:
+        each: uses of each group.
+        shared: its part in the uses of its batch and table: 1 for a use of it alone, a half where two were used.
+    """
+
+    each: Floats
+    shared: Floats
+
+    @classmethod
+    def none(cls, groups: int) -> "Record":
+        """Nothing was seen."""
+        return cls(np.zeros(groups), np.zeros(groups))
+
+    def add(self, fleet: Fleet, rows: Ints, day: Ints, weight: Floats) -> None:
+        """Uses of these groups, on these days."""
+        _, use, count = np.unique(
+            np.stack([fleet.batch[rows], fleet.table[rows], day]), axis=1, return_inverse=True, return_counts=True
+        )
+        self.each += np.bincount(rows, weight, len(fleet))
+        self.shared += np.bincount(rows, weight / count[use.ravel()], len(fleet))
+
+    def fade(self, by: float) -> None:
+        """A day has gone by."""
+        self.each *= by
+        self.shared *= by
+
+
+@dataclass
 class State:
     """The morning of a day; arrays have shape (groups,).
 
@@ -24,9 +55,9 @@ class State:
         now: class of each.
         held: days in that class.
         last_read: day of the last read, or of birth.
-        reads: days with a read that nobody announced, recent ones counting more.
-        stretches: stretches of reads announced at short notice, recent ones counting more.
-        watched: days that it was there, recent ones counting more.
+        reads: days with a read that nobody announced.
+        trainings: stretches of reads announced at short notice.
+        watched: days that it was there and not spare, recent ones counting more.
         surprised: groups that were read yesterday though nobody announced it.
     """
 
@@ -35,8 +66,8 @@ class State:
     now: Ints
     held: Ints
     last_read: Ints
-    reads: Floats
-    stretches: Floats
+    reads: Record
+    trainings: Record
     watched: Floats
     surprised: NDArray[np.bool_]
 
@@ -44,8 +75,8 @@ class State:
 Decide = Callable[[State], Ints]
 """From a morning to the class that each group is to be in; what it says of groups that cannot move is ignored."""
 
-_MEMORY_DAYS = 180
-"""Days after which a use counts a third: what was read often two years ago may be cold now."""
+_MEMORY_DAYS = 365
+"""Days after which a use counts a third: what was read often three years ago may be cold now."""
 
 _STRETCH_DAYS = 7
 """Announced reads no further apart are one use: the epochs of a training move files once."""
@@ -83,7 +114,7 @@ def morning(fleet: Fleet, uses: Uses) -> State:
     count = len(fleet)
     state = State(
         0, fleet.born < 0, fleet.start.copy(), fleet.held.copy(), np.maximum(fleet.last_read, fleet.born),
-        np.zeros(count), np.zeros(count), np.zeros(count), np.zeros(count, np.bool_),
+        Record.none(count), Record.none(count), np.zeros(count), np.zeros(count, np.bool_),
     )  # fmt: skip
     past = uses.where(uses.day < 0)
     order = np.lexsort((past.day, past.group))
@@ -91,12 +122,15 @@ def morning(fleet: Fleet, uses: Uses) -> State:
     before = np.where(np.r_[True, np.diff(group) != 0][: len(group)], fleet.born[group], np.r_[0, day[:-1]][: len(day)])
     announced, weight = past.announced[order], np.exp(day / _MEMORY_DAYS)
     begun = announced & (day - past.known[order] < _SHORT_NOTICE_DAYS) & (day - before > _STRETCH_DAYS)
-    state.reads = np.bincount(group[~announced], weight[~announced], count).astype(np.float64)
-    state.stretches = np.bincount(group[begun], weight[begun], count).astype(np.float64)
+    for record, those in ((state.reads, ~announced), (state.trainings, begun)):
+        record.add(fleet, group[those], day[those], weight[those])
     np.maximum.at(state.last_read, group, day)
     age = np.clip(-fleet.born, 0, None) if len(group) else np.zeros(count)
     seen = -int(day.min()) if len(group) else 0
-    state.watched = _MEMORY_DAYS * (1 - np.exp(-np.minimum(age, seen) / _MEMORY_DAYS))
+    spare = np.clip(-fleet.spare, 0, None)
+    state.watched = _MEMORY_DAYS * np.maximum(
+        np.exp(-spare / _MEMORY_DAYS) - np.exp(-np.minimum(age, seen) / _MEMORY_DAYS), 0
+    )
     return state
 
 
@@ -107,11 +141,11 @@ def _evening(state: State, fleet: Fleet, uses: Uses, present: NDArray[np.bool_])
     state.last_read[fleet.born == state.day] = state.day
     short = announced & (state.day - uses.known[places] < _SHORT_NOTICE_DAYS)
     begun = short & (state.day - state.last_read[rows] > _STRETCH_DAYS)
-    fade = np.exp(-1 / _MEMORY_DAYS)
-    state.watched = state.watched * fade + present
-    state.reads, state.stretches = state.reads * fade, state.stretches * fade
-    state.reads[rows[~announced]] += 1
-    state.stretches[rows[begun]] += 1
+    fade = float(np.exp(-1 / _MEMORY_DAYS))
+    state.watched = state.watched * fade + (present & (fleet.spare > state.day))
+    for record, those in ((state.reads, rows[~announced]), (state.trainings, rows[begun])):
+        record.fade(fade)
+        record.add(fleet, those, np.full(len(those), state.day), np.ones(len(those)))
     state.held += 1
     state.last_read[rows] = state.day
     state.surprised = np.zeros(len(fleet), np.bool_)

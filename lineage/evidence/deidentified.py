@@ -75,6 +75,12 @@ class Line:
     status: str
     elements: int = 0
     rules: set[str] = field(default_factory=set)
+    checked: set[str] = field(default_factory=set)
+
+    @property
+    def why(self) -> str:
+        """Why it was kept, in the words of the certificates; nothing of what was not kept."""
+        return " ".join(sorted(self.checked)) if self.status == "kept" else ""
 
     @property
     def words(self) -> str:
@@ -116,6 +122,7 @@ def identifiers(past: Past) -> list[Group]:
         for line, entry in zip(group.lines, entries, strict=True):
             line.elements += entry["elements"]
             line.rules.update(entry["rules"])
+            line.checked.add(entry.get("checked", ""))
     for group in groups.values():
         group.examples = sorted(group.examples)[:1]
     return sorted((g for g in groups.values() if g.lines), key=lambda group: (-group.series.total(), group.examples))

@@ -126,7 +126,7 @@ def _disclosed(persons: Persons, entry: Entry) -> Disclosed:
     detail = [str(facts[name]) for name in ("format", "split", "task", "action") if name in facts]
     return Disclosed(
         entry,
-        str(facts.get("recipient", "not recorded")),
+        str(facts.get("recipient", "not recorded" if entry.type == EventType.EXPORTED else "nobody outside")),
         ", ".join([of, *detail]),
         str(facts.get("purpose", "not recorded")),
         bool(model) or persons.certain(entry),

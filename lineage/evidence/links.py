@@ -70,5 +70,5 @@ def number(value: object) -> str:
 
 
 def value(value: float) -> str:
-    """A measure with four digits, or a count."""
-    return number(value) if isinstance(value, int) else f"{value:.4g}"
+    """A measure with four digits, or a count; no power of ten, which people misread, where there is a way round it."""
+    return number(value) if isinstance(value, int) else number(round(value)) if abs(value) >= 1000 else f"{value:.4g}"

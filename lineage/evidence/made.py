@@ -17,6 +17,7 @@ from lake.stores.storage import Location
 from lineage.evidence.gathered import Rows
 from lineage.evidence.past import Past
 from lineage.evidence.recorded import Entry, Record
+from lineage.evidence.scored import scores
 from lineage.evidence.strata import gaps, strata
 from lineage.exposures.exposures import exposed
 from lineage.ledger.events import EventType
@@ -80,7 +81,7 @@ def models(past: Past, record: Record) -> Rows:
 
 
 def evaluations(past: Past, record: Record) -> Rows:
-    """Evaluations, which lie beside the models and have metrics and no weights of their own."""
+    """Evaluations, which lie beside the models and have scores, or plain metrics, and no weights of their own."""
     location = past.location(Zone.MODELS)
     known = {entry.facts.get("metrics_sha256"): entry for entry in record.of_type(EventType.EVALUATED)}
     found = []
@@ -91,7 +92,9 @@ def evaluations(past: Past, record: Record) -> Rows:
         data = _read(folder, METRICS)
         entry = known.get(_sha256(data))
         if entry or past.until is None:
-            found.append({"name": name, "metrics": _metrics(data), "sha256": _sha256(data), "entry": entry})
+            scored = scores(data)
+            told = {"scores": scored, "metrics": [] if scored else _metrics(data)}
+            found.append({"name": name, "sha256": _sha256(data), "entry": entry} | told)
     return found
 
 

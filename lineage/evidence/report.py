@@ -10,6 +10,7 @@ from typing import Any
 
 from lake.zones import Lake
 from lineage.evidence import deidentified, gathered, made, picture
+from lineage.evidence.attention import points
 from lineage.evidence.links import Cited, number
 from lineage.evidence.pages import environment
 from lineage.evidence.past import Past
@@ -72,6 +73,7 @@ def report(lake: Lake, until: dt.datetime | None = None) -> str:
             past=past,
             code_version=code_version(),
             summary=_summary(page, record, verdict),
+            points=points(page, verdict),
             rows=rows(past, record, page),
             shown=_DELIVERIES_SHOWN,
             cited=Cited(record),
@@ -95,6 +97,7 @@ def _gathered(past: Past, record: Record) -> dict[str, Any]:
         "terms": gathered.terms(past, day),
         "refusals": record.of_type(EventType.REFUSED),
         "emergencies": record.of_type(EventType.BREAK_GLASS),
+        "roles": record.of_type(EventType.ROLES_CHANGED),
         "decisions": deidentified.decisions(past),
         "actions": deidentified.ACTIONS,
         "policies": deidentified.policies(past),

@@ -38,6 +38,7 @@ class EventType(StrEnum):
     BREAK_GLASS = "break_glass"
     KEY_CHANGED = "key_changed"
     POLICY_CHANGED = "policy_changed"
+    ROLES_CHANGED = "roles_changed"
     TIER_MOVED = "tier_moved"
     WITHDRAWN = "withdrawn"
     REVIEWED = "reviewed"
@@ -110,12 +111,13 @@ _FIELDS: dict[str, str] = {
         ),
         "name",
     ),
-    **dict.fromkeys(("deliveries", "models"), "names"),
+    **dict.fromkeys(("deliveries", "models", "grants"), "names"),
     **dict.fromkeys(
         (
             "licence_sha256", "manifest_sha256", "policy_sha256", "release_sha256", "members_sha256", "weights_sha256",
             "config_sha256", "exposure_sha256", "parent_weights_sha256", "metrics_sha256", "content_sha256", "decision",
             "commitment", "report_sha256", "terms_sha256", "commit_sha256", "key_sha256", "previous_key_sha256",
+            "roles_sha256",
         ),
         "digest",
     ),
@@ -150,8 +152,8 @@ _FIELDS: dict[str, str] = {
 
 _ANYWHERE = frozenset(
     {
-        "code_version", "decision", "terms_sha256", "agreements", "grant", "licences", "licence", "licence_sha256",
-        "purpose", "run", "delivery",
+        "code_version", "decision", "terms_sha256", "agreements", "grant", "grants", "licences", "licence",
+        "licence_sha256", "purpose", "run", "delivery",
     }
 )  # fmt: skip
 _RECONCILED = frozenset({"received", "kept", "duplicates", "quarantined"})
@@ -238,6 +240,7 @@ _DECLARED: dict[EventType, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"key_sha256", "previous_key_sha256", "content_sha256", "first", "version", "files"}),
     ),
     EventType.POLICY_CHANGED: (frozenset({"policy", "policy_sha256"}), frozenset({"mode"})),
+    EventType.ROLES_CHANGED: (frozenset({"action"}), frozenset({"roles_sha256"})),
     EventType.TIER_MOVED: (frozenset({"table", "tier"}), _CONTENT | {"version", "policy", "policy_sha256"}),
     EventType.WITHDRAWN: (
         frozenset({"scope", "complete"}),

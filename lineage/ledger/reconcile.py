@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lake.zones import Lake
-from lineage.ledger import history, ledger
+from lineage.ledger import history, ledger, named
 from lineage.ledger.events import EventType
 from lineage.ledger.history import HistoryDamaged, TableCommit
 from schemas.tables import INSTANCES, RECEIVED
@@ -82,7 +82,7 @@ def reconciled(lake: Lake, orchestrator: Sequence[Told] | None = None) -> list[s
 
 
 def compared(lake: Lake, orchestrator: Sequence[Told] | None = None) -> Comparison:
-    """Compare the ledger with the tables' histories, and with the orchestrator's log.
+    """Compare the ledger with the tables' histories, what it names by digest, and the orchestrator's log.
 
     Args:
         lake: the lake.
@@ -90,7 +90,8 @@ def compared(lake: Lake, orchestrator: Sequence[Told] | None = None) -> Comparis
     """
     entries = ledger.entries(lake)
     said = {told.work: told for told in _events(entries)}
-    found, notes = list(_tables(lake, said, _Upkeep.of(entries))), list[str]()
+    found = [*_tables(lake, said, _Upkeep.of(entries)), *named.changed(lake, entries)]
+    notes = named.gone(lake, entries)
     if orchestrator is not None:
         found += _orchestrated(said, orchestrator)
         missing = sorted(said.keys() - {told.work for told in orchestrator})

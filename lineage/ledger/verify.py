@@ -19,6 +19,7 @@ from lineage.ledger.commits import HEAD, LOG_FOLDER, Head, LedgerDamaged, Log
 from lineage.ledger.findings import Finding, Unfit, check_entries, check_file
 from lineage.ledger.merkle import Frontier
 from lineage.ledger.statements import Seal
+from lineage.terms import roles, roles_told
 from schemas.tables import LEDGER
 
 _PRINTED = 32
@@ -119,6 +120,8 @@ def verify(
     strangers, left = _strangers(log, found)
     findings = [*judged.findings, *anchor_findings, *head_findings, *found.findings, *entry_findings]
     findings += [*strangers, *_trees(found, head, signed), *_paper([*judged.seals, *lost], printed)]
+    if isinstance(lake, Lake) and not findings:  # a damaged ledger tells nothing that could be compared
+        findings += _roles(lake)
     sealed = [said for said in sealed if said.size <= frontier.size]
     return Verdict(
         entries=frontier.size,
@@ -170,6 +173,12 @@ def _entries(log: Log, found: Chain, compared: int) -> tuple[Frontier, list[Find
                 return frontier, [unfit.finding]
         frontier, version = commit.frontier, version + 1
     return frontier, []
+
+
+def _roles(lake: Lake) -> list[Finding]:
+    """The document of roles, and those that were kept, against what the entries tell of them."""
+    wrong = roles_told.untold(lake, roles.roles_of(lake))
+    return [Finding(roles_told.FOLDER, wrong, "those of the ledger's entries")] if wrong else []
 
 
 def _paper(signed: Sequence[Seal], printed: str | None) -> list[Finding]:

@@ -63,7 +63,7 @@ def permit(
     today = day or dt.datetime.now(dt.UTC).date()
     question = Question(action, purpose, principal(lake), today, country or lake.settings.country)
     try:
-        grant = roles.admitted(lake, action.needs)
+        grants = roles.admitted(lake, action.needs)
         if manifest:
             check_manifest(*manifest)
         decision = decide(question, pieces, known, target)
@@ -74,10 +74,10 @@ def permit(
         if recorded:
             _record(lake, refusal, known, question, target)
         raise
-    return decision.resting_on(determined, grant)
+    return decision.resting_on(determined, grants)
 
 
-def admit(lake: Lake, action: str, needs: Needs, target: str | None = None) -> str | None:
+def admit(lake: Lake, action: str, needs: Needs, target: str | None = None) -> tuple[str, ...]:
     """Let the lake's principal act in zones with what is no matter of terms; a refusal is put on the ledger first.
 
     Args:
@@ -87,7 +87,7 @@ def admit(lake: Lake, action: str, needs: Needs, target: str | None = None) -> s
         target: a table, release or model that it is about.
 
     Returns:
-        The emergency grant that stands in for a role; None: none was needed.
+        The emergency grants that stand in for roles; none were needed where it is empty.
 
     Raises:
         Refusal: if neither a role nor an open emergency grant gives a zone.
@@ -112,7 +112,7 @@ def enter(lake: Lake, action: str, needs: Needs) -> None:
         Refusal: if neither a role nor an open emergency grant gives a zone; the refusal is on the ledger.
         schemas.document.DocumentError: if the document of roles does not say what it must.
     """
-    if grant := admit(lake, action, needs):
+    for grant in admit(lake, action, needs):
         emergency.used(lake, grant, action)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from lineage.ledger.events import Facts, is_phrase
+from lineage.terms import emergency
 from lineage.terms.answers import allowing
 from lineage.terms.questions import Action, Piece, Question
 from lineage.terms.refusal import Refusal
@@ -28,7 +29,7 @@ class Decision:
         licences: those of them that are licences.
         consents: those of them that are consents.
         target: delivery, release or model that it is about; None: none of them.
-        grant: emergency that gave a zone which no role gives; None: none was needed.
+        grants: emergencies that gave zones which no role gives.
     """
 
     question: Question
@@ -36,7 +37,7 @@ class Decision:
     licences: tuple[str, ...] = ()
     consents: tuple[str, ...] = ()
     target: str | None = None
-    grant: str | None = None
+    grants: tuple[str, ...] = ()
 
     @property
     def action(self) -> Action:
@@ -52,7 +53,8 @@ class Decision:
     def digest(self) -> str:
         """SHA-256 of the decision's canonical JSON: who, what, what for, when, where, under which documents."""
         asked = {name: None if value is None else str(value) for name, value in vars(self.question).items()}
-        return _digest(asked | {"terms": dict(self.terms), "target": self.target, "grant": self.grant})
+        under = list(self.grants) if len(self.grants) > 1 else next(iter(self.grants), None)
+        return _digest(asked | {"terms": dict(self.terms), "target": self.target, "grant": under})
 
     @property
     def facts(self) -> Facts:
@@ -67,12 +69,12 @@ class Decision:
             "licence": one,
             "licence_sha256": self.terms[one] if one else None,
             "agreements": beside or None,
-            "grant": self.grant,
+            **emergency.named(self.grants),
         }
 
-    def resting_on(self, determinations: Mapping[str, str], grant: str | None) -> "Decision":
-        """The decision with expert determinations among its documents, and the grant that stands behind it."""
-        return replace(self, terms=dict(sorted({**self.terms, **determinations}.items())), grant=grant)
+    def resting_on(self, determinations: Mapping[str, str], grants: tuple[str, ...]) -> "Decision":
+        """The decision with expert determinations among its documents, and the grants that stand behind it."""
+        return replace(self, terms=dict(sorted({**self.terms, **determinations}.items())), grants=grants)
 
     @property
     def told(self) -> Mapping[str, str]:

@@ -7,14 +7,14 @@ without leaving a trace; everything done under one names it. Who may be the seco
 import datetime as dt
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.compute as pc
 
 from lake.zones import Lake
-from lineage.ledger.events import EventType
+from lineage.ledger.events import EventType, Facts
 from lineage.ledger.ledger import append
 from lineage.principal import now, principal
 from schemas.contract import Zone
@@ -122,6 +122,11 @@ def open_for(lake: Lake, who: str, zone: Zone) -> str | None:
     moment = now()
     fitting = (g.name for g in grants(lake) if g.holder == who and g.zone is zone and g.is_open(moment))
     return next(fitting, None)
+
+
+def named(grants: Sequence[str]) -> Facts:
+    """The grants that something was done under, as an event says them: one by its name, several as a list."""
+    return {"grant": grants[0] if len(grants) == 1 else None, "grants": list(grants) if len(grants) > 1 else None}
 
 
 def _told(grant: Grant, action: str) -> Mapping[str, Any]:

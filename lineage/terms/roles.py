@@ -6,14 +6,14 @@ urgent is `lineage.terms.emergency`.
 A lake without `roles.yaml` is the lake of whoever has its folder: nothing is asked. With it, every action asks for
 each zone that it reads or changes: what a verb or an asset needs is declared with it. Larmor keeps to it in what it
 does itself; files and buckets are kept by the rights of the operating system and of the store, which the document does
-not replace.
+not replace. A change of the document is told on the ledger before it counts (`lineage.terms.roles_told`).
 """
 
 from pathlib import Path
 
 from lake.zones import Lake
 from lineage.principal import principal
-from lineage.terms import emergency
+from lineage.terms import emergency, roles_told
 from lineage.terms.refusal import Refusal
 from schemas.roles import Needs, Roles
 
@@ -36,17 +36,21 @@ def roles_of(lake: Lake) -> Roles | None:
     return Roles.read(path) if lake.settings.roles or path.is_file() else None
 
 
-def admitted(lake: Lake, needs: Needs) -> str | None:
-    """Refuse a principal whom no role gives one of the zones; returns the emergency grant that stands in for one.
+def admitted(lake: Lake, needs: Needs) -> tuple[str, ...]:
+    """Refuse a principal whom no role gives one of the zones.
+
+    Returns:
+        The emergency grants that stand in for roles, one a zone, in the order of zones; none where roles give all.
 
     Raises:
         Refusal: if neither a role nor an open emergency grant gives a zone.
         schemas.document.DocumentError: if the document of roles does not say what it must.
     """
     roles = roles_of(lake)
+    roles_told.told(lake, roles)
     if roles is None:
-        return None
-    who, grant = principal(lake), None
+        return ()
+    who, grants = principal(lake), []
     for zone in needs.zones:
         change = zone in needs.changes
         if roles.allows(who, zone, change=change):
@@ -59,4 +63,5 @@ def admitted(lake: Lake, needs: Needs) -> str | None:
                 f"ask whoever keeps {place(lake).name} for a role; in an emergency: larmor break-glass {zone}",
                 kind="roles",
             )  # fmt: skip
-    return grant
+        grants.append(grant)
+    return tuple(grants)

@@ -7,17 +7,19 @@ How they look is `orchestration.gallery.page`.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake.releases import Release
-from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from lineage.access import Access, accessed
 from schemas.tables import LABELS, SERIES, VOLUMES
+
+if TYPE_CHECKING:
+    from lake.voxels.volumes import Volumes
 
 LIMIT = 1000
 """Volumes that a gallery shows unless told otherwise."""
@@ -67,8 +69,10 @@ class Source:
         """The version of a table that is shown; None: the newest."""
         return self.release.manifest.tables.get(path) if self.release else None
 
-    def volumes(self) -> Volumes:
+    def volumes(self) -> "Volumes":
         """The volumes, opened."""
+        from lake.voxels.volumes import Volumes
+
         return self.release.volumes() if self.release else Volumes(self.lake, VOLUMES)
 
     def recorded(self, rows: int, purpose: str) -> None:
@@ -191,7 +195,8 @@ def _fitting(source: Source, where: str | None) -> list[dict[str, Any]]:
             )
         except duckdb.Error:
             raise GalleryError(
-                "found a predicate that is no SQL over these tables, needed one over the columns "
+                "found a predicate that is no SQL over these tables, needed one such as contrast = 'T1', with text in "
+                "quotes, over the columns "
                 f"{', '.join(sorted({*own, *extra}))}"
             ) from None
     return found

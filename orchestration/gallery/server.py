@@ -10,7 +10,6 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import cast
 
-from lake.voxels.payload import PayloadError
 from orchestration.gallery.site import Answer, Site
 
 HOST = "127.0.0.1"
@@ -79,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = server.site.answer(path)
         except KeyError:
             self._refuse(HTTPStatus.NOT_FOUND, "found nothing here, needed a volume of this gallery")
-        except (OSError, ValueError, PayloadError) as error:
+        except (OSError, ValueError) as error:
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
         else:
             self._send(HTTPStatus.OK, answer)

@@ -1,8 +1,8 @@
 """What a served gallery answers: the page, its scripts, previews, volumes and label maps as NIfTI, and NiiVue.
 
 Belongs here: from a path to content, and the record that a volume was opened. HTTP is `orchestration.gallery.server`.
-NiiVue is served from where ipyniivue is installed and is no part of Larmor. What writes NIfTI is imported when a volume
-is opened, so that the page shows at once.
+NiiVue is served from where ipyniivue is installed and is no part of Larmor. What reads voxels and writes NIfTI is
+imported when it is asked for, so that the page shows at once.
 """
 
 import json
@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lake.voxels.volumes import Volumes
 from orchestration import overlays
 from orchestration.gallery import page
 from orchestration.gallery.choice import Choice
 from schemas.tables import LABELS
+
+if TYPE_CHECKING:
+    from lake.voxels.volumes import Volumes
 
 HTML, SCRIPT, JSON, PNG, SVG, NIFTI = (
     "text/html; charset=utf-8",
@@ -91,11 +93,13 @@ class Site:
         return {row["volume"]: row for row in self.chosen.rows}
 
     @cached_property
-    def _volumes(self) -> Volumes:
+    def _volumes(self) -> "Volumes":
         return self.chosen.source.volumes()
 
     @cached_property
-    def _labels(self) -> Volumes:
+    def _labels(self) -> "Volumes":
+        from lake.voxels.volumes import Volumes
+
         source = self.chosen.source
         return source.release.labels() if source.release else Volumes(source.lake, LABELS)
 

@@ -6,8 +6,8 @@ import click
 
 from orchestration.verbs._amounts import many, size
 from orchestration.verbs._shared import acting, answer, as_json, opened, say, table
-from schemas.contract import Zone
 from schemas.roles import reading
+from schemas.zone import Zone
 
 
 @click.command("scan", epilog="Example: larmor doctor scan site-a-2026-11")

@@ -8,13 +8,15 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from lake.settings import Settings
-from lake.zones import Lake
 from schemas.roles import Needs
+
+if TYPE_CHECKING:
+    from lake.settings import Settings
+    from lake.zones import Lake
 
 Work = TypeVar("Work", bound=Callable[..., Any])
 
@@ -42,14 +44,18 @@ class LocalPath(click.Path):
 as_json = click.option("--json", "json_", is_flag=True, help="Print the result as JSON, for scripts.")
 
 
-def configured(context: click.Context) -> Settings:
+def configured(context: click.Context) -> "Settings":
     """Settings with the `--root` that stands before the verb."""
+    from lake.settings import Settings
+
     root: Path | None = context.obj
     return Settings(root=root) if root is not None else Settings()
 
 
-def opened(context: click.Context) -> Lake:
+def opened(context: click.Context) -> "Lake":
     """The lake that the verb acts on."""
+    from lake.zones import Lake
+
     return Lake(configured(context))
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.verbs._shared import acting, answer, as_json, opened, table
-from schemas.contract import Zone
 from schemas.roles import changing, reading
+from schemas.zone import Zone
 
 if TYPE_CHECKING:
     from lake.tables.table import LakeTable

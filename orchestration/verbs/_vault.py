@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, say
-from schemas.contract import Zone
 from schemas.roles import changing, reading
+from schemas.zone import Zone
 
 if TYPE_CHECKING:
     from deid.keyring import Wrapping

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.verbs._shared import answer, as_json, opened, table
-from schemas.contract import Zone
 from schemas.roles import Emergency
+from schemas.zone import Zone
 
 if TYPE_CHECKING:
     from lake.zones import Lake

@@ -1,10 +1,13 @@
 """`larmor demo`."""
 
+from pathlib import Path
+from textwrap import indent
+
 import click
 
 from orchestration.verbs._shared import acting, answer, as_json, configured, opened, say
-from schemas.contract import Zone
 from schemas.roles import changing
+from schemas.zone import Zone
 
 
 @click.group("demo", invoke_without_command=True, epilog="Example: larmor demo")
@@ -17,12 +20,13 @@ def command(context: click.Context, seed: int, json_: bool) -> None:
     if context.invoked_subcommand:
         return
     from orchestration.demo import demonstrate
+    from orchestration.verbs.evaluate import found
 
     shown = demonstrate(configured(context), seed, say)
     counts = "\n".join(f"  {asset}: {rows} rows" for asset, rows in shown.counts.items())
-    metrics = "\n".join(f"  {name}: {value}" for name, value in shown.metrics.items())
+    metrics = indent(found(Path(str(shown.metrics["folder"]))), "  ")
     places = "\n".join(f"  {name}: {place}" for name, place in shown.places.items())
-    parts = {"Tables": counts, "Evaluation on the test set": metrics, "Look at": places}
+    parts = {"Tables": counts, "Evaluation": metrics, "Look at": places}
     text = "\n\n".join([f"Done in {shown.seconds:.0f} s.", *(f"{title}\n{body}" for title, body in parts.items())])
     answer(json_, shown.__dict__, text, "make dev (Dagster UI), larmor verify, larmor who-saw SUBJECT, larmor look")
 

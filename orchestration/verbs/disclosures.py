@@ -6,8 +6,8 @@ import click
 
 from orchestration.verbs._amounts import many
 from orchestration.verbs._shared import acting, answer, as_json, opened, table
-from schemas.contract import Zone
 from schemas.roles import reading
+from schemas.zone import Zone
 
 _COLUMNS = ["entry", "when", "kind", "recipient", "by", "what", "purpose", "this person"]
 

@@ -1,18 +1,20 @@
 """`larmor evaluate`."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from lake.zones import Lake
+from assets.standings import PAGE, measured, read, standings
 from orchestration.verbs._names import models, releases
 from orchestration.verbs._shared import acting, answer, as_json, opened, say, table
 from orchestration.verbs.train import overrides
-from schemas.contract import Zone
 from schemas.roles import changing
+from schemas.zone import Zone
+
+if TYPE_CHECKING:
+    from lake.zones import Lake
 
 
 @click.command("evaluate", epilog="Example: larmor evaluate demo-tiny-segmentation --split test")
@@ -71,10 +73,10 @@ def command(
         lake.settings, on, "evaluations", {"models__evaluations": config | {"overrides": told}}, only=True
     )
     metadata = dict(made[-1].metadata)
-    answer(json_, metadata, _text(Path(str(metadata["folder"]))), "larmor report")
+    answer(json_, metadata, found(Path(str(metadata["folder"]))), "larmor report")
 
 
-def _asked(lake: Lake, names: tuple[str, ...], release: str | None) -> tuple[list[str], str]:
+def _asked(lake: "Lake", names: tuple[str, ...], release: str | None) -> tuple[list[str], str]:
     """Checkpoints to evaluate and the release to evaluate on; no checkpoint: those of the release."""
     from lake import releases
     from schemas.checkpoint import MANIFEST
@@ -88,27 +90,9 @@ def _asked(lake: Lake, names: tuple[str, ...], release: str | None) -> tuple[lis
     return found, release or read_manifest(first).release
 
 
-def _text(folder: Path) -> str:
+def found(folder: Path) -> str:
     """The main measure of each model, and where the page is."""
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    main = metrics["main"]
-    rows = [_row(name, numbers, metrics) for name, numbers in metrics["checkpoints"].items()] if main else []
-    rows += [
-        {"model": row["model"], "labels": row["labels"] or "all", **_told(row["value"])} for row in metrics["few_shot"]
-    ]
+    metrics = read(folder)
     columns = ["model", *(["labels"] if metrics["few_shot"] else []), "value", "low", "high"]
-    what = " of ".join(reversed(main)) or "mean_dice"
-    page = f"{metrics['subjects']} subjects, {metrics['volumes']} volumes; page: {folder / 'evaluation.html'}"
-    return f"{what} on {metrics['split']}\n{table(rows, columns)}\n{page}"
-
-
-def _row(name: str, numbers: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
-    told: Any = numbers
-    for part in metrics["main"]:
-        told = told[part]
-    return {"model": name, **_told(told)}
-
-
-def _told(estimate: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = estimate["interval"] or (None, None)
-    return {"value": estimate["mean"], "low": low, "high": high}
+    page = f"{metrics['subjects']} subjects, {metrics['volumes']} volumes; page: {folder / PAGE}"
+    return f"{measured(metrics)} on {metrics['split']}\n{table(standings(metrics), columns)}\n{page}"

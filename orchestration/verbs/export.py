@@ -2,15 +2,18 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from lake.zones import Lake
 from orchestration.verbs._amounts import many, size
 from orchestration.verbs._names import releases
 from orchestration.verbs._shared import acting, answer, as_json, opened, say
-from schemas.contract import Zone
 from schemas.roles import reading
+from schemas.zone import Zone
+
+if TYPE_CHECKING:
+    from lake.zones import Lake
 
 
 @click.command("export", epilog="Example: larmor export demo --to demo-nifti --split train")
@@ -66,7 +69,7 @@ def command(
 
 
 def _model(
-    lake: Lake, name: str, to: str, recipient: str, purpose: str | None, country: str | None, json_: bool
+    lake: "Lake", name: str, to: str, recipient: str, purpose: str | None, country: str | None, json_: bool
 ) -> None:
     from stages.export.model import share
 
@@ -80,7 +83,7 @@ def _model(
 
 
 def _release(
-    lake: Lake, release: str, to: str, split: str | None, form: str, purpose: str | None, recipient: str | None,
+    lake: "Lake", release: str, to: str, split: str | None, form: str, purpose: str | None, recipient: str | None,
     json_: bool,
 ) -> None:  # fmt: skip
     from stages.export.export import SPLITS, export

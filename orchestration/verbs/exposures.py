@@ -4,8 +4,8 @@ import click
 
 from orchestration.verbs._names import models
 from orchestration.verbs._shared import acting, answer, as_json, opened, table
-from schemas.contract import Zone
 from schemas.roles import reading
+from schemas.zone import Zone
 
 
 @click.command("exposures", epilog="Example: larmor exposures demo-tiny")

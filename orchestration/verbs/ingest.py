@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, say
-from schemas.contract import Zone
 from schemas.roles import changing
+from schemas.zone import Zone
 
 if TYPE_CHECKING:
     from lake.zones import Lake

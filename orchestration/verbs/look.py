@@ -11,8 +11,8 @@ import click
 from orchestration.verbs._amounts import many
 from orchestration.verbs._names import deliveries, releases
 from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, say
-from schemas.contract import Zone
 from schemas.roles import reading
+from schemas.zone import Zone
 
 if TYPE_CHECKING:
     from orchestration.gallery.server import Server

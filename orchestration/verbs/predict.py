@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lake.releases import names
-from lake.zones import Lake
 from orchestration.verbs._amounts import many
 from orchestration.verbs._names import models
 from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, say, table
-from schemas.contract import Zone
 from schemas.roles import reading
+from schemas.zone import Zone
+
+if TYPE_CHECKING:
+    from lake.zones import Lake
 
 
 @click.command("predict", epilog="Example: larmor predict demo-tiny-segmentation image.nii.gz --out labels.nii.gz")
@@ -73,8 +74,11 @@ def command(
     if not out.name.endswith(_ENDINGS):
         _many(lake, model, image, out, form, split, device, purpose, json_)
         return
+    from lake.releases import names
     from orchestration.predictions import predict
 
+    if image in names(lake) and not Path(image).exists():
+        raise click.UsageError("found a release and one file as --out, needed a folder for its images", context)
     made = predict(lake, model, image, out, number=number, purpose=purpose, device=device)
     first = f" (first of {made.steps} steps)" if made.steps > 1 else ""
     shape = " x ".join(str(n) for n in made.shape)
@@ -85,7 +89,7 @@ def command(
 
 
 def _many(
-    lake: Lake,
+    lake: "Lake",
     model: str,
     image: str,
     out: Path,
@@ -118,7 +122,9 @@ def _many(
         raise SystemExit(1)
 
 
-def _next_of(lake: Lake, image: str, out: Path) -> str:
+def _next_of(lake: "Lake", image: str, out: Path) -> str:
+    from lake.releases import names
+
     return f"larmor look --release {image} --predictions {out}" if image in names(lake) else _NEXT
 
 

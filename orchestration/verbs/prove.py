@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened
-from schemas.contract import Zone
 from schemas.roles import reading
+from schemas.zone import Zone
 
 
 @click.command("prove", epilog="Example: larmor prove 28 --output proof.json")

@@ -9,8 +9,8 @@ import click
 
 from orchestration.verbs._names import deliveries
 from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, say
-from schemas.contract import Zone
 from schemas.roles import reading
+from schemas.zone import Zone
 
 _COLUMNS = ("id", "delivery", "stage", "reason", "remedy", "path", "line", "sha256", "instance")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, say, table
-from schemas.contract import Zone
 from schemas.roles import changing, reading
+from schemas.zone import Zone
 
 
 @click.group(

@@ -8,8 +8,8 @@ import click
 
 from orchestration.verbs._amounts import many, size
 from orchestration.verbs._shared import LocalPath, acting, answer, as_json, configured, opened, say
-from schemas.contract import Zone
 from schemas.roles import Needs, changing
+from schemas.zone import Zone
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened
-from schemas.contract import Zone
 from schemas.roles import changing
+from schemas.zone import Zone
 
 _MEANINGS = ["review", "approval", "responsibility", "authorship", "rejection"]
 

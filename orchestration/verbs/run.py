@@ -4,8 +4,8 @@ import click
 
 from orchestration.verbs._names import deliveries
 from orchestration.verbs._shared import acting, answer, as_json, configured, opened, say, table
-from schemas.contract import Zone
 from schemas.roles import changing
+from schemas.zone import Zone
 
 
 @click.command("run", epilog="Example: larmor run site-a-2026-11 --to series")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened
-from schemas.contract import Zone
 from schemas.roles import Needs, changing
+from schemas.zone import Zone
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

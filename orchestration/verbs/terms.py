@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, table
-from schemas.contract import Zone
 from schemas.roles import Needs, changing, reading
+from schemas.zone import Zone
 
 if TYPE_CHECKING:
     from lake.zones import Lake

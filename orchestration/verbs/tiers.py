@@ -10,8 +10,8 @@ import click
 
 from orchestration.verbs._amounts import days, money, size
 from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened, table
-from schemas.contract import Zone
 from schemas.roles import changing, reading
+from schemas.zone import Zone
 
 if TYPE_CHECKING:
     from lake.tiering.mover import Result

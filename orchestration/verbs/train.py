@@ -4,8 +4,8 @@ import click
 
 from orchestration.verbs._names import releases
 from orchestration.verbs._shared import acting, answer, as_json, opened, say, table
-from schemas.contract import Zone
 from schemas.roles import changing
+from schemas.zone import Zone
 
 
 @click.command("train", epilog="Example: larmor train demo --preset tiny steps=200 model.depth=8")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestration.verbs._shared import LocalPath, acting, answer, as_json, opened
-from schemas.contract import Zone
 from schemas.roles import Needs, reading
+from schemas.zone import Zone
 
 if TYPE_CHECKING:
     from lineage.ledger.proofs import Proof

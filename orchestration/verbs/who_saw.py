@@ -3,8 +3,8 @@
 import click
 
 from orchestration.verbs._shared import acting, answer, as_json, opened, table
-from schemas.contract import Zone
 from schemas.roles import reading
+from schemas.zone import Zone
 
 
 @click.command("who-saw", epilog="Example: larmor who-saw SABCDEFGHIJKL")

@@ -10,8 +10,8 @@ import click
 from orchestration.verbs._amounts import many, size
 from orchestration.verbs._names import deliveries
 from orchestration.verbs._shared import acting, answer, as_json, opened, say, table
-from schemas.contract import Zone
 from schemas.roles import changing, reading
+from schemas.zone import Zone
 
 if TYPE_CHECKING:
     from lake.zones import Lake
@@ -120,7 +120,7 @@ def _nothing(plan: "Plan") -> str:
 def _secrets(lake: "Lake", subjects: frozenset[str]) -> int | None:
     """How many of these subjects have a secret in the vault; None where its key is not here."""
     from deid.vault import VaultError
-    from schemas.contract import Zone
+    from schemas.zone import Zone
     from stages.identity import open_vault
 
     # opening a vault that is not there would make one

@@ -6,12 +6,14 @@ Belongs here: what `larmor ingest` does. Reading the files is `stages.received`.
 import contextlib
 import csv
 import datetime as dt
+import errno
 import io
 import os
 import shutil
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -29,6 +31,9 @@ from stages.permission import permitted
 
 _EXPANSION_LIMIT = 200
 """An archive that grows more than this many times is refused: DICOM and text compress 2 to 10 times."""
+
+_ITS_OWN_FAULT = (None, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EINVAL)
+"""Errors of the operating system that speak of what an archive holds, not of the disk it is unpacked to."""
 
 _NIFTI = (".nii", ".nii.gz")
 
@@ -72,6 +77,7 @@ def ingest(lake: Lake, source: Path | str, name: str, licence: Licence, **facts:
     staging.mkdir(mode=0o700)
     try:
         _bring(source, staging)
+        _respelt(staging)
         manifest = _manifest(Location(staging, private=True), name, licence, facts)
         permitted(lake, licence, manifest, Action.INTAKE)
         manifest.write(staging / MANIFEST_NAME)
@@ -112,6 +118,7 @@ def _unpacked(source: str) -> Iterator[Location]:
     else:
         with tempfile.TemporaryDirectory() as folder:
             _bring(Path(source), Path(folder))
+            _respelt(Path(folder))
             yield Location(Path(folder))
 
 
@@ -124,12 +131,12 @@ def _bring(source: Path, target: Path) -> None:
         for folder in (target, *(p for p in target.rglob("*") if p.is_dir() and not p.is_symlink())):
             folder.chmod(0o700)
     elif zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
+        with _opened_whole(), zipfile.ZipFile(source) as archive:
             _refuse_bomb(sum(i.file_size for i in archive.infolist()), source)
             # zipfile strips absolute paths and '..' by itself
             archive.extractall(target)  # noqa: S202
     elif tarfile.is_tarfile(source):
-        with tarfile.open(source) as archive:
+        with _opened_whole(), tarfile.open(source) as archive:
             _refuse_bomb(sum(member.size for member in archive), source)
             try:
                 archive.extractall(target, filter="data")
@@ -139,6 +146,36 @@ def _bring(source: Path, target: Path) -> None:
                 ) from None
     else:
         raise IntakeError("found a file that is no zip or tar archive, needed a folder or such an archive")
+
+
+@contextlib.contextmanager
+def _opened_whole() -> Iterator[None]:
+    """Say that an archive cannot be unpacked; what the libraries say quotes names of files."""
+    try:
+        yield
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _ITS_OWN_FAULT:
+            raise
+        raise IntakeError(
+            "found an archive that does not unpack (damaged, encrypted, or with names that no folder can hold), needed "
+            "a whole one; ask for it again, or unpack it by hand and ingest the folder"
+        ) from None
+
+
+def _respelt(folder: Path) -> None:
+    """Give names that are no UTF-8, which no table can hold, one that spells their other bytes out in hexadecimal.
+
+    Raises:
+        IntakeError: if there is a file of that name too.
+    """
+    for parent, folders, names in os.walk(folder, topdown=False):
+        for name in (*folders, *names):
+            spelt = os.fsencode(name).decode("utf-8", "backslashreplace")
+            if spelt == name:
+                continue
+            if os.path.lexists(f"{parent}/{spelt}"):
+                raise IntakeError("found a name that is no UTF-8 beside one that spells it, needed names in UTF-8")
+            Path(parent, name).rename(Path(parent, spelt))
 
 
 def _refuse_bomb(size: int, source: Path) -> None:

@@ -9,15 +9,26 @@ from pathlib import Path
 from lake.stores.storage import Location
 from lake.zones import Lake
 from schemas.delivery import MANIFEST_NAME, Delivery
+from schemas.document import DocumentError
 
 
 def manifest_of(lake: Lake, delivery: str) -> Delivery:
     """The manifest of a delivery.
 
     Raises:
-        DocumentError: if there is none, or it is wrong.
+        DocumentError: if there is none, it is wrong, or it names another delivery: terms are asked about the name that
+            it states, and rows stand under that of the folder.
     """
-    place = lake.landed(delivery)
+    found = _read(lake.landed(delivery))
+    if found.name != delivery:
+        raise DocumentError(
+            f"{MANIFEST_NAME} of {delivery}: found another name than the folder's, needed the same, because the "
+            "licence is looked up by it; correct `name:`, or rename the folder"
+        )
+    return found
+
+
+def _read(place: Location) -> Delivery:
     if place.local:
         return Delivery.read(place.path / MANIFEST_NAME)
     try:

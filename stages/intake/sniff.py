@@ -86,22 +86,23 @@ def _dicom(data: bytes) -> Sniffed:
 
 def _identified(dataset: Dataset, transfer_syntax: str) -> Sniffed:
     values = {
-        tag: text_of(value, dataset.encodings).strip(" \0")
+        tag: text_of(value, dataset.encodings).replace("\0", " ").strip()
         for tag, _, value in dataset.elements
         if isinstance(value, bytes) and tag in _READ
     }
     study = values.get(_STUDY)
+    patient = values.get(_PATIENT_ID) or study or ""
     return Sniffed(
         "dicom",
         None,
-        values.get(_PATIENT_ID) or study or "",
+        patient,
         study or None,
         values.get(_SERIES) or None,
         values.get(_SOP) or None,
         values.get(_SOP_CLASS) or None,
         transfer_syntax,
         values.get(_ACCESSION) or None,
-        gather(dataset),
+        gather(dataset) if patient else frozenset(),  # nobody's: such a file is held back
     )
 
 

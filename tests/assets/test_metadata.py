@@ -8,9 +8,12 @@ from assets.training_process import flat, line
 from stages.station import Outcome
 
 
-def test_rows_duplicates_and_quarantine_are_all_shown():
-    shown = reported(Outcome("curated/volumes", 3, 20, 2, 1, {"bytes": 10}))
-    assert shown == {"dagster/row_count": 20, "duplicates": 2, "quarantined": 1, "table_version": 3, "bytes": 10}
+def test_rows_duplicates_and_quarantine_come_first_and_what_only_machines_read_last():
+    shown = reported(Outcome("curated/volumes", 3, 20, 2, 1, {"bytes": 10, "decision": "0a"}))
+    assert shown == {
+        "dagster/row_count": 20, "duplicates": 2, "quarantined": 1, "bytes": 10, "decision": "0a", "table_version": 3,
+    }  # fmt: skip
+    assert list(shown) == ["dagster/row_count", "duplicates", "quarantined", "bytes", "decision", "table_version"]
 
 
 @pytest.mark.parametrize(("size", "shown"), [(1000, "data:image/png;base64,"), (1_000_000, "too large")])
@@ -25,7 +28,12 @@ def test_progress_is_one_line_of_what_is_known():
 
 
 def test_nested_metrics_become_plots_under_dotted_names():
-    assert flat({"a": {"b": 1, "c": [1, 2]}, "d": True, "e": 0.5}) == {"a.b": 1, "e": 0.5}
+    assert flat({"a": {"b": 1, "c": [1, 2]}, "d": True, "e": 0.123456789}) == {"a.b": 1, "e": 0.12346}
+
+
+def test_an_estimate_is_one_plot_and_one_that_is_not_defined_none():
+    estimate = {"mean": 0.5, "interval": [0.4, 0.6], "subjects": 9, "undefined": 0}
+    assert flat({"model": {"mean_dice": estimate, "auroc": estimate | {"mean": None}}}) == {"model.mean_dice": 0.5}
 
 
 def test_overrides_are_read_as_yaml_would():

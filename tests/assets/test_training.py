@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.training import _drawn, unalarmed
+from assets.training import _shown, unalarmed
 from assets.training_process import line
 
 
@@ -14,11 +14,14 @@ def test_a_training_without_alarms_passes_its_check_and_one_with_warns():
     assert warned.metadata["alarms"].value == "collapse: rank 1"
 
 
-def test_the_curves_beside_a_model_are_shown_and_an_evaluation_has_none(tmp_path):
+def test_the_curves_and_the_card_of_a_model_are_shown_and_an_evaluation_has_neither(tmp_path):
     place = {"folder": dg.MetadataValue.path(str(tmp_path))}
-    assert _drawn(place) == {}
+    assert _shown(place) == {}
     (tmp_path / "curves.png").write_bytes(b"png")
-    assert "data:image/png;base64,cG5n" in _drawn(place)["curves"].value
+    (tmp_path / "card.html").write_text("<p>card</p>")
+    shown = _shown(place)
+    assert "data:image/png;base64,cG5n" in shown["curves"].value
+    assert shown["model_card"].value == str(tmp_path / "card.html")
 
 
 def test_probes_and_alarms_are_lines_of_progress():

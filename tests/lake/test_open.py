@@ -10,7 +10,7 @@ import pytest
 
 import lake as larmor
 from lake import above
-from lake.releases import ReleaseError
+from lake.releases import SPLITS, ReleaseError
 from lineage.ledger import ledger
 from schemas.tables import ACCESS
 from tests import synthetic
@@ -30,6 +30,15 @@ def accesses(release):
 
 def labelled(release):
     return next(member for member in release.members("train") if member.label)
+
+
+def test_what_a_cell_shows_of_a_release_is_short_and_lists_nobody(release):
+    shown = repr(release)
+    counts = release.manifest.counts
+    assert len(shown) < 200
+    assert f"{counts['train']['volumes']} train" in shown and "atlas study" in shown
+    members = [member for split in SPLITS for member in release.release.members(split, sealed_ok=True)]
+    assert not [member.volume for member in members if member.volume in shown + repr(release.release)]
 
 
 @pytest.mark.parametrize("form", ["pandas", "polars", "arrow"])

@@ -1,10 +1,11 @@
 """Settings come from arguments, environment or larmor.yaml, in this order, and say what they cannot be."""
 
+import pickle
+
 import pytest
-from pydantic import ValidationError
 
 from lake.errors import NotLocal
-from lake.settings import Settings
+from lake.settings import Settings, SettingsError
 from lake.stores.aws import Access
 from lake.zones import Lake
 from schemas.contract import Zone
@@ -33,7 +34,7 @@ def test_the_default_root_does_not_move_with_the_working_directory(monkeypatch, 
 
 @pytest.mark.parametrize("values", [{"root": "s3://bucket/lake"}, {"workers": 0}, {"engine": "dask"}])
 def test_what_is_not_supported_is_refused(values):
-    with pytest.raises(ValidationError):
+    with pytest.raises(SettingsError, match=f"LARMOR_{next(iter(values)).upper()}"):
         Settings(**values)
 
 
@@ -53,5 +54,63 @@ def test_a_zone_may_lie_on_s3_with_a_caller_and_a_key_of_its_own(monkeypatch, tm
 
 @pytest.mark.parametrize("uri", ["gs://bucket/x", "s3://", "s3:///", "file:///x"])
 def test_another_kind_of_uri_is_no_zone(uri):
-    with pytest.raises(ValidationError, match="needed a local folder or s3://bucket/prefix"):
+    with pytest.raises(SettingsError, match="needed a local folder or s3://bucket/prefix"):
         Settings(curated=uri)
+
+
+@pytest.mark.parametrize("name", ["a%20b", "what?", "two\nlines", "back\\slash", "\udcff"])
+@pytest.mark.parametrize("zone", ["root", "curated"])
+def test_a_folder_that_a_library_takes_for_another_is_refused(zone, name, tmp_path):
+    """Delta keeps a table of `a%20b` in `a b`, and of `what?` in `what`."""
+    with pytest.raises(SettingsError, match="needed one without"):
+        Settings(**{zone: tmp_path / name})
+
+
+@pytest.mark.parametrize("name", ["a b", "ünï", "it's #1 [new]", "100*"])
+def test_other_names_of_folders_are_as_good_as_any(name, tmp_path):
+    assert Settings(root=tmp_path / name).root == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("LARMOR_WORKERS", "many", "LARMOR_WORKERS"),
+        ("LARMOR_SPARK_CONF", "a=b", "LARMOR_SPARK_CONF: found a value that is no JSON"),
+        ("LARMOR_CURATED_ACCESS", '{"rolle": "many"}', r"LARMOR_CURATED_ACCESS\.rolle"),
+        ("LARMOR_ROLE", "many", "needed LARMOR_ROLES"),
+    ],
+)
+def test_a_variable_that_is_wrong_or_misspelt_is_named_without_its_value(variable, value, said, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=said) as error:
+        Settings()
+    assert "many" not in str(error.value)
+
+
+def test_a_variable_that_an_installation_has_for_itself_is_none_of_ours(monkeypatch):
+    monkeypatch.setenv("LARMOR_DAGSTER_LOGS_BUCKET", "logs")
+    assert Settings().policy == "safe_harbor"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (b"policy: [", "no mapping in YAML"),
+        (b"- policy", "no mapping in YAML"),
+        (b"\xff\xfe", "no mapping in YAML"),
+        (b"polcy: mine", "needed policy"),
+        (b"colour: red", r"colour .* needed one of docs/reference/settings\.md"),
+        (b"scrub_rounds: many", r"scrub_rounds in larmor\.yaml"),
+    ],
+)
+def test_a_file_that_is_wrong_says_where(written, said, tmp_path):
+    (tmp_path / "larmor.yaml").write_bytes(written)
+    with pytest.raises(SettingsError, match=said):
+        Settings()
+
+
+def test_an_empty_file_says_nothing_and_a_misspelt_argument_is_an_error(tmp_path):
+    (tmp_path / "larmor.yaml").touch()
+    assert Settings() == pickle.loads(pickle.dumps(Settings()))  # our own, as it goes to a worker
+    with pytest.raises(SettingsError, match="needed workers"):
+        Lake.open(tmp_path, wrokers=2)

@@ -36,6 +36,14 @@ def test_help_names_every_verb_and_imports_nothing_heavy():
         assert f"  {verb}" in told.stdout
 
 
+def test_help_of_any_verb_imports_nothing_that_reads_a_lake():
+    code = "import sys, click; from orchestration.cli import cli, VERBS; [cli.get_command(None, v) for v in VERBS]"
+    code += "; heavy = ('dagster', 'deltalake', 'duckdb', 'numpy', 'pyarrow', 'torch')"
+    code += "; print(len(VERBS), [m for m in heavy if m in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert told.stdout.strip() == f"{len(cli.VERBS)} []"
+
+
 @pytest.mark.parametrize("verb", [v for v in cli.VERBS if v != "demo"])
 def test_every_verb_has_help_with_an_example(verb, capsys, monkeypatch):
     code, out, _ = larmor(capsys, monkeypatch, verb, "--help")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import click
+import pexpect
 import pytest
 
 from orchestration import cli
@@ -89,26 +90,57 @@ def test_a_folder_that_may_not_be_read_gives_nothing(root, monkeypatch):
     assert _names.deliveries(context, click.Argument(["name"]), "") == []
 
 
-def test_bash_takes_the_script(root):
-    bash = shutil.which("bash")
-    if bash is None:
-        pytest.skip("found no bash")
+def shell_with(root, name):
+    """A shell, or a skip where it is not installed, and settings with which it finds this `larmor`."""
+    shell = shutil.which(name)
+    if shell is None:
+        pytest.skip(f"found no {name}, needed it to complete in")
     bin = root / "bin"
     bin.mkdir()
     (bin / "larmor").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m orchestration.cli "$@"\n')
     (bin / "larmor").chmod(0o755)
+    own = {"PATH": f"{bin}:{os.environ['PATH']}", "PYTHONPATH": str(PROJECT), "HOME": str(root), "TERM": "dumb"}
+    return shell, {**os.environ, **own}
+
+
+def script_for(shell, settings):
+    asked = {**settings, "_LARMOR_COMPLETE": f"{shell}_source"}
+    return subprocess.run(["larmor"], capture_output=True, text=True, check=True, env=asked).stdout
+
+
+def test_bash_takes_the_script(root):
+    bash, settings = shell_with(root, "bash")
     asked = 'eval "$(_LARMOR_COMPLETE=bash_source larmor)"; COMP_WORDS=(larmor run site-b); COMP_CWORD=2; '
     asked += '_larmor_completion larmor; echo "${COMPREPLY[@]}"'
-    settings = {**os.environ, "PATH": f"{bin}:{os.environ['PATH']}", "PYTHONPATH": str(PROJECT)}
     told = subprocess.run([bash, "-c", asked], capture_output=True, text=True, check=True, env=settings)
     assert told.stdout.split() == ["site-b"]
 
 
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_get_a_script(shell, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["larmor"])
-    monkeypatch.setenv("_LARMOR_COMPLETE", f"{shell}_source")
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert not end.value.code
-    assert f"_LARMOR_COMPLETE={shell}_complete" in capsys.readouterr().out
+def test_fish_takes_the_script(root):
+    fish, settings = shell_with(root, "fish")
+    place = root / ".config" / "fish" / "completions"
+    place.mkdir(parents=True)
+    (place / "larmor.fish").write_text(script_for("fish", settings))
+    asked = "complete -C 'larmor run site'; complete -C 'larmor --root nowhere rec'"
+    told = subprocess.run([fish, "-c", asked], capture_output=True, text=True, check=True, env=settings)
+    assert [line.split("\t")[0] for line in told.stdout.splitlines()] == ["site-a-2026-11", "site-b", "reconcile"]
+
+
+def test_zsh_takes_the_script(root):
+    """At a terminal, as a person sits there: zsh completes nothing elsewhere."""
+    zsh, settings = shell_with(root, "zsh")
+    place = root / ".zfunc"
+    place.mkdir()
+    (place / "_larmor").write_text(script_for("zsh", settings))
+    (root / ".zshrc").write_text("fpath+=(~/.zfunc)\nautoload -Uz compinit && compinit -u -D\nPS1='ready> '\n")
+    terminal = pexpect.spawn(zsh, ["-i"], env=settings, encoding="utf-8", timeout=60)
+    try:
+        terminal.expect_exact("ready> ")
+        terminal.send("larmor run site\t")
+        terminal.expect_exact("larmor run site-")
+        terminal.send("b\t\x01echo \n")  # to the begin of the line
+        terminal.expect_exact("\nlarmor run site-b\r")
+        terminal.sendline("exit")
+        terminal.expect(pexpect.EOF)
+    finally:
+        terminal.close(force=True)

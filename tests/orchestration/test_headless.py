@@ -40,6 +40,8 @@ def test_a_run_is_recorded_and_leaves_no_person_outside_the_restricted_zone(lake
     assert [m.asset for m in made] == ["/".join(key) for key in DELIVERY_ASSETS]
     # pictures are for pages: a terminal would show their bytes
     assert "data:image" not in str(made)
+    told = {m.asset: json.loads(json.dumps(m.metadata)) for m in made}
+    assert sum(line["held"] for line in told["restricted/quarantine"]["reasons"]) > 0
     run_evidence(lake.settings)
     with instance(lake.settings) as opened:
         assert opened.get_dynamic_partitions(DELIVERIES_NAME) == [NAME]
@@ -130,7 +132,9 @@ def test_landed_deliveries_become_partitions_and_one_run_once(lake):
             (request,) = result.run_requests
             assert request.run_config["ops"]["work_off"]["config"] == {"deliveries": ["a", "b"]}
             opened.add_dynamic_partitions(DELIVERIES_NAME, ["a", "b"])
-            assert isinstance(landing(context), dg.SkipReason)
+            assert "1 of what lies there without delivery.yaml" in landing(context).skip_message
+            (lake.landing / "no-manifest-yet").rmdir()
+            assert landing(context).skip_message == "found no new delivery in landing"
             assert isinstance(release_specs(context), dg.SkipReason)
 
 

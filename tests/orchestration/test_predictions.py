@@ -92,6 +92,14 @@ def _recorded(lake):
     return json.loads([e for e in ledger.entries(lake) if e["type"] == "predicted"][-1]["event"])["facts"]
 
 
+def test_a_release_with_a_file_to_write_is_told_to_name_a_folder(lake, monkeypatch):
+    monkeypatch.setattr("lake.releases.names", lambda _: ["heads"])
+    told = CliRunner().invoke(
+        cli, ["--root", str(lake.settings.root), "predict", "bright", "heads", "--out", "a.nii.gz"]
+    )
+    assert (told.exit_code, "needed a folder" in told.output) == (2, True)
+
+
 def test_a_series_in_a_folder_is_segmented_as_dicom_and_as_nifti(lake, series, tmp_path):
     source = sources.of_folder(series)
     labels = Bright.labels(source.volume)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lake.zones import Lake
-from orchestration.verbs.evaluate import _asked, _text
+from orchestration.verbs.evaluate import _asked, found
 from schemas.checkpoint import CheckpointManifest
 from training.errors import CheckpointError
 
@@ -32,8 +32,8 @@ def test_models_are_evaluated_on_the_release_that_the_first_was_trained_on(lake)
 
 def test_a_folder_is_known_by_its_whole_path(lake, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    (found,), release = _asked(lake, ("models/heads-tiny",), None)
-    assert found == str(tmp_path / "models" / "heads-tiny")
+    (known,), release = _asked(lake, ("models/heads-tiny",), None)
+    assert known == str(tmp_path / "models" / "heads-tiny")
     assert release == "heads"
 
 
@@ -54,7 +54,7 @@ def test_people_are_told_values_intervals_and_the_page(tmp_path):
         "few_shot": [{"model": "heads-tiny-4", "labels": 4, "value": told | {"interval": None}}],
     }  # fmt: skip
     (tmp_path / "metrics.json").write_text(json.dumps(metrics))
-    text = _text(tmp_path)
+    text = found(tmp_path)
     assert text.splitlines()[0] == "auroc of sex of linear on test"
     assert "0.7  0.9" in text
     assert "heads-tiny-4" in text

@@ -129,11 +129,12 @@ def materialize(ui, address):
 
 
 def failed_check(ui, address):
-    """The check says that the delivery has fewer files than its licensor says."""
+    """The check says that the delivery has fewer files than its licensor says, and what to do."""
     ui.goto(f"{address}/assets/restricted/received?view=checks&checkDetail=complete")
     ui.get_by_text("The delivery has as many files as its licensor says.").first.wait_for(timeout=PATIENCE_MS)
     ui.get_by_text(WAITING, exact=True).first.wait_for(timeout=PATIENCE_MS)
     ui.get_by_text("expected", exact=True).first.wait_for()
+    ui.get_by_text("ask the licensor which ones differ").first.wait_for()
 
 
 def preview(ui, address):

@@ -13,11 +13,14 @@ from lineage.terms.refusal import Refusal
 from lineage.terms.union import union
 from schemas.checkpoint import CheckpointManifest
 from schemas.contract import Zone
+from schemas.delivery import MANIFEST_NAME
+from schemas.document import DocumentError
 from schemas.policy import POLICIES, read_policy
 from schemas.roles import Roles
 from schemas.tables import COPIES, RECEIVED, SERIES, VOLUMES
 from stages.clearance import cleared
 from stages.export.export import export
+from stages.intake.landed import manifest_of
 from stages.permission import permitted, permitted_model, permitted_release
 from stages.second_look.surroundings import own_words
 from tests import synthetic
@@ -144,6 +147,15 @@ def test_a_manifest_of_another_licensor_is_refused_on_the_record(lake):
     (facts,) = _facts(lake, "refused")
     assert (facts["term"], facts["licence"]) == ("licensor", "hospital-2026")
     assert "Roe" not in str(facts)
+
+
+def test_a_manifest_cannot_borrow_the_name_that_a_licence_covers(lake):
+    folder = lake.landing / "site-1"
+    folder.mkdir(parents=True)
+    delivery(name="hospital-1").write(folder / MANIFEST_NAME)
+    with pytest.raises(DocumentError, match="needed the same, because the licence is looked up by it") as refused:
+        manifest_of(lake, "site-1")
+    assert "hospital-1" not in str(refused.value)
 
 
 def test_a_model_is_asked_about_by_what_this_lake_knows_now(filled):

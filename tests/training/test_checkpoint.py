@@ -103,6 +103,8 @@ def test_a_card_is_written_as_a_page_and_as_markdown_whose_cells_stay_cells(tmp_
     assert "training.open" in text and "model.predict" in text
     page = (tmp_path / "m" / "card.html").read_text()
     assert "&lt;script&gt;" in page and "model.predict" in page
+    # a card goes along with a model that is handed over, the list does not
+    assert "exposure.json`, stays where" in text and "exposure.json</code>, stays where" in page
 
 
 def test_a_shared_model_opens_without_the_list_of_what_it_saw_and_says_that_it_has_none(tmp_path):

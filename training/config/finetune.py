@@ -38,7 +38,8 @@ class FinetuneConfig(Schedule):
     channels: tuple[int, int, int] = (16, 32, 96)
     """Channels of the decoder at voxel, middle and token resolution."""
     window_mm: Millimetres = (128.0, 128.0, 128.0)
-    """Window of prediction; a volume that is larger is covered by several. May exceed the training crop a little."""
+    """Window of prediction; a volume that is larger is covered by several. May exceed the training crop a little, but
+    networks that normalize over a window (`resenc`, `dynunet`) predict best in windows as large as the crop."""
     foreground: float = Field(default=0.7, ge=0, le=1)
     """Share of crops centred on a labelled voxel."""
     augment: bool = True

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from training.config.model import ModelConfig
 from training.data.batch import Windows
 from training.errors import CheckpointError, TrainingError
+from training.networks.older import of_today
 
 
 class Encoder(nn.Module, ABC):
@@ -82,6 +83,7 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
         CheckpointError: if they are those of another network.
     """
     own = module.state_dict()
+    weights = of_today(weights, own)
     differing = sorted(
         name
         for name in own.keys() | weights.keys()

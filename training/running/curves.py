@@ -16,7 +16,7 @@ _FIRST = ("loss", "samples_per_s", "data_wait", "mfu")
 """Always drawn; then what the objective and the probes showed, as far as there is room."""
 
 _PANELS = 12
-_ACROSS = 4
+_ACROSS = 3
 
 
 def table(events: Sequence[Mapping[str, Any]]) -> str:

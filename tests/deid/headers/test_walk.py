@@ -216,13 +216,15 @@ def test_nesting_without_end_is_refused(vr, depth):
     assert refused.value.reason is Reason.HEADER_INVALID
 
 
-def test_a_small_file_cannot_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(walk, "LARGEST_INFLATED", 1 << 16)
+@pytest.mark.parametrize("after", [b"", short(0x00020003, b"UI", b"1.2\0")], ids=["in order", "out of order"])
+def test_a_small_file_cannot_fill_the_memory(after, monkeypatch):
+    """Nor one with file meta that only pydicom reads, which would inflate whatever the size."""
+    monkeypatch.setattr(walk, "MAX_INFLATED", 1 << 16)
     meta = b"\2\0\x10\0UI\x16\x001.2.840.10008.1.2.1.99"
     packer = zlib.compressobj(wbits=-15)
     packed = packer.compress(long(0x00091010, b"OB", bytes(1 << 20))) + packer.flush()
     with pytest.raises(Refused) as refused:
-        parse(bytes(128) + b"DICM" + meta + packed)
+        parse(bytes(128) + b"DICM" + meta + after + packed)
     assert refused.value.reason is Reason.UNSUPPORTED
 
 

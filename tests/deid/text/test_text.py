@@ -192,3 +192,44 @@ def test_a_report_in_capitals_is_no_hiding_place(cleaner):
 def test_ages_up_to_89_and_measurements_stay_in_reports(cleaner):
     text = "A 67-year-old woman. Lesion of 12.5 x 8 mm, b 1000."
     assert cleaner.report(text, NOBODY).text == text
+
+
+FINDINGS = (
+    "There is a 12 x 9 mm enhancing lesion in the left frontal lobe, unchanged since the prior study.",
+    "No evidence of acute infarction, hemorrhage, or mass effect. May represent a small cavernoma.",
+    "Findings were discussed with the referring physician by phone and with the team on call.",
+    "Disc bulge at L4-5 and L5/S1, 3/4 of the canal is compromised; segments 5/6 and 7/8 are spared.",
+    "TR/TE 2000/30, slice thickness 5 mm, FOV 240 240 176 mm, b-values 0, 50, 400, 800 and 1000 s/mm2.",
+    "Her sister has migraine. The mother had glioma, father stroke. The nurse administered contrast.",
+    "Images reviewed by consultant neuroradiologist. Performed by standard technique.",
+    "In the second series, motion may first appear as noise; on the 4th image; 7th cranial nerve.",
+    "Volumes: 3.52, 4.13, 2.22 ml. The gallbladder measures 97 mm, heart rate 92 bpm, ratio 1:2:4:8.",
+    "Scored as PI-RADS 4/5; BI-RADS 2; MMSE 28/30. Increased by 20% to 25% in 6 months.",
+    "μm-scale vessels, β-amyloid deposits, 37 °C. Pain lives in the lower back.",
+    "The tech noted claustrophobia. Team was notified immediately. The patient's partner was present.",
+)
+
+
+@pytest.mark.parametrize("sentence", FINDINGS)
+def test_findings_stay_word_for_word(cleaner, sentence):
+    assert cleaner.report(sentence, NOBODY).text == sentence
+
+
+@pytest.mark.parametrize("label", ["1.5 0.2 0.2 2.0 64 0.4 1.05", "b0 500 1000 2000", "ep2d 64 x 64 TE 85", "AP 1-2-3"])
+def test_small_numbers_of_a_protocol_stay(cleaner, label):
+    assert cleaner.header(label, NOBODY).text == label
+
+
+def test_a_name_in_passing_goes_and_the_sentence_around_it_stays(cleaner):
+    assert cleaner.report("reported by kowal piotrski today", NOBODY).text == "reported by [NAME] today"
+    assert cleaner.report("her husband kowal called, elmwick was paged", NOBODY).text == (
+        "her husband [NAME] called, [NAME] was paged"
+    )
+
+
+def test_a_word_of_a_script_that_no_vocabulary_has_goes(cleaner):
+    assert cleaner.report("врач иванов: normal brain", NOBODY).text == "[TEXT] [TEXT]: normal brain"
+
+
+def test_escapes_are_read_before_names_are_looked_for(cleaner):
+    assert cleaner.report("stored as &#83;mith/%53mith", SMITH).text == "stored as [NAME]/[NAME]"

@@ -94,3 +94,40 @@ def test_a_negative_b_value_is_refused(dataset, file_of):
     siemens(made, -5, None)
     with pytest.raises(ImagingError, match="negative b-value"):
         read_header(file_of(made))
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        ({(0x19, "GEMS_ACQU_01", 0xE0, "DS"): "30"}, 0),
+        ({}, 0),
+        ({(0x19, "GEMS_ACQU_01", 0xE0, "DS"): "0"}, 1000),
+        ({(0x43, "GEMS_PARM_01", 0x30, "SS"): 14}, 0),
+        ({(0x43, "GEMS_PARM_01", 0x30, "SS"): 3}, 1000),
+        ({(0x21, "GEMS_RELA_01", 0x5A, "SL"): 3}, 1000),
+    ],
+    ids=["tensor", "unknown", "no directions", "unweighted of a tensor", "another kind", "another kind of series"],
+)
+def test_ge_images_without_direction_are_unweighted_in_a_tensor_scan_alone(dataset, file_of, elements, expected):
+    made = dataset()
+    ge(made, 1000, None)
+    for (group, creator, low, representation), value in elements.items():
+        made.private_block(group, creator, create=True).add_new(low, representation, value)
+    assert read_header(file_of(made)).b_value == expected
+
+
+def test_impossible_directions_of_old_siemens_scanners_are_unweighted(dataset, file_of):
+    made = dataset()
+    siemens(made, 1000, [-1.5, -1.5, -1.5])
+    header = read_header(file_of(made))
+    assert (header.b_value, header.gradient) == (0, ())
+
+
+def test_united_imagings_own_direction_counts_more_than_the_standards(dataset, file_of):
+    made = dataset(DiffusionBValue=990.0, DiffusionGradientOrientation=[0.0, 0.0, 1.0])
+    block = made.private_block(0x65, "Image Private Header", create=True)
+    block.add_new(0x09, "FD", 1000.0)
+    block.add_new(0x37, "FD", [0.6, 0.8, 0.0])
+    header = read_header(file_of(made))
+    assert header.b_value == 1000
+    assert header.gradient == pytest.approx((0.6, 0.8, 0.0))

@@ -13,9 +13,11 @@ from imaging.headers.headers import HeaderReader
 from imaging.volumes.normalize import assemble
 from imaging.volumes.pixels import stored_pixels
 from imaging.volumes.series import plan
+from tests.imaging.vendor_forms import FORMS
 from tests.imaging.vendor_series import LEFT_OUT, VARIANTS, Maker
 
 DCM2NIIX = Path(sys.executable).with_name("dcm2niix")
+SERIES = VARIANTS | FORMS
 
 pytestmark = pytest.mark.skipif(not DCM2NIIX.is_file(), reason="found no dcm2niix, needed it beside python: make setup")
 
@@ -25,7 +27,7 @@ def converted(dataset, file_of, tmp_path_factory):
     """Name of a series to its files and the NIfTI files that one run of dcm2niix made of all."""
     root = tmp_path_factory.mktemp("series")
     files = {}
-    for number, (name, make) in enumerate(VARIANTS.items(), 100):
+    for number, (name, make) in enumerate(SERIES.items(), 100):
         maker = Maker(dataset, f"s{number}", number)
         make(maker)
         files[name] = [file_of(made) for made in maker.made]
@@ -33,7 +35,7 @@ def converted(dataset, file_of, tmp_path_factory):
             (root / f"{number}-{k:03d}.dcm").write_bytes(data)
     out = tmp_path_factory.mktemp("nifti")
     subprocess.run([str(DCM2NIIX), "-z", "n", "-f", "%p_%s_%e", "-o", str(out), str(root)], capture_output=True)
-    return {name: (files[name], sorted(out.glob(f"s{n}_*.nii"))) for n, name in enumerate(VARIANTS, 100)}
+    return {name: (files[name], sorted(out.glob(f"s{n}_*.nii"))) for n, name in enumerate(SERIES, 100)}
 
 
 def ours(files):
@@ -70,7 +72,7 @@ def same(volume, path):
     return stated and np.abs(along_axes(path, image) - volume.bvecs).max() < 1e-3
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", SERIES)
 def test_volumes_are_those_of_dcm2niix(converted, name):
     files, references = converted[name]
     volumes = ours(files)

@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lake.errors import TableDamaged
 from lake.tables import log
 from lake.tables.checkpoint import Unusual
 from lake.tables.table import Conflict, LakeTable
@@ -132,6 +133,32 @@ def test_a_table_that_was_made_again_is_read_again(table):
     put(table, "d", [2])
     DeltaTable(table.location.uri).create_checkpoint()
     assert [row[2] for row in seen(table)] == [2]
+
+
+@pytest.mark.parametrize("left", [0, 1, 40, -2], ids=["nothing", "a byte", "some", "nearly all"])
+def test_a_commit_that_is_not_whole_is_named_and_never_read_as_no_change(left, table):
+    put(table, "d", [1])
+    put(table, "d", [2])
+    last = table.location.path / log.FOLDER / log.name(table.version())
+    whole = last.read_bytes()
+    last.write_bytes(whole[:left])
+    with pytest.raises(TableDamaged, match=rf"numbers/_delta_log/{last.name}: .*; restore it"):
+        table.rows()
+    with pytest.raises(TableDamaged):
+        put(table, "d", [3])
+    last.write_bytes(whole)
+    assert [row[2] for row in seen(table)] == [2]
+
+
+@pytest.mark.parametrize("name", ["_last_checkpoint", f"{2:020}.checkpoint.parquet"])
+def test_a_checkpoint_that_is_not_whole_is_named(name, table):
+    put(table, "d", [1])
+    put(table, "d", [2])
+    DeltaTable(table.location.uri).create_checkpoint()
+    file = table.location.path / log.FOLDER / name
+    file.write_bytes(file.read_bytes()[:10])
+    with pytest.raises(TableDamaged, match=name):
+        table.rows()
 
 
 @given(

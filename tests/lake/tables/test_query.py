@@ -4,11 +4,14 @@ import pyarrow as pa
 import pytest
 
 from benchmarks.lake_scale import build
+from lake.tables.migrations import upgrade
 from lake.tables.query import QueryError
 from lake.zones import Lake
 from lineage.terms.refusal import Refusal
 from schemas.roles import Roles
-from schemas.tables import ACCESS, IDENTIFIERS, SERIES
+from schemas.tables import ACCESS, IDENTIFIERS, SERIES, TABLES
+from tests import older
+from tests.older import OLDER
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +68,33 @@ def test_a_pinned_version_is_asked_as_it_was(asked):
 def test_what_is_no_question_is_refused(asked, question, told):
     with pytest.raises(QueryError, match=told):
         asked.sql(question)
+
+
+CHANGED = [
+    pytest.param(name, path, id=f"{name}-{path}")
+    for name in OLDER
+    for path in older.changed(name)
+    if path.split("/")[0] in ("curated", "audit")
+]
+
+
+@pytest.mark.parametrize(("name", "path"), CHANGED)
+def test_a_table_of_any_older_contract_answers_as_it_reads_before_and_after_it_is_brought_forward(tmp_path, name, path):
+    lake, contract = Lake.open(tmp_path), next(table for table in TABLES if table.path == path)
+    older.filled(lake, older.contracts(name)[path])
+    plain = [column.name for column in contract.columns if not pa.types.is_binary(column.type)]
+    read = lake.table(contract).read(plain)
+    question = f"SELECT {', '.join(plain)} FROM {contract.name}"
+    assert lake.sql(question).cast(read.schema).equals(read)
+    upgrade(lake.table(contract))
+    assert lake.sql(question).cast(read.schema).equals(read)
+    assert lake.sql(question, {contract.path: 1}).cast(read.schema).equals(read), "as a release pins it"
+
+
+def test_a_condition_sees_what_stands_for_a_value_in_older_rows(tmp_path):
+    lake = Lake.open(tmp_path)
+    older.filled(lake, older.contracts("spine")[SERIES.path])
+    assert lake.sql("SELECT count(*) AS n FROM series WHERE fat_suppression = 'unknown'")["n"].to_pylist() == [1]
 
 
 def test_an_error_quotes_no_value(asked):

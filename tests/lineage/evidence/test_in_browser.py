@@ -79,6 +79,13 @@ def test_a_page_fits_a_telephone_and_reads_without_script(addresses, name):
         assert shown.locator("h1").is_visible()
 
 
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "card"])  # names on a card are short
+def test_names_as_long_as_a_uid_do_not_push_a_page_off_a_telephone(addresses, name):
+    with page(addresses[name], width=390, height=800) as shown:
+        shown.evaluate("document.querySelectorAll('h2, h3, dt').forEach(e => e.append(' 2.25.' + '1'.repeat(39)))")
+        assert shown.evaluate(_TOO_WIDE) <= 0
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_is_cut_off_on_paper(addresses, name):
     with page(addresses[name], width=PAPER) as shown:

@@ -9,10 +9,12 @@ from lake.zones import Lake
 from lineage.access import accessed
 from lineage.ledger import ledger
 from lineage.ledger.events import EventType
+from lineage.ledger.verify import verify
 from lineage.terms import emergency, terms
 from lineage.terms.asking import admit, enter, permit
+from lineage.terms.decisions import Decision
 from lineage.terms.emergency import EmergencyError
-from lineage.terms.questions import Action, Piece
+from lineage.terms.questions import Action, Piece, Question
 from lineage.terms.refusal import Refusal
 from lineage.terms.roles import admitted, roles_of
 from schemas.contract import Zone
@@ -44,7 +46,7 @@ def _events(lake, type_):
 
 def test_without_a_document_nothing_is_asked(lake):
     assert roles_of(lake) is None
-    assert admitted(lake, changing(*Zone)) is None
+    assert admitted(lake, changing(*Zone)) == ()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_without_a_document_nothing_is_asked(lake):
 def test_every_zone_that_no_role_gives_is_denied(guarded, who, zones):
     for zone in Zone:
         if zone in zones:
-            assert admitted(guarded(who), changing(zone)) is None
+            assert admitted(guarded(who), changing(zone)) == ()
         else:
             with pytest.raises(Refusal, match=f"roles roles, {zone}: .* larmor break-glass {zone}"):
                 admitted(guarded(who), changing(zone))
@@ -77,12 +79,17 @@ def test_an_action_asks_for_each_of_its_zones(guarded):
 
 
 def test_reading_asks_and_a_refused_access_leaves_no_row(guarded):
-    assert accessed(guarded("ada"), "read", "curated/volumes", 3, "research") == 0
+    assert accessed(guarded("ada"), "read", "curated/volumes", 3, "research") == 1
     with pytest.raises(Refusal):
         accessed(guarded("ada"), "read", "restricted/received", 3, "research")
     with pytest.raises(Refusal):
         accessed(guarded("eve"), "read", "cohort", 3, "research")
-    assert [row["type"] for row in ledger.entries(guarded("ada"))] == ["accessed", "refused", "refused"]
+    assert [row["type"] for row in ledger.entries(guarded("ada"))] == [
+        "roles_changed",
+        "accessed",
+        "refused",
+        "refused",
+    ]
 
 
 def test_a_configured_document_that_is_not_there_or_is_broken_denies(lake, tmp_path):
@@ -101,7 +108,7 @@ def test_glass_is_broken_by_one_and_opened_by_another_and_what_is_done_says_so(g
         admitted(ada, changing(Zone.RESTRICTED))
     opened = emergency.open_grant(grace, roles, grant.name, 1)
     assert (opened.holder, opened.second) == ("ada", "grace")
-    assert admitted(ada, changing(Zone.CURATED, Zone.RESTRICTED)) == grant.name
+    assert admitted(ada, changing(Zone.CURATED, Zone.RESTRICTED)) == (grant.name,)
     for who, zone in (("ada", Zone.AUDIT), ("eve", Zone.RESTRICTED), ("grace", Zone.RESTRICTED)):
         with pytest.raises(Refusal):
             admitted(guarded(who), changing(zone))
@@ -176,8 +183,8 @@ def test_a_refused_act_that_is_no_matter_of_terms_is_on_the_ledger(guarded):
 
 def test_who_may_only_read_a_zone_may_not_change_it(guarded):
     ada = guarded("ada")
-    assert admitted(ada, reading(Zone.AUDIT)) is None
-    assert admitted(ada, changing(Zone.MODELS, reads=[Zone.CURATED, Zone.AUDIT])) is None
+    assert admitted(ada, reading(Zone.AUDIT)) == ()
+    assert admitted(ada, changing(Zone.MODELS, reads=[Zone.CURATED, Zone.AUDIT])) == ()
     with pytest.raises(Refusal, match="a principal whom no role gives this zone, to change it"):
         admitted(ada, changing(Zone.AUDIT, reads=[Zone.CURATED]))
 
@@ -193,3 +200,55 @@ def test_what_is_done_under_a_grant_and_has_no_event_of_its_own_is_told_on_the_l
     assert (standing.second, standing.holder) == ("grace", "ada")
     enter(ada, "look", reading(Zone.CURATED))
     assert len(_events(ada, EventType.BREAK_GLASS)) == 3
+
+
+def test_a_decision_under_two_grants_names_both_in_the_order_of_zones(guarded):
+    ada = guarded("ada")
+    opened = {}
+    for zone in (Zone.AUDIT, Zone.RESTRICTED):
+        opened[zone] = emergency.ask(ada, zone, "incident-response").name
+        emergency.open_grant(guarded("grace"), roles_of(ada), opened[zone], 1)
+    both = (opened[Zone.RESTRICTED], opened[Zone.AUDIT])
+    assert admitted(ada, changing(Zone.AUDIT, Zone.RESTRICTED)) == both
+    enter(ada, "doctor", changing(Zone.AUDIT, Zone.RESTRICTED))
+    used = [e["facts"]["grant"] for e in _events(ada, EventType.BREAK_GLASS) if e["facts"]["action"] == "use"]
+    assert tuple(used) == both
+    decision = Decision(Question(Action.INTAKE, "research", "ada", DAY), {}).resting_on({}, both)
+    assert (decision.facts["grant"], decision.facts["grants"]) == (None, list(both))
+    assert len({decision.resting_on({}, grants).digest for grants in ((), both[:1], both[1:], both)}) == 4
+
+
+def _changes(lake):
+    return [
+        (e["principal"], e["facts"]["action"], e["facts"].get("roles_sha256")) for e in _events(lake, "roles_changed")
+    ]
+
+
+def test_a_change_of_the_roles_is_on_the_ledger_before_it_counts(guarded):
+    ada, eve = guarded("ada"), guarded("eve")
+    path = ada.settings.root / "roles.yaml"
+    first = roles_of(ada)
+    for _ in range(2):
+        admitted(ada, changing(Zone.CURATED))
+    assert _changes(ada) == [("ada", "set", first.digest)]
+    wider = Roles.model_validate({"roles": {**ROLES["roles"], "guest": {"members": ["eve"], "zones": ["audit"]}}})
+    wider.write(path)
+    admitted(eve, changing(Zone.AUDIT))
+    first.write(path)
+    with pytest.raises(Refusal):
+        admitted(eve, changing(Zone.AUDIT))
+    path.unlink()
+    admitted(ada, changing(Zone.AUDIT))
+    assert _changes(ada)[1:] == [("eve", "set", wider.digest), ("eve", "set", first.digest), ("ada", "removed", None)]
+    assert verify(ada).ok
+
+
+def test_roles_that_were_changed_and_kept_from_the_ledger_are_found(guarded):
+    ada = guarded("ada")
+    admitted(ada, changing(Zone.CURATED))
+    (kept,) = (ada.settings.root / "audit" / "roles").iterdir()
+    wider = Roles.model_validate({"roles": {"guest": {"members": ["eve"], "zones": list(Zone)}}})
+    wider.write(ada.settings.root / "roles.yaml")
+    kept.write_text(json.dumps(wider.model_dump(mode="json"), sort_keys=True, separators=(",", ":")))
+    assert admitted(guarded("eve"), changing(Zone.AUDIT)) == ()
+    assert [finding.file for finding in verify(ada).findings] == ["roles"]

@@ -2,8 +2,10 @@
 
 import datetime as dt
 import io
+import os
 import tarfile
 import zipfile
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -173,3 +175,63 @@ def test_nifti_without_the_licensors_word_is_refused(lake, tmp_path):
     nib.save(nib.Nifti1Image(np.zeros((4, 4, 4), np.uint8), np.eye(4)), tmp_path / "task" / "a.nii")
     with pytest.raises(DocumentError, match="deidentified: true"):
         ingest(lake, tmp_path / "task", "n", known(lake, licence()))
+
+
+def test_names_of_any_bytes_come_through(lake, source, tmp_path):
+    """Latin-1 names of an old archive are spelt out; line breaks, backslashes and the longest names stay."""
+    for name in (b"caf\xe9/na\xefve.dcm", b"two\nlines.dcm", b"back\\slash #1%41.dcm", "ünï.dcm".encode(), b"x" * 255):
+        file = Path(os.fsdecode(os.fsencode(source) + b"/" + name))
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"hello")
+    ingest(lake, source, "a", known(lake, licence()))
+    receive(lake, "a")
+    paths = {row["path"] for row in lake.table(QUARANTINE).rows()}
+    spelt = {"caf\\xe9/na\\xefve.dcm", "two\nlines.dcm", "back\\slash #1%41.dcm", "ünï.dcm", "x" * 255, "sub/note.txt"}
+    assert paths == spelt
+    assert all((lake.landing / "a" / path).is_file() for path in paths)
+
+
+def test_a_name_that_no_table_can_hold_is_told_where_the_delivery_did_not_come_by_ingest(lake, source):
+    ingest(lake, source, "a", known(lake, licence()))
+    Path(os.fsdecode(os.fsencode(lake.landing) + b"/a/caf\xe9.dcm")).write_bytes(b"hello")
+    with pytest.raises(DocumentError, match=r"no UTF-8, .* larmor ingest") as error:
+        receive(lake, "a")
+    assert "caf" not in str(error.value)
+
+
+def stored(tmp_path, *names):
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in names:
+            file.writestr(name, b"Doe^Jane" * 100)
+    return archive, bytearray(archive.read_bytes())
+
+
+def damaged(tmp_path, fault):
+    """An archive of a file `jane.dcm` that does not unpack."""
+    archive, data = stored(tmp_path, "jane.dcm", "jane.dcm/x") if fault == "folder" else stored(tmp_path, "jane.dcm")
+    directory = data.rfind(b"PK\1\2")
+    if fault == "content":
+        data[100] ^= 255
+    elif fault == "encrypted":
+        data[6], data[directory + 8] = 1, 1
+    elif fault == "method":
+        data[8], data[directory + 10] = 99, 99
+    archive.write_bytes(data)
+    if fault in ("ends early", "long name"):
+        archive = tmp_path / "a.tar.gz"
+        with tarfile.open(archive, "w:gz") as file:
+            info = tarfile.TarInfo("jane" * (100 if fault == "long name" else 1))
+            info.size = 100_000
+            file.addfile(info, io.BytesIO(np.random.default_rng(1).bytes(info.size)))
+        if fault == "ends early":
+            archive.write_bytes(archive.read_bytes()[:50_000])
+    return archive
+
+
+@pytest.mark.parametrize("fault", ["content", "encrypted", "method", "folder", "ends early", "long name"])
+def test_an_archive_that_does_not_unpack_is_refused_without_a_name_of_its_files(lake, tmp_path, fault):
+    with pytest.raises(IntakeError, match="does not unpack") as error:
+        ingest(lake, damaged(tmp_path, fault), "a", known(lake, licence()))
+    assert "jane" not in str(error.value)
+    assert not list(lake.landing.iterdir())

@@ -52,6 +52,21 @@ def test_weights_of_the_same_model_are_taken():
     assert torch.equal(encoder.encode(tokens), twin().encode(tokens))
 
 
+def test_a_model_of_an_older_version_says_what_it_said():
+    """Of before blocks were parted in two and encoders were told of acquisitions."""
+    then, encoder, tokens = twin(), PackedViT(MODEL), batch(3)
+    nn.init.zeros_(then.conditions.out.weight)
+    older = {name: value for name, value in then.state_dict().items() if not name.startswith("conditions.")}
+    for now, before in (("before.norm", "norm_attention"), ("after.norm", "norm_mlp"), ("before.", ""), ("after.", "")):
+        older = {name.replace(now, before): value for name, value in older.items()}
+    assert {"transformer.blocks.1.qkv.weight", "transformer.blocks.0.norm_mlp.weight"} <= older.keys()
+    load_weights(encoder, older)
+    assert torch.equal(encoder.encode(tokens), then.encode(tokens))
+    torn = {name: value for name, value in then.state_dict().items() if name != "conditions.unknown"}
+    with pytest.raises(CheckpointError, match=r"found 1 weights .* such as conditions\.unknown"):
+        load_weights(PackedViT(MODEL), torn)
+
+
 def test_computing_blocks_again_changes_no_number():
     plain, again = gradients(twin(), batch(3, 5)), gradients(twin(checkpoint_blocks=True), batch(3, 5))
     assert torch.equal(plain[0], again[0])

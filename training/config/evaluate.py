@@ -24,7 +24,7 @@ class Robustness(Document):
     missing_slices: Level = (0.2,)
     """Share of the slices that are not there."""
     missing_series: tuple[int, ...] = (1,)
-    """Series of a study that are not there; of interest to models that read studies."""
+    """Series of each study that are not there; of models that were pre-trained on studies."""
 
     @field_validator("noise", "missing_slices")
     @classmethod

@@ -19,8 +19,9 @@ from training.errors import TrainingError
 from training.evaluation import baselines, finetuned, page, pretrained, seeds
 from training.evaluation.disjoint import Proof, prove
 from training.evaluation.examiner import Examiner
+from training.evaluation.features import on_studies
 from training.evaluation.intervals import Name, Scored, difference, estimate
-from training.evaluation.people import Elsewhere, Person, nowhere, people, usable_people
+from training.evaluation.people import Elsewhere, Group, Person, nowhere, people, studies, usable_people
 from training.evaluation.robustness import Disturbance, disturbances
 from training.evaluation.strata import strata
 from training.result import Result
@@ -38,6 +39,7 @@ class Asked:
         config: what to evaluate and how.
         release: where volumes and labels are.
         members: usable volumes of the split.
+        studies: these volumes by study, where one of the models was pre-trained on studies; empty: each is seen alone.
         elsewhere: gives the other releases that models were trained on.
         report: called with every event.
     """
@@ -45,6 +47,7 @@ class Asked:
     config: EvaluateConfig
     release: Source
     members: Sequence[Person]
+    studies: Sequence[Group]
     elsewhere: Elsewhere
     report: Report
 
@@ -82,7 +85,8 @@ def evaluate(
     proofs = prove(config, release, everyone, given, elsewhere)
     report({"event": "proved", "checkpoints": len(proofs), "volumes": len(everyone)})
     members, skipped = usable_people(release, everyone)
-    asked = Asked(config, release, members, elsewhere, report)
+    together = studies(members) if any(map(on_studies, given)) else []
+    asked = Asked(config, release, members, together, elsewhere, report)
 
     loaded = [*given, *_baselines(asked, given, train)]
     proofs |= prove(config, release, everyone, loaded[len(given) :], elsewhere)
@@ -182,8 +186,9 @@ def _baselines(asked: Asked, given: Sequence[Checkpoint], train: baselines.Train
 
 
 def _examiner(asked: Asked, found: Checkpoint) -> Examiner:
-    kind = pretrained if found.manifest.kind == "pretrained" else finetuned
-    return kind.examiner(found, asked.release, asked.members, asked.config)
+    if found.manifest.kind == "pretrained":
+        return pretrained.examiner(found, asked.release, asked.members, asked.config, of_studies=bool(asked.studies))
+    return finetuned.examiner(found, asked.release, asked.members, asked.config)
 
 
 def _scored(asked: Asked, examiner: Examiner) -> Scored:
@@ -209,6 +214,7 @@ def _about(
         "kind": loaded[0].manifest.kind,
         "task": loaded[0].manifest.task,
         "subjects": len({m.subject for m in asked.members}),
+        "studies": len(asked.studies) or None,
         "volumes": len(asked.members),
         "skipped": dict(skipped),
         "seen": {name: proof.volumes for name, proof in proofs.items()},
@@ -255,19 +261,33 @@ def _robustness(asked: Asked, examiners: Sequence[Examiner], scored: Sequence[Sc
     """For each disturbance and checkpoint, the main measure and its change against the undisturbed scans."""
     rows = []
     for disturbance in _disturbances(asked, scored):
-        told: dict[str, Any] = {"kind": disturbance.kind, "level": disturbance.level, "checkpoints": {}}
-        for examiner, clean in zip(examiners, scored, strict=True):
-            worse = examiner.scored(disturbance)
-            change = difference(worse.measures[clean.main], clean.measures[clean.main], clean.subjects, asked.config)
-            told["checkpoints"][clean.name] = {"value": _main(worse, asked.config), "change": change}
+        told: dict[str, Any] = {"kind": disturbance.kind, "level": disturbance.level}
+        told["too_few_series"] = sum(not disturbance.remain(group) for group in asked.studies)
+        pairs = [(clean, examiner.scored(disturbance)) for examiner, clean in zip(examiners, scored, strict=True)]
+        told["checkpoints"] = {clean.name: _changed(clean, worse, asked.config) for clean, worse in pairs}
         asked.report({"event": "disturbed", "disturbance": f"{disturbance.kind}: {disturbance.level}"})
         rows.append(told)
     return rows
 
 
+def _changed(clean: Scored, worse: Scored, config: EvaluateConfig) -> dict[str, Any]:
+    """The main measure of worse scans and its change; None where nothing that it is asked of is left."""
+    was, now = clean.measures[clean.main], worse.measures.get(clean.main)
+    if now is None:
+        return {"value": None, "change": None}
+    value, change = estimate(now, clean.subjects, config), difference(now, was, clean.subjects, config)
+    return {"value": value, "change": change}
+
+
 def _disturbances(asked: Asked, scored: Sequence[Scored]) -> list[Disturbance]:
     judged = scored[0].main and scored[0].main != ("mean_psnr",)
-    return disturbances(asked.config) if judged else []
+    found = disturbances(asked.config, of_studies=bool(asked.studies)) if judged else []
+    return [disturbance for disturbance in found if _possible(disturbance, asked)]
+
+
+def _possible(disturbance: Disturbance, asked: Asked) -> bool:
+    """Whether something remains of one study at least."""
+    return not asked.studies or any(disturbance.remain(group) for group in asked.studies)
 
 
 def _left_out(asked: Asked, task: str) -> dict[str, str]:
@@ -276,7 +296,10 @@ def _left_out(asked: Asked, task: str) -> dict[str, str]:
         return {"robustness": "restoration is judged under noise already"}
     if not asked.config.robustness.missing_series:
         return {}
-    return {"missing series": "volumes are scored one by one, none is shown beside others of its study"}
+    if not asked.studies:
+        return {"missing series": "volumes are scored one by one, none is shown beside others of its study"}
+    found = disturbances(asked.config, of_studies=True)
+    return {f"{d.kind} ({d.level})": "no study has more series than that" for d in found if not _possible(d, asked)}
 
 
 def _strata(asked: Asked, scored: Sequence[Scored]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Frozen features of whole volumes, and the labels that they are asked for.
 
-Belongs here: from a pre-trained checkpoint and volumes to vectors, from rows to labels. What is made of both is
-`training.evaluation.probes` and `training.evaluation.retrieval`.
+Belongs here: from a pre-trained checkpoint and volumes to vectors, from rows to labels. How volumes are shown to an
+encoder is `training.evaluation.together`; what is made of features and labels is `training.evaluation.probes` and
+`training.evaluation.retrieval`.
 """
 
 import math
@@ -15,16 +16,13 @@ from numpy.typing import NDArray
 
 from training.checkpoint import Checkpoint
 from training.config.model import ModelConfig
-from training.data.batch import Windows
 from training.data.source import Arrays, Source
 from training.data.targets import MISSING, Diagnosed
-from training.data.tokens import pack
-from training.data.volume import Window, image_of, measured, occupied, patch_of, tokens_of
 from training.errors import CheckpointError
-from training.evaluation.people import Person
+from training.evaluation.people import Group, Person
 from training.evaluation.robustness import Disturbance
+from training.evaluation.together import Volume, rounds
 from training.networks.encoder import Encoder, load_weights, make_encoder
-from training.tasks.sliding import Scan, windows
 
 Value = str | float
 
@@ -37,22 +35,25 @@ class Frozen:
         encoder: gives features.
         window_mm: largest window that it sees at once.
         bf16: whether it was trained in bfloat16.
+        attend: whether tokens attend to their own series or to all series of their study.
     """
 
     encoder: Encoder
     window_mm: tuple[float, float, float]
     bf16: bool
+    attend: str = "series"
 
     def of(self, stored: NDArray[Any], row: Mapping[str, Any]) -> NDArray[np.float32]:
         """(width,) features of a volume: the mean of those of its windows that hold tissue."""
-        scan, device = Scan.of(stored, row), next(self.encoder.parameters()).device
-        places = windows(scan.facts, self.window_mm, 0.0)
-        there = [p for p in places if (occupied(scan.facts, p) & measured(scan.facts, p)).any()]
-        found = []
-        for place in there or places:
-            batch = _batch(scan, place, self.encoder.config).to(device)
+        result: NDArray[np.float32] = self.of_study([(stored, row)])[0]
+        return result
+
+    def of_study(self, volumes: Sequence[Volume]) -> NDArray[np.float32]:
+        """(volumes, width) features of the volumes of a study that are there, shown together."""
+        device, found = next(self.encoder.parameters()).device, []
+        for batch in rounds(volumes, self.window_mm, self.encoder.config, self.attend):
             with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=self._half(device)):
-                found.append(self.encoder.pooled(batch)[0].float().cpu())
+                found.append(self.encoder.pooled(batch.to(device)).float().cpu())
         result: NDArray[np.float32] = torch.stack(found).mean(0).numpy()
         return result
 
@@ -75,28 +76,34 @@ def frozen(checkpoint: Checkpoint) -> Frozen:
     encoder.requires_grad_(requires_grad=False)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     x, y, z = config["crop_mm"]
-    return Frozen(encoder.eval().to(device), (x, y, z), config["precision"] == "bf16")
+    attend = config["study"]["attend"] if on_studies(checkpoint) else "series"
+    return Frozen(encoder.eval().to(device), (x, y, z), config["precision"] == "bf16", attend)
 
 
-def _batch(scan: Scan, place: Window, model: ModelConfig) -> Windows:
-    box = tuple(slice(s, s + n) for s, n in zip(place.start, place.shape, strict=True))
-    patch = patch_of(scan.facts, model.patch_mm, model.patch_menu)
-    # the encoder is not told how the volume was acquired (`conditions`), which would answer for what it sees
-    tokens = tokens_of(scan.values[box], scan.tissue[box], scan.facts, place, patch)
-    image = torch.from_numpy(image_of(scan.values[box], scan.facts, place))
-    return Windows((image,), pack([tokens]))
+def on_studies(checkpoint: Checkpoint) -> bool:
+    """Whether it was pre-trained on studies, several series at once."""
+    return checkpoint.manifest.kind == "pretrained" and bool(checkpoint.config["config"]["study"]["together"])
 
 
 def features(
-    model: Frozen, arrays: Arrays, volumes: Sequence[str], disturbance: Disturbance | None = None
-) -> NDArray[np.float32]:
-    """(volumes, width) features, of disturbed scans where a disturbance is given."""
-    found = np.zeros((len(volumes), model.encoder.width), np.float32)
-    for place, volume in enumerate(volumes):
-        stored, row = arrays.array(volume), arrays.row(volume)
+    model: Frozen, arrays: Arrays, groups: Sequence[Group], disturbance: Disturbance | None = None
+) -> dict[str, NDArray[np.float32]]:
+    """Volume to its (width,) features, those of a group shown together.
+
+    Args:
+        model: what sees them.
+        arrays: where the voxels are.
+        groups: the volumes.
+        disturbance: how they are worse; what it takes away is left out.
+    """
+    found: dict[str, NDArray[np.float32]] = {}
+    for group in groups:
+        there = [member.volume for member in (disturbance.remain(group) if disturbance else group)]
+        seen = [(arrays.array(volume), arrays.row(volume)) for volume in there]
         if disturbance:
-            stored, row = disturbance.change(stored, row)
-        found[place] = model.of(stored, row)
+            seen = [disturbance.change(*volume) for volume in seen]
+        if seen:
+            found |= dict(zip(there, model.of_study(seen), strict=True))
     return found
 
 

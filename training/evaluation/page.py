@@ -93,6 +93,7 @@ def render(
             words=words,
             number=number,
             main=", ".join(words(part) for part in main),
+            clean=[_found(metrics["checkpoints"][s.name], main) for s in scored],
             holds=all(proof["holds"] for proof in metrics["proof"].values()),
             results=_results(scored, metrics),
             questions=_questions(scored, metrics),
@@ -139,11 +140,12 @@ def _questions(scored: Sequence[Scored], metrics: Mapping[str, Any]) -> list[dic
     tables = []
     for label, about in scored[0].notes.get("questions", {}).items():
         rows = []
-        for name in scored[0].measures:
+        for name, measure in scored[0].measures.items():
             if len(name) == 3 and name[1] == label and name[0] != "retrieval":
                 told = [_found(metrics["checkpoints"][s.name], name) for s in scored]
-                level = about.get("chance", {}).get(name[2])
-                rows.append({"probe": words(name[0]), "measure": words(name[2]), "values": told, "chance": level})
+                level = {"mean": about.get("chance", {}).get(name[2]), "interval": None}
+                row = {"probe": words(name[0]), "measure": words(name[2]), "better": measure.better}
+                rows.append({**row, "values": told, "chance": level})
         tables.append({"label": words(label), "about": about, "rows": rows})
     return tables
 
@@ -203,11 +205,11 @@ def _robustness(metrics: Mapping[str, Any]) -> str | None:
         f"{row['kind']}: {row['level']}": {
             name: _point(told["change"])
             for name, told in row["checkpoints"].items()
-            if told["change"]["mean"] is not None
+            if told["change"] and told["change"]["mean"] is not None
         }
         for row in metrics["robustness"]
     }
-    return pictures.rows(points, "change against the scans as they are") if points else None
+    return pictures.rows(points, "change against the scans as they are") if any(points.values()) else None
 
 
 def _shots(metrics: Mapping[str, Any]) -> str | None:

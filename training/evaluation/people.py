@@ -1,10 +1,10 @@
 """Who is in a split, and releases beside the one that is evaluated.
 
-Belongs here: volumes with whose they are, and finding another release. What is compared with whom is
-`training.evaluation.disjoint`.
+Belongs here: volumes with whose they are and of which study, and finding another release. What is compared with whom
+is `training.evaluation.disjoint`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, cast
 
 from training.data.source import Member, Source, usable
@@ -14,8 +14,20 @@ class Person(Member, Protocol):
     """A volume of a release and whose it is, as `lake.releases.Member`."""
 
     @property
+    def study(self) -> str:
+        """Pseudonymous study."""
+
+    @property
+    def series(self) -> str:
+        """Pseudonymous series."""
+
+    @property
     def pixel_digest(self) -> str:
         """Keyed digest of its voxels."""
+
+
+Group = tuple[Person, ...]
+"""Volumes that are seen, and spoken of, together: those of a study, or a single one."""
 
 
 Elsewhere = Callable[[str], Source | None]
@@ -39,6 +51,19 @@ def usable_people(release: Source, members: Sequence[Person]) -> tuple[list[Pers
     kept, skipped = usable(release.volumes(), [member.volume for member in members])
     names = {facts.volume for facts in kept}
     return [member for member in members if member.volume in names], skipped
+
+
+def studies(members: Iterable[Person]) -> list[Group]:
+    """The volumes of each study, in the order in which each first appears."""
+    found: dict[str, list[Person]] = {}
+    for member in members:
+        found.setdefault(member.study, []).append(member)
+    return [tuple(volumes) for volumes in found.values()]
+
+
+def singles(members: Iterable[Person]) -> list[Group]:
+    """Each volume by itself."""
+    return [(member,) for member in members]
 
 
 def nowhere(_name: str) -> Source | None:

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 COLOURS = ("#1f6feb", "#d9822b", "#3fa45b", "#8e5bd0", "#c23b4b", "#5a6572", "#1aa6a6", "#b8a11c")
@@ -73,6 +74,7 @@ def curves(losses: Mapping[str, Sequence[Sequence[float]]]) -> str:
             steps, values = np.asarray(points, dtype=np.float64).T[:2]
             axes.plot(steps, values, color=colour(number), label=name)
     axes.set(xlabel="step", ylabel="training loss")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     if any(losses.values()):
         _legend(axes)
@@ -119,6 +121,7 @@ def rows(points: Mapping[str, Mapping[str, Point]], title: str, marks: Mapping[s
                 axes.plot([marks[row_name]] * 2, [place - 0.42, place + 0.42], "--", color="#5a6572", linewidth=1.2)
         axes.plot([], [], "--", color="#5a6572", label="chance")
     axes.set(xlabel=title, yticks=range(len(points)), yticklabels=list(points), ylim=(len(points) - 0.5, -0.5))
+    axes.xaxis.set_major_locator(MaxNLocator(5))  # more would run into one another where numbers are small
     axes.grid(axis="x", alpha=0.3)
     _legend(axes)
     return encoded(figure)

@@ -272,6 +272,7 @@ def row_of(volume: Volume) -> dict[str, Any]:
         "volume": "input",
         "shape": list(volume.shape),
         "spacing": list(volume.spacing),
+        "affine": volume.affine.ravel().tolist(),
         "slope": volume.slope,
         "intercept": volume.intercept,
         "percentiles": list(numbers.percentiles),

@@ -2,6 +2,10 @@
 
 Belongs here: which features and labels go into which probe, and what is left out and why. Fitting is
 `training.evaluation.probes`.
+
+A study's series are shown together. What is the same for all series of every study, such as a diagnosis, is asked of
+studies, whose features are the mean of their volumes'; what tells series apart, such as the contrast, is asked of
+volumes, each with the features that it has beside the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +23,7 @@ from training.errors import TrainingError
 from training.evaluation.examiner import Examiner, Picture
 from training.evaluation.features import Frozen, Value, features, frozen, labels
 from training.evaluation.intervals import Measure, Name, Scored, among
-from training.evaluation.people import Person, people, usable_people
+from training.evaluation.people import Group, Person, people, singles, studies, usable_people
 from training.evaluation.probes import Known, Probe, chance, held_out, linear, nearest
 from training.evaluation.retrieval import by_label, hits
 from training.evaluation.robustness import Disturbance
@@ -28,6 +32,12 @@ from training.evaluation.scores import classification, regression
 FITTED = 42
 """Stream of random numbers that chooses the volumes that probes are fitted on."""
 
+Bank = Mapping[str, NDArray[np.float32]]
+"""Volume to its features."""
+
+Answers = Sequence[tuple[Group, Value]]
+"""Volumes that are asked together, each with the answer; in order."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -35,20 +45,29 @@ class Question:
 
     Attributes:
         name: of the label.
-        truth: of the split's volumes, volume to value.
+        asked_of: volumes, or studies.
+        truth: of the split to score.
         probes: kind to fitted probe.
         known: what they were fitted on.
         chosen_on: what their strength was chosen on.
     """
 
     name: str
-    truth: Mapping[str, Value]
+    asked_of: str
+    truth: Answers
     probes: Mapping[str, Probe]
     known: Known
     chosen_on: str
 
 
-def examiner(checkpoint: Checkpoint, release: Source, members: Sequence[Person], config: EvaluateConfig) -> Examiner:
+def examiner(
+    checkpoint: Checkpoint,
+    release: Source,
+    members: Sequence[Person],
+    config: EvaluateConfig,
+    *,
+    of_studies: bool = False,
+) -> Examiner:
     """Fit the probes of a pre-trained checkpoint on the training split.
 
     Args:
@@ -56,66 +75,75 @@ def examiner(checkpoint: Checkpoint, release: Source, members: Sequence[Person],
         release: gives volumes and labels.
         members: usable volumes of the split to score.
         config: what to ask for.
+        of_studies: whether volumes of a study are seen, and asked, together.
     """
-    model, name = frozen(checkpoint), checkpoint.manifest.name
-    train = _sample(usable_people(release, people(release, "train"))[0], config)
+    model, name, grouped = frozen(checkpoint), checkpoint.manifest.name, studies if of_studies else singles
+    train = _sample(grouped(usable_people(release, people(release, "train"))[0]), config)
     apart = [] if config.split == "validation" else people(release, "validation")
-    validation, _ = usable_people(release, apart)
-    arrays = release.volumes()
-    known = labels(config.probes, release, [*train, *validation, *members])
-    bank = {m.volume: f for m, f in zip(train, features(model, arrays, [m.volume for m in train]), strict=True)}
-    more = features(model, arrays, [m.volume for m in validation])
-    bank |= {m.volume: f for m, f in zip(validation, more, strict=True)}
+    validation, scored = grouped(usable_people(release, apart)[0]), grouped(members)
+    known = labels(config.probes, release, [m for group in (*train, *validation, *scored) for m in group])
+    bank = features(model, release.volumes(), [*train, *validation])
     questions, left_out = [], {}
     for label in config.probes:
-        asked = _question(label, known[label], bank, train, validation, members)
+        asked = _question(label, known[label], bank, train, validation, scored)
         if isinstance(asked, Question):
             questions.append(asked)
         else:
             left_out[label] = asked
-    return _Pretrained(name, model, release, members, config, questions, left_out)
+    return _Pretrained(name, model, release, members, scored, config, questions, left_out)
 
 
-def _sample(members: Sequence[Person], config: EvaluateConfig) -> list[Person]:
-    order = random(config.seed, FITTED).permutation(len(members))[: config.probe_volumes]
-    return [members[i] for i in sorted(order)]
+def _sample(groups: Sequence[Group], config: EvaluateConfig) -> list[Group]:
+    """Groups by chance, whole ones, of about as many volumes as are asked for; one at least."""
+    order = random(config.seed, FITTED).permutation(len(groups))
+    volumes = np.cumsum([len(groups[i]) for i in order])
+    fit = int(np.searchsorted(volumes, config.probe_volumes, side="right"))
+    return [groups[i] for i in sorted(order[: max(1, fit)])]
 
 
 def _question(
     name: str,
     known: Mapping[str, Value],
-    bank: Mapping[str, NDArray[np.float32]],
-    train: Sequence[Person],
-    validation: Sequence[Person],
-    members: Sequence[Person],
+    bank: Bank,
+    train: Sequence[Group],
+    validation: Sequence[Group],
+    scored: Sequence[Group],
 ) -> Question | str:
     """Fitted probes of a label, or why there are none."""
-    fitted = [m for m in train if m.volume in known]
-    if not fitted or not any(m.volume in known for m in members):
+    asked_of = _asked_of(known, [*train, *validation, *scored])
+    fitted, held, truth = (_answers(known, groups, asked_of) for groups in (train, validation, scored))
+    if not fitted or not truth:
         return "known of no volume of the training split or of this one"
-    words = sorted({str(known[m.volume]) for m in fitted if isinstance(known[m.volume], str)})
+    words = sorted({str(value) for _, value in fitted if isinstance(value, str)})
     if len(words) == 1:
         return "the same for all volumes of the training split"
-    table = _known(fitted, known, bank, words)
-    held = [m for m in validation if m.volume in known and (not words or known[m.volume] in words)]
-    inside, outside = (table, _known(held, known, bank, words)) if held else held_out(table)
+    table = _known(fitted, bank, words)
+    held = [(group, value) for group, value in held if not words or value in words]
+    inside, outside = (table, _known(held, bank, words)) if held else held_out(table)
     probes = {"linear": linear(inside, outside), "nearest": nearest(inside, outside)}
-    truth = {m.volume: known[m.volume] for m in members if m.volume in known}
-    return Question(name, truth, probes, inside, "validation split" if held else "a fifth of the training subjects")
+    chosen_on = "validation split" if held else "a fifth of the training subjects"
+    return Question(name, asked_of, truth, probes, inside, chosen_on)
 
 
-def _known(
-    members: Sequence[Person],
-    values: Mapping[str, Value],
-    bank: Mapping[str, NDArray[np.float32]],
-    words: Sequence[str],
-) -> Known:
-    found = [values[m.volume] for m in members]
-    numbers = np.array([words.index(str(v)) if words else float(v) for v in found])
+def _asked_of(known: Mapping[str, Value], groups: Sequence[Group]) -> str:
+    """Studies, where no two volumes of one have different values; volumes otherwise."""
+    differ = any(len({known[m.volume] for m in group if m.volume in known}) > 1 for group in groups)
+    return "volumes" if differ or all(len(group) == 1 for group in groups) else "studies"
+
+
+def _answers(known: Mapping[str, Value], groups: Sequence[Group], asked_of: str) -> Answers:
+    if asked_of == "volumes":
+        groups = singles(member for group in groups for member in group)
+    said = ((group, [known[m.volume] for m in group if m.volume in known]) for group in groups)
+    return [(group, values[0]) for group, values in said if values]
+
+
+def _known(answers: Answers, bank: Bank, words: Sequence[str]) -> Known:
+    numbers = np.array([words.index(str(value)) if words else float(value) for _, value in answers])
     return Known(
-        np.stack([bank[m.volume] for m in members]),
+        np.stack([np.mean([bank[m.volume] for m in group if m.volume in bank], 0) for group, _ in answers]),
         numbers.astype(np.int64) if words else numbers.astype(np.float64),
-        tuple(m.subject for m in members),
+        tuple(group[0].subject for group, _ in answers),
         tuple(words),
     )
 
@@ -128,6 +156,7 @@ class _Pretrained:
     model: Frozen
     release: Source
     members: Sequence[Person]
+    groups: Sequence[Group]
     config: EvaluateConfig
     questions: Sequence[Question]
     left_out: Mapping[str, str]
@@ -140,14 +169,14 @@ class _Pretrained:
         """Scores of all probes and of retrieval."""
         volumes = tuple(m.volume for m in self.members)
         subjects = tuple(m.subject for m in self.members)
-        vectors = features(self.model, self.release.volumes(), volumes, disturbance)
+        bank = features(self.model, self.release.volumes(), self.groups, disturbance)
         measures: dict[Name, Measure] = {}
         notes: dict[str, Any] = {"left_out": dict(self.left_out), "questions": {}}
         for question in self.questions:
-            found, told = self._asked(question, vectors)
+            found, told = self._asked(question, bank)
             measures |= found
             notes["questions"][question.name] = told
-        if not measures and not self.config.few_shot:
+        if not measures and not self.config.few_shot and not disturbance:
             reasons = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
             raise TrainingError(
                 f"{self.name}: found no label that features can be asked for ({reasons}), needed one with two values; "
@@ -155,30 +184,32 @@ class _Pretrained:
             )
         return Scored(self.name, subjects, volumes, measures, next(iter(measures), ()), notes)
 
-    def _asked(self, question: Question, vectors: NDArray[np.float32]) -> tuple[dict[Name, Measure], dict[str, Any]]:
-        words, count = question.known.classes, len(self.members)
-        named = [i for i, m in enumerate(self.members) if m.volume in question.truth]
-        values = [question.truth[self.members[i].volume] for i in named]
-        kept = np.array([i for i, v in zip(named, values, strict=True) if not words or v in words], dtype=np.int64)
-        chosen = [self.members[i] for i in kept]
-        bank = {m.volume: vectors[i] for i, m in zip(kept, chosen, strict=True)}
+    def _asked(self, question: Question, bank: Bank) -> tuple[dict[Name, Measure], dict[str, Any]]:
+        """Measures of a question, each study's at the place of its first volume, and what is told beside them."""
+        words, count, subjects = question.known.classes, len(self.members), question.known.subjects
+        there = [(group, value) for group, value in question.truth if any(m.volume in bank for m in group)]
+        asked = [(group, value) for group, value in there if not words or value in words]
         told: dict[str, Any] = {
-            "fitted_on": {"volumes": len(question.known.subjects), "subjects": len(set(question.known.subjects))},
+            "asked_of": question.asked_of,
+            "asked": len(asked),
+            "fitted_on": {question.asked_of: len(subjects), "subjects": len(set(subjects))},
             "chosen_on": question.chosen_on,
             "strength": {kind: probe.strength for kind, probe in question.probes.items()},
             "classes": list(words),
-            "not_in_training": len(named) - len(kept),
+            "not_in_training": len(there) - len(asked),
         }
-        if not len(kept):
+        if not asked:
             return {}, told
-        truth = _known(chosen, question.truth, bank, words)
+        truth = _known(asked, bank, words)
+        place = {member.volume: i for i, member in enumerate(self.members)}
+        kept = np.array([place[group[0].volume] for group, _ in asked], dtype=np.int64)
         told["chance"] = chance(question.known, truth)
         measures: dict[Name, Measure] = {}
         for kind, probe in question.probes.items():
             for name, measure in _judged(probe, truth).items():
                 measures[(kind, question.name, *name)] = among(measure, kept, count)
         if words:
-            queries = by_label(truth.features, [str(question.truth[m.volume]) for m in chosen], truth.subjects)
+            queries = by_label(truth.features, [str(value) for _, value in asked], truth.subjects)
             found, level = hits(queries, self.config.recall_at)
             told["retrieval_chance"] = level
             for name, measure in found.items():

@@ -1,7 +1,7 @@
 """Disturbances: what a worse scan of the same person would have given, made from the scan that there is.
 
-Belongs here: changing stored voxels and their row, and bringing a prediction back to the voxels that it is compared on.
-Intensities of the worse scan are measured anew, as the lake would have measured them.
+Belongs here: changing stored voxels and their row, bringing a prediction back to the voxels that it is compared on, and
+taking series out of a study. Intensities of the worse scan are measured anew, as the lake would have measured them.
 """
 
 import zlib
@@ -18,8 +18,9 @@ from training.config.evaluate import EvaluateConfig
 from training.data.degradation import rician
 from training.data.order import random
 from training.data.volume import HIGH
+from training.evaluation.people import Group
 
-NOISE, SLICES = 40, 41
+NOISE, SLICES, SERIES = 40, 41, 44
 """Streams of random numbers."""
 
 Stored = NDArray[Any]
@@ -31,24 +32,32 @@ class Disturbance:
     """One way in which a scan is worse.
 
     Attributes:
-        kind: noise, thickness or missing slices.
+        kind: noise, thickness, missing slices or missing series.
         level: how much, as people read it.
         change: from (x, y, z[, t]) stored voxels and their row to those of the worse scan.
         back: from a prediction on the worse scan and the shape of the first to one on the first's voxels.
+        remain: from the volumes of a study to those that are still there; none where it cannot be made so much worse.
     """
 
     kind: str
     level: str
     change: Callable[[Stored, Row], tuple[Stored, Row]]
     back: Callable[[NDArray[Any], Row], NDArray[Any]]
+    remain: Callable[[Group], Group] = lambda group: group
 
 
-def disturbances(config: EvaluateConfig) -> list[Disturbance]:
-    """Those that a configuration names, in order; missing series are no matter of a single volume."""
+def disturbances(config: EvaluateConfig, *, of_studies: bool = False) -> list[Disturbance]:
+    """Those that a configuration names, in order.
+
+    Args:
+        config: names them.
+        of_studies: whether studies are seen; missing series are no matter of a single volume.
+    """
     asked, seed = config.robustness, config.seed
     noisy = [_noisy(level, seed) for level in asked.noise]
     thick = [_thick(count) for count in asked.thickness if count > 1]
-    return noisy + thick + [_gaps(share, seed) for share in asked.missing_slices]
+    gaps = [_gaps(share, seed) for share in asked.missing_slices]
+    return noisy + thick + gaps + ([_fewer(count, seed) for count in asked.missing_series] if of_studies else [])
 
 
 def slice_axis(row: Row) -> int:
@@ -103,6 +112,19 @@ def _gaps(share: float, seed: int) -> Disturbance:
         return emptied, remeasured(emptied, {**row, "missing_slices": sorted(gone), "missing_axis": axis})
 
     return Disturbance("missing slices", f"{share:.0%} of the slices", change, lambda found, _row: found)
+
+
+def _fewer(count: int, seed: int) -> Disturbance:
+    def remain(group: Group) -> Group:
+        series = sorted({member.series for member in group})
+        if len(series) <= count:
+            return ()
+        order = random(seed, SERIES, zlib.crc32(group[0].study.encode())).permutation(len(series))
+        lost = {series[place] for place in order[:count]}
+        return tuple(member for member in group if member.series not in lost)
+
+    level = f"{count} of each study"
+    return Disturbance("missing series", level, lambda stored, row: (stored, row), lambda found, _row: found, remain)
 
 
 def remeasured(stored: Stored, row: Row) -> Row:

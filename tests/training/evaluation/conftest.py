@@ -13,8 +13,8 @@ def write_pretrained(small):
     """Writes a pre-trained checkpoint that was served some volumes of a release."""
     import torch
 
-    def write(folder, release, served, seed=0):
-        config = configured("tiny", "pretrain", {**small, "crop_mm": (200, 200, 120), "seed": seed})
+    def write(folder, release, served, seed=0, **changes):
+        config = configured("tiny", "pretrain", {**small, "crop_mm": (200, 200, 120), "seed": seed, **changes})
         torch.manual_seed(seed)
         weights = make_encoder(config.model).state_dict()
         return written(folder, "pretrained", "masked", weights, config, {}, release, served, None)

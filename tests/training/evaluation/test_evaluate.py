@@ -99,6 +99,7 @@ def test_the_page_needs_no_other_file_and_names_no_one(segmentation, described):
     assert 'src="http' not in page
     assert 'href="http' not in page
     assert "Proved: nothing of this split was trained on." in page
+    assert "Missing series left out: volumes are scored one by one" in page
     assert metrics["release_sha256"] in page
     for member in described.all_members:
         assert member.volume not in page

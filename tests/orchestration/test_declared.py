@@ -107,7 +107,8 @@ def test_a_verb_is_refused_before_it_does_anything_and_the_refusal_is_on_the_led
     done = CliRunner().invoke(cli, ["--root", str(lake.settings.root), *words])
     assert isinstance(done.exception, Refusal)
     assert f"roles, {zone}:" in str(done.exception)
-    assert [row["type"] for row in ledger.entries(lake)] == ["refused"]
+    # what the first action under a document of roles tells, and nothing of the action itself
+    assert [row["type"] for row in ledger.entries(lake)] == ["roles_changed", "refused"]
     assert sorted(path.name for path in lake.settings.root.iterdir()) == ["audit", "roles.yaml"]
     assert [path.name for path in tmp_path.iterdir()] == ["lake"]
 

@@ -18,7 +18,7 @@ from lake.zones import Lake
 from lineage.ledger import ledger
 from lineage.ledger.history import digest
 from schemas.contract import Column, Table, Zone
-from schemas.tables import DECISIONS, INSTANCES, QUARANTINE, RECEIVED, TABLES
+from schemas.tables import DECISIONS, INSTANCES, LICENCES, QUARANTINE, RECEIVED, TABLES
 
 FOLDER = Path(__file__).parent / "lake" / "tables" / "contracts"
 OLDER = ("spine", "certificates", "quality")
@@ -116,6 +116,9 @@ def _fill(table, here, lake):
         version = table.replace(partition, [table.write(rows, partition)])
         if contract.path != QUARANTINE.path and partition.get("delivery"):
             _tell(lake, contract.path, partition["delivery"], version, rows.num_rows)
+        if contract.path == LICENCES.path:
+            for known in rows.select(["licence", "digest"]).to_pylist():
+                ledger.append(lake, "term_known", {"licence": known["licence"], "licence_sha256": known["digest"]})
 
 
 def _tell(lake, path, delivery, version, rows):

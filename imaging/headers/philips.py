@@ -1,6 +1,6 @@
 """The numbers of Philips' images that say which volume they are of; instance numbers are often scrambled.
 
-Belongs here: where they are written. Which images make a step of a volume is `imaging.volumes.order`.
+Belongs here: where they are written. Which images make a step of a volume is `imaging.volumes.numbering`.
 
 Source: dcm2niix, notes on Philips; neurolabusc/dcm_qa_philips_dwi and dcm_qa_philips_asl.
 """

@@ -43,7 +43,9 @@ def frozen_then(lake):
     told = {key: value for key, value in told.items() if key not in LATER}
     told["spec"] = {key: value for key, value in told["spec"].items() if key not in ("k", "risk")}
     location.write_bytes("manifest.json", json.dumps(told).encode())
-    return Release.open(lake, name)
+    release = Release.open(lake, name)
+    ledger.append(lake, "released", {**facts(lake, "released")[-1], "release_sha256": release.sha256})
+    return release
 
 
 def facts(lake, type_):

@@ -6,7 +6,6 @@ Belongs here: the network. What it learns is `training.tasks.restoration`.
 from itertools import combinations
 
 import torch
-from monai.networks.utils import pixelshuffle, pixelunshuffle
 from torch import Tensor, nn
 
 from training.data.batch import Windows
@@ -56,6 +55,9 @@ class Restorer(nn.Module):
         return torch.stack([self._one(image.flip(axes)).flip(axes) for axes in sides]).mean(0)
 
     def _one(self, image: Tensor) -> Tensor:
+        # MONAI takes seconds to import, for which predictions of all other tasks would wait
+        from monai.networks.utils import pixelshuffle, pixelunshuffle
+
         x, y, z = image.shape
         padded = pad(image, (x + -x % self.STRIDE, y + -y % self.STRIDE, z + -z % self.STRIDE))
         fine = self.down(self.enter(pixelunshuffle(padded[None, None], 3, 2)))

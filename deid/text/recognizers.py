@@ -6,10 +6,10 @@ subject's own identifiers are `deid.text.identifiers`, the words that may stay a
 """
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from presidio_analyzer import AnalyzerEngine
+    from presidio_analyzer import AnalyzerEngine, RecognizerResult
 
 _MONTHS = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
@@ -139,16 +139,23 @@ def analyzer() -> "AnalyzerEngine":
     from presidio_analyzer import Pattern as PresidioPattern
     from presidio_analyzer.nlp_engine import NoOpNlpEngine
 
-    cased, uncased = regex.M, regex.M | regex.I
-    recognizers = [
-        PatternRecognizer(
-            supported_entity=p.entity,
-            name=p.name,
-            patterns=[PresidioPattern(p.name, p.regex, p.score)],
-            global_regex_flags=cased if p.cased else uncased,
-        )
-        for p in PATTERNS
-    ]
+    class Recognizer(PatternRecognizer):  # type: ignore[misc]
+        """Presidio's, of one pattern; where that is nowhere in a text, a look is a tenth of the work."""
+
+        def __init__(self, pattern: Pattern) -> None:
+            flags = regex.M if pattern.cased else regex.M | regex.I
+            self._anywhere = regex.compile(pattern.regex, flags).search
+            super().__init__(
+                supported_entity=pattern.entity,
+                name=pattern.name,
+                patterns=[PresidioPattern(pattern.name, pattern.regex, pattern.score)],
+                global_regex_flags=flags,
+            )
+
+        def analyze(self, text: str, *rest: Any, **more: Any) -> "list[RecognizerResult]":
+            return super().analyze(text, *rest, **more) if self._anywhere(text) else []
+
+    recognizers = [Recognizer(pattern) for pattern in PATTERNS]
     engine = NoOpNlpEngine([{"lang_code": "en", "model_name": "no_op"}])
     engine.load()
     registry = RecognizerRegistry(recognizers=recognizers, supported_languages=["en"])

@@ -194,7 +194,7 @@ def test_slice_order_of_ge_leaves_and_its_protocol_does_not(mr_image, written, d
     ("comment", "left"),
     [
         ("b=1000(0.600,-0.000,0.800)", [0.6, 0.0, 0.8]),
-        ("b=1000(0.600,-0.000,0.800) CSATOKEN", None),
+        ("b=1000(0.600,-0.000,0.800) CSATOKEN", [0.6, 0.0, 0.8]),
         ("b=1000(0.6.0,-0.000,0.800)", None),
         ("CSATOKEN", None),
     ],

@@ -12,7 +12,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -24,7 +23,7 @@ from pydantic_settings.exceptions import SettingsError as Unparsed
 
 from lake.errors import NotLocal
 from lake.stores.aws import ORDINARY, SCHEME, Access
-from schemas.document import read_yaml
+from schemas.document import DocumentError, read_yaml
 
 _FILE = "larmor.yaml"
 _PREFIX = "LARMOR_"
@@ -280,9 +279,9 @@ def _written() -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        found = read_yaml(file)
-    except (yaml.YAMLError, UnicodeDecodeError):
-        found = ""
+        found = read_yaml(file, "a mapping of settings")
+    except DocumentError as error:
+        raise SettingsError(str(error)) from None
     if not isinstance(found, dict | None):
         raise SettingsError(f"{_FILE}: found no mapping in YAML, needed a line `name: value` for each setting")
     return {str(name): value for name, value in (found or {}).items()}

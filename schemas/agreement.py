@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, model_validator
 
 from schemas.determination import Determination
@@ -73,7 +72,4 @@ def read(path: Path) -> AnyDocument:
     """
     if not path.is_file():
         raise DocumentError(f"found no file {path.name} in {path.parent}, needed a document of terms")
-    try:
-        return parsed(read_yaml(path), path.name)
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise DocumentError(f"{path.name}: found no valid YAML, needed a document of terms") from None
+    return parsed(read_yaml(path, "a document of terms"), path.name)

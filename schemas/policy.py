@@ -9,7 +9,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, field_validator, model_validator
 
 from schemas.document import Document, DocumentError, read_yaml
@@ -188,10 +187,7 @@ def _merged(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise DocumentError(
             f"found no policy {path.name} in {path.parent}, needed one; the shipped ones are {shipped()}"
         )
-    try:
-        content = read_yaml(path)
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise DocumentError(f"{path.name}: found no valid YAML, needed a policy document") from None
+    content = read_yaml(path, "a policy document")
     if not isinstance(content, dict):
         raise DocumentError(f"{path.name}: found no mapping, needed the fields of a policy")
     base_name = content.pop("extends", None)

@@ -43,7 +43,7 @@ def describe(lake: Lake, delivery: str, report: Report = silent) -> Outcome:
         **{f"contrast_{name}": n for name, n in sorted(Counter(str(r["contrast"]) for r in rows).items())},
         "missing_slices": sum(int(str(row["missing_slices"])) for row in rows),
         "flagged": sum(bool(row["quality_flags"]) for row in rows),
-        "series_joined_with_other_deliveries": sum(unit["kind"][0].as_py() == "joined" for unit in units),
+        "joined_series": sum(unit["kind"][0].as_py() == "joined" for unit in units),
     }
     outcome = Outcome(SERIES.path, versions[SERIES.path], len(rows), details=details)
     return recorded(lake, EventType.MATERIALIZED, "series", delivery, outcome, digests=rules.digests)

@@ -95,9 +95,9 @@ def test_a_variable_that_an_installation_has_for_itself_is_none_of_ours(monkeypa
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        (b"policy: [", "no mapping in YAML"),
+        (b"policy: [", "no valid YAML in line"),
         (b"- policy", "no mapping in YAML"),
-        (b"\xff\xfe", "no mapping in YAML"),
+        (b"\xff\xfe", "save it in UTF-8"),
         (b"polcy: mine", "needed policy"),
         (b"colour: red", r"colour .* needed one of docs/reference/settings\.md"),
         (b"scrub_rounds: many", r"scrub_rounds in larmor\.yaml"),

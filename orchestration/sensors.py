@@ -3,7 +3,7 @@
 Belongs here: from files to partitions and runs. Names only: nothing a sensor logs or tags can hold PHI.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -45,9 +45,10 @@ def landing(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.Senso
         return dg.SkipReason(f"found {going} runs of deliveries that wait or go on, needed fewer than {_RUNS_AT_ONCE}")
     known = set(context.instance.get_dynamic_partitions(DELIVERIES_NAME))
     opened = lake.open()
-    new = list(islice(_new(opened, known), room))
+    unknown = sorted(name for name in opened.landed().list() if not name.startswith(".") and name not in known)
+    new = list(islice(_whole(opened, unknown), room))
     if not new:
-        return dg.SkipReason(_nothing_new(opened, known))
+        return dg.SkipReason(_nothing_new(len(unknown)))
     batches = [new[i : i + _DELIVERIES_A_RUN] for i in range(0, len(new), _DELIVERIES_A_RUN)]
     return dg.SensorResult(
         run_requests=[
@@ -77,24 +78,19 @@ def release_specs(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg
     return dg.SensorResult(dynamic_partitions_requests=[RELEASES.build_add_request(new)])
 
 
-def _new(lake: "Lake", known: set[str]) -> Iterator[str]:
-    """Complete deliveries that are no partition yet, sorted; one that is on its way has a dot, or no manifest."""
+def _whole(lake: "Lake", names: Iterable[str]) -> Iterator[str]:
+    """Those of the folders in landing that have their manifest."""
     from schemas.delivery import MANIFEST_NAME
 
     landing = lake.landed()
     # asked one by one: on S3 each question is a request, and of 10,000 that wait only the first few have room
-    return (name for name in _unknown(lake, known) if landing.exists(f"{name}/{MANIFEST_NAME}"))
+    return (name for name in names if landing.exists(f"{name}/{MANIFEST_NAME}"))
 
 
-def _unknown(lake: "Lake", known: set[str]) -> list[str]:
-    return sorted(name for name in lake.landed().list() if not name.startswith(".") and name not in known)
-
-
-def _nothing_new(lake: "Lake", known: set[str]) -> str:
+def _nothing_new(waiting: int) -> str:
     """Why nothing is run, for a person who waits for a delivery; a count, because a folder's name may name people."""
     from schemas.delivery import MANIFEST_NAME
 
-    waiting = len(_unknown(lake, known))
     more = f"; {waiting} of what lies there without {MANIFEST_NAME}: add one, or bring the files with larmor ingest"
     return "found no new delivery in landing" + (more if waiting else "")
 

@@ -138,7 +138,7 @@ def scrub(lake: Lake, *, everything: bool = False, report: Callable[[str], None]
         if key not in state.marks and watched.bytes is not None and _share(key, rounds) != number:
             continue
         wanted = watched.sha256 or state.known.get(key)
-        found = _digest(location(lake, watched.place), watched.name)
+        found = location(lake, watched.place).sha256(watched.name)
         files, size = files + 1, size + (watched.bytes or 0)
         if found is not None and wanted is None:
             state.known[key] = found
@@ -197,17 +197,6 @@ def _readable(give: Callable[[], Iterable[Watched]], table: str, findings: dict[
 
 def _share(key: str, rounds: int) -> int:
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) % rounds
-
-
-def _digest(place: Location, name: str) -> str | None:
-    """SHA-256 of a file as it is now; None where it is gone."""
-    try:
-        if not place.local:
-            return hashlib.sha256(place.read_bytes(name)).hexdigest()
-        with (place.path / name).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return None
 
 
 def _treat(

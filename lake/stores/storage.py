@@ -5,6 +5,7 @@ of them, and their names. Tables are `lake.tables.table`'s business, byte ranges
 how each promise is kept is said in `lake.stores.folders` and `lake.stores.objects`.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -106,6 +107,16 @@ class Location:
             FileNotFoundError: if there is none of this name.
         """
         return self._files.read(name)
+
+    def sha256(self, name: str) -> str | None:
+        """SHA-256 of a file as it is now, hexadecimal; None where it is gone. One on S3 is in memory once."""
+        try:
+            if not self.local:
+                return hashlib.sha256(self.read_bytes(name)).hexdigest()
+            with (self.path / name).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            return None
 
     def write_bytes(self, name: str, data: bytes, *, settled: bool = True) -> None:
         """Write a file atomically: a reader sees the old content or the new, also after a crash.

@@ -37,34 +37,54 @@ class _File:
     entry: int
 
 
-def changed(lake: Lake, entries: Entries) -> list[str]:
-    """Files that are not what the newest entry that names them says, terms and accesses that no entry tells of."""
-    found = [
-        f"{file.what}: {file.name} has SHA-256 {now}, entry {file.entry} of the ledger says {file.sha256}: changed"
-        for file in _files(lake, entries)
-        if (now := _digest(file.place, file.name)) not in (None, file.sha256)
-    ]
-    return found + list(_terms(lake, entries)) + list(_accesses(lake, entries))
+@dataclass(frozen=True)
+class Kept:
+    """Rows that entries tell of, read before the entries are: an event comes first, so that a row without one is wrong.
 
+    Attributes:
+        terms: wordings of documents.
+        accesses: how often each access is there.
+    """
 
-def gone(lake: Lake, entries: Entries) -> list[str]:
-    """What entries name and is not there: deleted by hand, because withdrawals leave a note in the place of each."""
-    missing = {
-        f"{file.what}: entry {file.entry} of the ledger tells of it, but it is not there"
-        for file in _files(lake, entries)
-        if _digest(file.place, file.name) is None
-    }
-    missing |= {
-        f"{LICENCES.path}: the wording of {name} with SHA-256 {digest} that the ledger tells of is not there"
-        for name, digest in _told_terms(entries) - {(row["licence"], row["digest"]) for row in _kept_terms(lake)}
-    }
-    lost = _told_accesses(entries) - _kept_accesses(lake)
-    if lost:
-        missing.add(
-            f"{ACCESS.path}: {lost.total()} accesses that the ledger tells of are not there: removed, or a process was "
-            "killed between the two records"
+    terms: Sequence[Mapping[str, Any]]
+    accesses: Counter[tuple[object, ...]]
+
+    @classmethod
+    def of(cls, lake: Lake) -> "Kept":
+        """Those of a lake."""
+        terms, accesses = lake.table(LICENCES), lake.table(ACCESS)
+        names = ["principal", "action", "subject_of_access", "rows", "purpose"]
+        rows: Iterable[Mapping[str, object]] = accesses.rows(names) if accesses.exists() else ()
+        return cls(
+            terms.rows(["licence", "digest", "document"]) if terms.exists() else [],
+            Counter(tuple(row[name] for name in names) for row in rows),
         )
-    return sorted(missing)
+
+
+def compared(lake: Lake, kept: Kept, entries: Entries) -> tuple[list[str], list[str]]:
+    """Compare what entries name with what is there; each file is read once.
+
+    Args:
+        lake: the lake.
+        kept: its rows, read before the entries.
+        entries: of the ledger.
+
+    Returns:
+        What differs: files that are not what the newest entry that names them says, terms and accesses that no entry
+        tells of. And what is not there: deleted by hand, because withdrawals leave a note in the place of each.
+    """
+    changed, gone = list[str](), set[str]()
+    for file in _files(lake, entries):
+        now = file.place.sha256(file.name)
+        told = f"entry {file.entry} of the ledger"
+        if now is None:
+            gone.add(f"{file.what}: {told} tells of it, but it is not there")
+        elif now != file.sha256:
+            changed.append(f"{file.what}: {file.name} has SHA-256 {now}, {told} says {file.sha256}: changed")
+    for differ, missing in (_terms(kept, entries), _accesses(kept, entries)):
+        changed += differ
+        gone.update(missing)
+    return changed, sorted(gone)
 
 
 def _files(lake: Lake, entries: Entries) -> Iterator[_File]:
@@ -95,14 +115,21 @@ def _newest(entries: Entries) -> dict[tuple[EventType, str], Mapping[str, Any]]:
     return {(kind, _facts(entry)[_BY[kind]]): entry for kind, entry in kinds if kind in _BY}
 
 
-def _terms(lake: Lake, entries: Entries) -> Iterator[str]:
-    told = _told_terms(entries)
-    for row in _kept_terms(lake):
+def _terms(kept: Kept, entries: Entries) -> tuple[list[str], list[str]]:
+    told, changed, there = _told_terms(entries), list[str](), set[tuple[str, str]]()
+    for row in kept.terms:
         name, digest = row["licence"], row["digest"]
+        there.add((name, digest))
         if (name, digest) not in told:
-            yield f"{LICENCES.path}: a wording of {name} with SHA-256 {digest}, of which no entry of the ledger tells"
+            changed.append(
+                f"{LICENCES.path}: a wording of {name} with SHA-256 {digest}, of which no entry of the ledger tells"
+            )
         if hashlib.sha256(row["document"].encode()).hexdigest() != digest:
-            yield f"{LICENCES.path}: the text of {name} is not the one of its SHA-256 {digest}: changed"
+            changed.append(f"{LICENCES.path}: the text of {name} is not the one of its SHA-256 {digest}: changed")
+    return changed, [
+        f"{LICENCES.path}: the wording of {name} with SHA-256 {digest} that the ledger tells of is not there"
+        for name, digest in told - there
+    ]
 
 
 def _told_terms(entries: Entries) -> set[tuple[str, str]]:
@@ -110,15 +137,15 @@ def _told_terms(entries: Entries) -> set[tuple[str, str]]:
     return {(facts["licence"], facts["licence_sha256"]) for facts in told}
 
 
-def _kept_terms(lake: Lake) -> list[dict[str, Any]]:
-    table = lake.table(LICENCES)
-    return table.rows(["licence", "digest", "document"]) if table.exists() else []
-
-
-def _accesses(lake: Lake, entries: Entries) -> Iterator[str]:
-    more = _kept_accesses(lake) - _told_accesses(entries)
-    if more:
-        yield f"{ACCESS.path}: {more.total()} accesses of which no entry of the ledger tells: added, or changed"
+def _accesses(kept: Kept, entries: Entries) -> tuple[list[str], list[str]]:
+    told = _told_accesses(entries)
+    more, lost = (kept.accesses - told).total(), (told - kept.accesses).total()
+    added = f"{ACCESS.path}: {more} accesses of which no entry of the ledger tells: added, or changed"
+    removed = (
+        f"{ACCESS.path}: {lost} accesses that the ledger tells of are not there: removed, or a process was killed "
+        "between the two records"
+    )
+    return [added] * bool(more), [removed] * bool(lost)
 
 
 def _told_accesses(entries: Entries) -> Counter[tuple[object, ...]]:
@@ -130,24 +157,6 @@ def _told_accesses(entries: Entries) -> Counter[tuple[object, ...]]:
     )
 
 
-def _kept_accesses(lake: Lake) -> Counter[tuple[object, ...]]:
-    table = lake.table(ACCESS)
-    names = ["principal", "action", "subject_of_access", "rows", "purpose"]
-    rows: Iterable[Mapping[str, object]] = table.rows(names) if table.exists() else ()
-    return Counter(tuple(row[name] for name in names) for row in rows)
-
-
 def _facts(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     facts: Mapping[str, Any] = json.loads(entry["event"])["facts"]
     return facts
-
-
-def _digest(place: Location, name: str) -> str | None:
-    """SHA-256 of a file as it is now; None where it is gone."""
-    try:
-        if not place.local:
-            return hashlib.sha256(place.read_bytes(name)).hexdigest()
-        with (place.path / name).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return None

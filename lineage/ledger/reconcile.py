@@ -88,10 +88,11 @@ def compared(lake: Lake, orchestrator: Sequence[Told] | None = None) -> Comparis
         lake: the lake.
         orchestrator: what the orchestrator's log tells of tables; None: it is not compared.
     """
+    kept = named.Kept.of(lake)
     entries = ledger.entries(lake)
     said = {told.work: told for told in _events(entries)}
-    found = [*_tables(lake, said, _Upkeep.of(entries)), *named.changed(lake, entries)]
-    notes = named.gone(lake, entries)
+    changed, notes = named.compared(lake, kept, entries)
+    found = [*_tables(lake, said, _Upkeep.of(entries)), *changed]
     if orchestrator is not None:
         found += _orchestrated(said, orchestrator)
         missing = sorted(said.keys() - {told.work for told in orchestrator})

@@ -53,7 +53,6 @@ def test_an_intact_lake_has_no_finding_and_every_file_has_a_digest(lake):
 
 def test_each_of_a_thousand_flipped_bits_is_found(lake):
     """One bit at a time, anywhere in the data; what the digests of all files say is told without reading the others."""
-    from lake.integrity.scrub import _digest
     from lake.integrity.watched import location, part_files
 
     watched = {(w.place, w.name): w for table in TABLES for w in part_files(lake, table)}
@@ -68,7 +67,7 @@ def test_each_of_a_thousand_flipped_bits_is_found(lake):
         path = location(lake, place).path / name
         bit = choice.randrange(8 * watched[places[number]].bytes)
         flip(path, bit)
-        assert _digest(location(lake, place), name) != watched[place, name].sha256
+        assert location(lake, place).sha256(name) != watched[place, name].sha256
         flip(path, bit)
     assert scrub(lake, everything=True).findings == ()
 

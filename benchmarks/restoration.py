@@ -179,8 +179,10 @@ def run() -> str:
 
 
 def table(images: list[Noisy], columns: Mapping[str, list[Image]]) -> list[str]:
-    """Lines of PSNR and SSIM, and the gain over the better filter."""
-    lines = [f"| noise | {' | '.join(columns)} | gain | to reach |", f"|---|{'---|' * (len(columns) + 2)}"]
+    """Lines of PSNR and SSIM, and the gain over each filter."""
+    filters = [name for name in columns if name not in ("input", "ours")]
+    titles = ["noise", *columns, *(f"gain over {name}" for name in filters), "to reach"]
+    lines = [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
     for level in LEVELS:
         places = [place for place, noise in enumerate(images) if noise.level == level]
         scores = {
@@ -188,7 +190,7 @@ def table(images: list[Noisy], columns: Mapping[str, list[Image]]) -> list[str]:
             for name, found in columns.items()
         }
         means = {name: tuple(statistics.mean(column) for column in zip(*s, strict=True)) for name, s in scores.items()}
-        better = max(psnr for name, (psnr, _) in means.items() if name not in ("input", "ours"))
         cells = [f"{psnr:.2f} dB, {ssim:.3f}" for psnr, ssim in means.values()]
-        lines.append(f"| {level:.0%} | {' | '.join(cells)} | {means['ours'][0] - better:+.2f} dB | +1 dB |")
+        cells += [f"{means['ours'][0] - means[name][0]:+.2f} dB" for name in filters]
+        lines.append(f"| {level:.0%} | {' | '.join(cells)} | +1 dB |")
     return lines

@@ -15,7 +15,7 @@ from training.config.model import ModelConfig
 from training.data.source import Source, permitted
 from training.errors import TrainingError
 from training.networks.encoder import parameters
-from training.pretrain import PREPROCESSING
+from training.pretrain import stated
 from training.result import Result
 from training.running import process
 from training.running.fit import Report, fit
@@ -102,13 +102,7 @@ def _work(
         kind="finetuned",
         task=config.task,
         weights=merged(network).state_dict(),
-        config={
-            "kind": "finetuned",
-            "identity": digest,
-            "config": config.model_dump(mode="json"),
-            "preprocessing": dict(PREPROCESSING),
-            **served.about,
-        },
+        config=stated("finetuned", digest, config, served.about),
         metrics={
             "parameters": learned,
             "subjects": len(served.subjects),

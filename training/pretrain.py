@@ -13,6 +13,7 @@ from safetensors.torch import save
 
 from training.checkpoint import Made
 from training.config.pretrain import PretrainConfig
+from training.config.schedule import Schedule
 from training.data.pretraining import Needs, serve
 from training.data.source import Source, permitted
 from training.data.volume import HIGH, LOW, RANGE
@@ -82,12 +83,7 @@ def _work(
         kind="pretrained",
         task="+".join(config.objectives),
         weights=objective.kept.state_dict(),
-        config={
-            "kind": "pretrained",
-            "identity": digest,
-            "config": config.model_dump(mode="json"),
-            "preprocessing": dict(PREPROCESSING),
-        },
+        config=stated("pretrained", digest, config),
         metrics={
             "parameters": parameters(objective.encoder),
             "curves": _curves(workspace),
@@ -103,6 +99,19 @@ def _work(
         world_size=process.world_size(),
     )
     return Done(made, fitted.resumed_from)
+
+
+def stated(kind: str, digest: str, config: Schedule, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What `config.yaml` of a model says.
+
+    Args:
+        kind: `pretrained` or `finetuned`.
+        digest: identity of the training.
+        config: what it was told to do.
+        about: what the task has to know of it besides.
+    """
+    settled = config.model_dump(mode="json")
+    return {"kind": kind, "identity": digest, "config": settled, "preprocessing": dict(PREPROCESSING), **(about or {})}
 
 
 def _probe(release: Source, config: PretrainConfig) -> FeatureProbe | None:

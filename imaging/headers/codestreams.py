@@ -5,12 +5,13 @@ allocate it before they find out whether there are pixels, so that a few bytes c
 `imaging.volumes.pixels`; taking out of a codestream what is no image is `deid.pixels.codestreams`.
 """
 
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydicom.encaps import generate_frames
-from pydicom.uid import JPEG2000TransferSyntaxes, RLELossless
+from pydicom.uid import JPEG2000TransferSyntaxes, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1, RLELossless
 
 from imaging.errors import ImagingError
 from schemas.reasons import Reason
@@ -27,11 +28,18 @@ MOST_RUNS = 1 << 28
 _RLE = str(RLELossless)
 _HIGH_THROUGHPUT = frozenset(f"1.2.840.10008.1.2.4.20{number}" for number in (1, 2, 3))
 _JPEG_2000 = frozenset(map(str, JPEG2000TransferSyntaxes)) | _HIGH_THROUGHPUT
-_SOI, _SOS, _EOI = 0xD8, 0xDA, 0xD9
+_CHECKED = frozenset(map(str, (JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1)))
+"""Syntaxes that GDCM alone decodes, which ends the process over some frames that are damaged."""
+_SOI, _SOS, _EOI, _TABLES = 0xD8, 0xDA, 0xD9, 0xC4
 _SIZED = (frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}) | {0xF7}
 """Markers whose segment states a size: start of frame of JPEG (ISO/IEC 10918-1 B.2.2) and JPEG-LS (14495-1 C.2.2)."""
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})
 """Markers without a segment."""
+_SEGMENTS = _SIZED | {_TABLES, 0xCC, _SOS, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)}
+_SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""A marker that ends entropy-coded data: any but a stuffed byte, a fill byte and a restart."""
+_CLASSES, _PLACES, _CODE_BITS, _MOST_CODES, _PRECISION = 2, 4, 16, 256, 16
+"""Classes, places, longest code and codes of a Huffman table (ISO/IEC 10918-1 B.2.4.2); bits of a sample."""
 _CODESTREAM = b"\xff\x4f\xff\x51"
 """Start of a JPEG 2000 codestream, and of the segment of its size (ISO/IEC 15444-1 A.5.1)."""
 _BOXED = b"\0\0\0\x0cjP  "
@@ -118,7 +126,7 @@ def _fits(frame: bytes, syntax: str, matrix: Matrix) -> bool:
     if syntax == _RLE:
         return _fits_runs(frame, matrix)
     stated = _jpeg_2000_size(frame) if syntax in _JPEG_2000 else _jpeg_size(frame)
-    return stated == (matrix.rows, matrix.columns, matrix.samples)
+    return stated == (matrix.rows, matrix.columns, matrix.samples) and (syntax not in _CHECKED or _is_sound(frame))
 
 
 def _jpeg_size(frame: bytes) -> tuple[int, int, int] | None:
@@ -143,6 +151,49 @@ def _jpeg_size(frame: bytes) -> tuple[int, int, int] | None:
         if marker in _SIZED:
             sizes.add(struct.unpack_from(">HHB", frame, at + 3))
         at += length
+
+
+def _is_sound(frame: bytes) -> bool:
+    """Whether a JPEG frame is made of whole segments that may stand there; one that ends early is left to the decoder.
+
+    Source: ISO/IEC 10918-1 Annex B.
+    """
+    at = 2
+    while at + 2 <= len(frame):
+        marker = frame[at + 1]
+        if frame[at] == marker == 0xFF:
+            at += 1
+            continue
+        if frame[at] != 0xFF or (marker != _EOI and marker not in _SEGMENTS):
+            return False
+        if marker == _EOI:
+            return True
+        (length,) = struct.unpack_from(">H", frame, at + 2)
+        body, at = frame[at + 4 : at + 2 + length], at + 2 + length
+        if at > len(frame) or (marker in _SIZED and body[0] > _PRECISION):
+            return False
+        if marker == _TABLES and not _are_tables(body):
+            return False
+        if marker == _SOS:
+            found = _SCAN_END.search(frame, at)
+            at = found.start() if found else len(frame)
+    return True
+
+
+def _are_tables(body: bytes) -> bool:
+    """Whether these are Huffman tables, each of codes that can be."""
+    at = 0
+    while at < len(body):
+        counts = body[at + 1 : at + 1 + _CODE_BITS]
+        if body[at] >> 4 >= _CLASSES or body[at] & 0xF >= _PLACES or sum(counts) > _MOST_CODES:
+            return False
+        room = 1
+        for count in counts:
+            room = room * 2 - count
+            if room < 0:
+                return False
+        at += 1 + _CODE_BITS + sum(counts)
+    return at == len(body)
 
 
 def _jpeg_2000_size(frame: bytes) -> tuple[int, int, int] | None:

@@ -13,7 +13,7 @@ from functools import lru_cache
 MOST_UNPACKED = 1 << 18
 """Bytes of a protocol that are unpacked at most; real ones have a few thousand."""
 
-_ENTRY = re.compile(rb"\b(VIEWORDER|SLICEORDER)\s*=?\s*\"(\d{1,4})\"")
+_ENTRY = re.compile(rb"\b(VIEWORDER|SLICEORDER)\s*+(?:=\s*+)?\"(\d{1,4})\"")
 
 _HEADER_AT, _SMALLEST = 24, 916
 _VERSIONS, _MOVED_FROM, _MOVED_BY = (5.0, 40.0), 25.002, 0x4C

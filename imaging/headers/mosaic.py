@@ -25,6 +25,7 @@ MOST_TILES = 4096
 """More tiles than this no mosaic has, whatever its header claims: each becomes a slice before a pixel is read."""
 
 _POSITION, _TIME = 0x00200032, 0x00080032
+_MATRIX, _ROWS, _COLUMNS = 0x00181310, 0x00280010, 0x00280011
 _SLICE_TIMES = 0x29
 """Low byte of the acquisition times of a Siemens mosaic's slices, of which each has one."""
 
@@ -59,10 +60,11 @@ def mosaic_layout(
     grid = values.number(private.tag(_UIH, 0x50)) or (-1 if "VFRAME" in image_type else 0)
     if grid:
         return int(grid) if 1 < grid <= MOST_TILES else -1, ()
-    if "MOSAIC" not in image_type:
+    stated = values.short(private.tag(_SIEMENS, 0x0A)) or 0
+    if "MOSAIC" not in image_type and stated < 2:
         return 0, ()
     csa = read_csa(values.raw_bytes(private.tag(_SIEMENS_CSA, 0x10)), _CSA_FIELDS)
-    count = values.short(private.tag(_SIEMENS, 0x0A)) or values.short(private.tag(_SIEMENS_FRAME, 0x01))
+    count = stated or values.short(private.tag(_SIEMENS_FRAME, 0x01))
     count = count or len(values.doubles(private.tag(_SIEMENS, _SLICE_TIMES))) or None
     try:
         if count is None and "NumberOfImagesInMosaic" in csa:
@@ -70,9 +72,24 @@ def mosaic_layout(
         normal = tuple(float(item) for item in csa.get("SliceNormalVector", ())[:3])
     except ValueError:
         raise invalid(private.tag(_SIEMENS_CSA, 0x10), "no number") from None
+    if count is None and _is_one_slice(values):
+        return 0, ()
     normal = normal or values.doubles(private.tag(_OWN_FACTS, 0x01), 3)
     normal = normal if len(normal) == 3 and all(map(math.isfinite, normal)) else ()
     return count if count and 0 < count <= MOST_TILES else -1, normal
+
+
+def _is_one_slice(values: Values) -> bool:
+    """Whether an image is too small to hold tiles: Siemens XA leaves the word on slices that it took out of mosaics.
+
+    Tiles of a square mosaic are twice as many rows and columns as were acquired; along phase encoding, oversampling
+    may hide it.
+    """
+    matrix, rows, columns = values.shorts(_MATRIX), values.short(_ROWS) or 0, values.short(_COLUMNS) or 0
+    if len(matrix) != 4:
+        return False
+    acquired = max(matrix[0], matrix[2]), max(matrix[1], matrix[3])
+    return min(acquired) > 0 and rows < 2 * acquired[0] and columns < 2 * acquired[1]
 
 
 def stated_tiles(elements: Elements) -> list[tuple[tuple[float, ...], float | None]]:

@@ -120,7 +120,7 @@ def header_of(elements: Elements, frames: Frames | None = None) -> Header:
         return replace(header, planes=tiles) if tiles else replace(header, mosaic=-1)
     seen = frames or Frames()
     if values := frame_values(elements, header.frames, seen.groups):
-        return replace(header, planes=_planes(elements, values, seen.headers))
+        return replace(header, planes=_planes(elements, values, seen.headers), mosaic=0)  # XA leaves the word
     return header
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, JPEGLSNearLossless
 
 from imaging.headers.codestreams import Matrix, require_decodable
 
@@ -30,6 +31,11 @@ DECODER_ERRORS = (
     struct.error,
 )
 """What pydicom and its plugins raise over broken pixel data."""
+
+_PLUGINS = dict.fromkeys((JPEGLSLossless, JPEGLSNearLossless), "pyjpegls") | dict.fromkeys(
+    (JPEGBaseline8Bit, JPEG2000Lossless, JPEG2000), "pillow"
+)
+"""Who decodes a syntax, where that is not left to pydicom: GDCM ends the whole process over some damaged frames."""
 
 
 def decoded(data: bytes, *, raw: bool) -> NDArray[Any]:
@@ -56,7 +62,7 @@ def decoded(data: bytes, *, raw: bool) -> NDArray[Any]:
         require_decodable(dataset.PixelData, syntax, matrix, offsets_of(dataset))
     else:
         matrix.require_moderate()
-    return np.asarray(pixel_array(dataset, raw=raw))
+    return np.asarray(pixel_array(dataset, raw=raw, decoding_plugin=_PLUGINS.get(syntax, "")))
 
 
 def matrix_of(dataset: Dataset) -> Matrix:

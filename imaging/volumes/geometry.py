@@ -25,8 +25,8 @@ GAP_TOLERANCE = 0.05
 LINE_TOLERANCE_MM = 0.1
 """How far a slice's corner may lie off the line through the first and last one; more is no stack of one grid."""
 
-COSINE_TOLERANCE = 1e-3
-"""How far direction cosines may be from unit length and from a right angle (written with 4 to 16 digits)."""
+COSINE_TOLERANCE = 2e-3
+"""How far direction cosines may be from unit length and from a right angle (written with 3 to 16 digits)."""
 
 MAX_MISSING_SHARE = 0.5
 """Stacks with more places empty than this are rather two stacks, or positions that mean something else."""
@@ -168,10 +168,12 @@ def _directions(orientation: bytes) -> tuple[Affine, Affine, Affine]:
     lengths = np.array([row @ row, column @ column])
     if np.abs(lengths - 1).max() > COSINE_TOLERANCE or abs(row @ column) > COSINE_TOLERANCE:
         raise _inconsistent("found an orientation that is not two perpendicular unit vectors", "direction cosines")
+    row, column = row / np.sqrt(lengths[0]), column / np.sqrt(lengths[1])
     (a, b, c), (d, e, f) = row.tolist(), column.tolist()
     normal = np.array([b * f - c * e, c * d - a * f, a * e - b * d])  # np.cross takes ten times as long
     normal /= np.linalg.norm(normal)
-    normal.setflags(write=False)
+    for direction in (row, column, normal):
+        direction.setflags(write=False)
     return row, column, normal
 
 

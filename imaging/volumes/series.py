@@ -38,6 +38,8 @@ ORIENTATION_TOLERANCE = 1e-3
 """Direction cosines this close are one orientation, about 0.06 degrees."""
 XA_SERIES = 1000
 """Series numbers of Siemens XA above this, of one thousand, may be one series (dcm2niix, notes on Siemens)."""
+MEANS_UNMARKED = frozenset({"ge", "philips"})
+"""Vendors of whom a weighted image without a direction is a mean over directions, beside images that have one."""
 SPACING_TOLERANCE = 1e-3
 """Pixel spacings this close, relatively, are one spacing."""
 
@@ -124,18 +126,19 @@ class SeriesPlan:
 def plan(headers: Sequence[Header]) -> SeriesPlan:
     """Sort the instances of a series (or of several) into volumes.
 
-    A stack is what agrees in series, matrix, orientation, pixel spacing, echo, part of the complex image, image type,
-    photometric interpretation and distance of slices; images that were taken again with another setting are stacks of
-    their own (see `imaging.volumes.alternatives`), and so are means over directions that stand among diffusion images.
-    Within a stack, slices that share a position become steps of a fourth axis. A step that lacks slices which others
-    have is rejected, or a volume of its own where an instance holds it whole, as an aborted one of Siemens XA; a slice
-    that lacks in every step is a missing slice.
+    A stack is what agrees in series, protocol, matrix, orientation, pixel spacing, echo, part of the complex image,
+    image type, photometric interpretation and distance of slices; images that were taken again with another setting
+    are stacks of their own (see `imaging.volumes.alternatives`), and so are means over directions that stand among
+    diffusion images. Within a stack, slices that share a position become steps of a fourth axis. A step that lacks
+    slices which others have is rejected, or a volume of its own where an instance holds it whole, as an aborted one of
+    Siemens XA; a slice that lacks in every step is a missing slice.
 
     Args:
         headers: n headers, in any order.
 
     Returns:
-        Volumes and rejected instances; every index is in exactly one of them.
+        Volumes and rejected instances; every index is in one of them, and in both where an instance has frames of a
+        volume and others that no volume can use.
     """
     volumes: list[tuple[tuple[float, int], VolumePlan]] = []
     rejected: dict[int, Rejected] = {}
@@ -201,20 +204,26 @@ def _require_geometry(header: Header, checked: set[tuple[float, ...]]) -> None:
 def _stacks(slices: list[_Slice]) -> dict[Hashable, list[_Slice]]:
     stacks: dict[Hashable, list[_Slice]] = defaultdict(list)
     planes = _Planes()
-    traces = {s.header.series_uid for s in slices if s.header.gradient}
+    directed = {s.header.series_uid for s in slices if s.header.gradient}
     for slice_ in slices:
         header = slice_.header
         echo_time = None if header.echo_time is None else round(header.echo_time, 2)
         key = (
-            (header.series_uid, _number(header)),
+            (header.series_uid, _number(header), header.manufacturer),
+            header.protocol_name or header.series_description,
             (header.rows, header.columns, header.photometric),
             planes.of(header),
             (header.echo_number, echo_time),
             (header.image_type, header.component),
-            header.trace and bool(header.b_value) and header.series_uid in traces,
+            header.series_uid in directed and _is_mean(header),
         )
         stacks[key].append(slice_)
     return stacks
+
+
+def _is_mean(header: Header) -> bool:
+    """Whether a weighted image is a mean over gradient directions, marked as one or, of some vendors, without one."""
+    return bool(header.b_value) and (header.trace or (not header.gradient and header.vendor in MEANS_UNMARKED))
 
 
 def _number(header: Header) -> int | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.headers.header import Header
-from imaging.volumes.numbering import Labels, instance_order, numbers_of, stated_order
+from imaging.volumes.numbering import Keys, Labels, instance_order, numbers_of, stated_order
 
 FILL_SHARE = 0.8
 """Share of the positions-by-steps table that must be filled before more steps than the fullest position shows are
@@ -29,11 +29,12 @@ def steps_of(headers: Sequence[Header], places: Labels) -> Labels | None:
     """Assign slices to steps.
 
     An order that the images state for volumes is tried first (`imaging.volumes.numbering`), then numbers that scanners
-    give to steps: temporal position, then acquisition number. Where they do not fit, the slices of each position are
-    ranked by instance number (as dcm2niix does), then by time; ranking needs the same number of slices at every
-    position, since a lost one would shift all later ones. Where slices differ in spin labelling or inversion time, an
-    order in which each step is of one kind comes first. Instance numbers that count through volume after volume are
-    used where slices are lost. Diffusion series take only an order in which each step has one weighting.
+    give to steps: temporal position, then acquisition number; steps that instance numbers count one after the other
+    come in that order. Where such numbers do not fit, the slices of each position are ranked by instance number (as
+    dcm2niix does), then by time; ranking needs the same number of slices at every position, since a lost one would
+    shift all later ones. Where slices differ in spin labelling or inversion time, an order in which each step is of one
+    kind comes first. Instance numbers that count through volume after volume are used where slices are lost. Diffusion
+    series take only an order in which each step has one weighting.
 
     Args:
         headers: n slices.
@@ -130,7 +131,7 @@ def _candidates(headers: Sequence[Header], places: Labels, diffusion: bool) -> I
     for number in (lambda h: h.temporal_position, lambda h: h.acquisition_number):
         labels = numbers_of(headers, number)
         if labels is not None:
-            yield _dense(labels)
+            yield _in_order(_dense(labels), instance, numbers_of(headers, lambda h: h.acquisition_time))
     if rankable and instance is not None:
         yield _rank(places, instance)
     if instance is not None and instance.min() >= 1:
@@ -150,6 +151,29 @@ def _as_stated(headers: Sequence[Header], places: Labels) -> Iterator[Labels]:
     order = stated_order(headers, places) if np.ptp(np.bincount(places)) == 0 else None
     if order is not None:
         yield _rank(places, order)
+
+
+def _in_order(labels: Labels, instance: Keys | None, time: Keys | None) -> Labels:
+    """Steps in the order of instance numbers, where those count step after step, as dcm2niix has them.
+
+    Where acquisition times say with the steps' own numbers that it is the other way round, those two are believed.
+    """
+    if instance is None:
+        return labels
+    first, last = _extremes(labels, instance)
+    order = np.argsort(first, kind="stable")
+    apart = (first[order][1:] > last[order][:-1]).all()
+    if not apart or (time is not None and (np.diff(_extremes(labels, time)[0]) > 0).all()):
+        return labels
+    return np.asarray(np.argsort(order)[labels])
+
+
+def _extremes(labels: Labels, numbers: Keys) -> tuple[Keys, Keys]:
+    """Lowest and highest number of each step."""
+    low, high = np.full(labels.max() + 1, np.inf), np.full(labels.max() + 1, -np.inf)
+    np.minimum.at(low, labels, numbers)
+    np.maximum.at(high, labels, numbers)
+    return low, high
 
 
 def _dense(numbers: NDArray[np.float64]) -> Labels:

@@ -25,6 +25,7 @@ from tests.imaging.vendor_series import (
     ge,
     group,
     numbers,
+    philips,
     place,
     real_world,
     siemens,
@@ -303,6 +304,44 @@ def mapped(**scale):
     )  # fmt: skip
 
 
+def named(element):
+    """Two scans under one series UID, told apart by a name."""
+    return lambda m: m.stack(steps=2, each=lambda s, k: {"ProtocolName": None, element: f"{m.name}_{s}"})
+
+
+def with_mean(vendor, write):
+    """Weightings, and their mean that nothing marks as one."""
+    steps = [*WEIGHTINGS, (1000, ())]
+    kind = ["ORIGINAL", "PRIMARY", "DIFFUSION", "NONE", "ND"]
+    fixed = {"Manufacturer": vendor, "ImageType": kind, "ScanningSequence": "EP"}
+    return lambda m: m.stack(
+        steps=len(steps), each=lambda s, k: {"after": lambda made: write(made, *steps[s], s)}, **fixed
+    )
+
+
+def no_tensor(made, b_value, direction, step):
+    ge(made, b_value, direction, step)
+    block(made, 0x19, "GEMS_ACQU_01", _E0_DS="0")
+
+
+def called_mosaic(frames_=False):
+    """Slices that Siemens XA took out of mosaics, one by one or as frames, and still calls by that name."""
+    xa = {"SoftwareVersions": "syngo MR XA30", "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]}
+    every = [{"k": k, "dims": [1, k + 1, t + 1], "temporal": t + 1} for t, k in product(range(2), range(SLICES))]
+    if frames_:
+        return lambda m: frames(m, every, [STACK, POSITION, TEMPORAL], "Siemens Healthineers", shuffled=False, **xa)
+    return lambda m: m.stack(
+        steps=2, Manufacturer="Siemens Healthineers", AcquisitionMatrix=[COLUMNS, 0, 0, ROWS], **xa
+    )
+
+
+def unnamed_mosaic(maker):
+    """A mosaic that states its tiles, and whose image type was changed."""
+    maker.mosaic("sagittal")
+    for made in maker.made:
+        made.ImageType = ["DERIVED", "PRIMARY", "M"]
+
+
 REPEATS = list(product(range(3), range(1), range(2)))
 PHASES = list(product(range(3), range(2), range(2)))
 EVERY_SHELL = [(step,) for step in range(len(SHELLS))]
@@ -337,5 +376,14 @@ FORMS = {
     "GE tensor": lambda m: m.diffusion(GE, nominal),
     "GE trace": traced,
     "GE parts": parted,
+    "names of protocols that differ": named("ProtocolName"),
+    "descriptions that differ": named("SeriesDescription"),
+    "makers that differ": lambda m: m.stack(steps=2, each=lambda s, k: {"Manufacturer": (GE, PHILIPS)[s]}),
+    "acquisitions numbered downwards": lambda m: m.stack(steps=3, each=lambda s, k: {"AcquisitionNumber": 3 - s}),
+    "GE mean among weightings": with_mean(GE, no_tensor),
+    "Philips mean among weightings": with_mean(PHILIPS, philips),
+    "Siemens XA slices called mosaic": called_mosaic(),
+    "Siemens XA frames called mosaic": called_mosaic(frames_=True),
+    "Siemens mosaic not called one": unnamed_mosaic,
     "United Imaging, two directions": lambda m: m.diffusion("UIH", both_directions),
 }

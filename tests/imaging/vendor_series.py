@@ -363,5 +363,5 @@ VARIANTS = {
     "Philips real world": lambda m: m.stack(Manufacturer=PHILIPS, each=lambda s, k: {"after": real_world}),
     "Philips scale with intercept": enhanced(PHILIPS, slope=1.53455, intercept=-3142.0, scale=651.74),
 }
-LEFT_OUT = {"Philips trace": 1}
+LEFT_OUT = {"Philips trace": 1, "Philips mean among weightings": 1, "GE mean among weightings": 1}
 """Volumes of dcm2niix that are no volumes of ours: the series with the trace among its weightings."""

@@ -91,6 +91,35 @@ def test_a_second_size_in_a_frame_is_refused():
     require_decodable(encapsulate([jpeg(SIDE, SIDE, before=hidden)]), JPEGBaseline8Bit, Matrix(1, SIDE, SIDE, 1, 8))
 
 
+TABLE = bytes([0, 0, 1, *bytes(14), 7])
+"""A Huffman table of one code of two bits."""
+
+
+def lossless(table=TABLE, precision=16, scan=b"\x12\xff\x00\x34", between=b""):
+    size = struct.pack(">BHHB", precision, SIDE, SIDE, 1) + b"\x01\x11\x00"
+    parts = [(0xC3, size), (0xC4, table), (0xDA, b"\x01\x01\x00\x01\x00\x00")]
+    segments = [bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body for marker, body in parts]
+    return b"\xff\xd8" + between.join(segments) + scan + b"\xff\xd9"
+
+
+def test_a_lossless_frame_of_whole_segments_passes():
+    matrix = Matrix(1, SIDE, SIDE, 1, 16)
+    for frame in (lossless(), lossless(table=TABLE * 2), lossless(scan=b"\x12\xff\xd0\x34"), lossless()[:-3]):
+        require_decodable(encapsulate([frame]), JPEGLosslessSV1, matrix)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"table": TABLE[:-1]}, {"table": b"\x20" + TABLE[1:]}, {"table": bytes([0, 3, *bytes(15), 1, 2, 3])},
+        {"precision": 20}, {"scan": b"\x12\xff\x72\x34"}, {"between": b"\x00"},
+    ],
+    ids=["table cut off", "no such table", "more codes than fit", "bits", "marker in a scan", "bytes between segments"],
+)  # fmt: skip
+def test_a_lossless_frame_that_would_end_the_process_is_refused(damage):
+    assert refusal([lossless(**damage)], JPEGLosslessSV1) is Reason.PIXELS_INVALID
+
+
 def test_an_image_that_lies_elsewhere_on_its_canvas_or_in_boxes_passes():
     matrix = Matrix(1, SIDE, SIDE, 1, 16)
     require_decodable(encapsulate([jpeg_2000(SIDE, SIDE, moved=7)]), JPEG2000Lossless, matrix)

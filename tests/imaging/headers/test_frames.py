@@ -110,6 +110,14 @@ def test_a_mosaic_that_cannot_be_cut_is_refused_with_the_reason(dataset, file_of
     assert [r.reason for r in rejected] == [reason]
 
 
+@pytest.mark.parametrize(("acquired", "slices"), [([5, 0, 0, 6], 1), ([0, 4, 5, 0], 1), ([3, 0, 0, 3], 0), (None, 0)])
+def test_an_image_called_mosaic_is_one_slice_where_it_is_no_larger_than_acquired(dataset, file_of, acquired, slices):
+    kind = ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]
+    volumes, rejected = volumes_of([file_of(dataset(ImageType=kind, AcquisitionMatrix=acquired))])
+    assert [volume.shape for volume in volumes] == [(5, 6, 1)] * slices
+    assert [r.reason for r in rejected] == [Reason.UNSUPPORTED] * (1 - slices)
+
+
 def test_csa_fields_are_read_and_broken_ones_refused():
     value = csa(A=["1", ""], B=["x"], C=["y"])
     assert read_csa(value, frozenset({"A", "C", "D"})) == {"A": ("1",), "C": ("y",)}

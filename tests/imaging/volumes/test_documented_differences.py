@@ -11,6 +11,8 @@ from imaging.volumes.normalize import assemble
 from imaging.volumes.pixels import stored_pixels
 from imaging.volumes.series import plan
 from schemas.reasons import Reason
+from tests.imaging.vendor_forms import frames
+from tests.imaging.vendor_series import SLICES, Maker
 
 
 def volumes_of(files):
@@ -125,6 +127,49 @@ def test_floating_point_pixels_of_other_bits_are_refused(dataset, file_of):
     made.FloatPixelData = np.ones((6, 5), "<f4").tobytes()
     del made.PixelData
     assert volumes_of([file_of(made)]) == ([], [Reason.PIXELS_INVALID])
+
+
+def test_slices_of_other_pixel_spacings_are_volumes_of_their_own(at):
+    files = [at(3 * k, 10 * n + k, PixelSpacing=[side, side]) for n, side in enumerate((0.5, 0.7)) for k in range(3)]
+    made, rejected = volumes_of(files)
+    assert not rejected
+    assert [volume.spacing[:2] for volume in made] == [(0.5, 0.5), (0.7, 0.7)]
+
+
+def test_a_repetition_time_of_each_slice_splits_no_volume(at):
+    made, rejected = volumes_of([at(3 * k, k + 1, RepetitionTime=500.0 + k) for k in range(4)])
+    assert not rejected
+    assert [volume.shape for volume in made] == [(5, 6, 4)]
+
+
+def test_positions_of_source_images_are_not_the_images_own(dataset, file_of):
+    files = []
+    for k in range(4):
+        made = dataset(ImagePositionPatient=[-10.0, -20.0, 3.0 * k], InstanceNumber=k + 1)
+        source = Dataset()
+        source.ImagePositionPatient = [9.0, 9.0, 9.0]
+        made.SourceImageSequence = Sequence([source])
+        files.append(file_of(made))
+    (volume,), _ = volumes_of(files)
+    assert volume.affine[2].tolist() == [0, 0, 3, 0]
+
+
+def test_united_imaging_directions_are_unit_vectors(dataset, file_of):
+    made = dataset(Manufacturer="UIH")
+    block = made.private_block(0x65, "Image Private Header", create=True)
+    block.add_new(0x09, "FD", 1000.0)
+    block.add_new(0x37, "FD", [0.5, 0.5, 0.0])
+    (volume,), _ = volumes_of([file_of(made)])
+    assert np.linalg.norm(volume.bvecs) == pytest.approx(1)
+
+
+def test_frames_of_an_aborted_step_are_left_out_and_told(dataset, file_of):
+    maker = Maker(dataset, "aborted", 1)
+    every = [{"k": k, "dims": [1, k + 1, t + 1], "temporal": t + 1} for t in range(3) for k in range(SLICES)]
+    frames(maker, every[:-2], [0x00209056, 0x00209057, 0x00209128], shuffled=False)
+    (volume,), reasons = volumes_of([file_of(maker.made[0])])
+    assert volume.shape[2:] == (SLICES, 2)
+    assert reasons == [Reason.GEOMETRY_INCONSISTENT]
 
 
 @pytest.mark.parametrize(("thickness", "gap"), [(2.4, 0.6), (4.0, -1.0), (None, None)])

@@ -50,6 +50,16 @@ def test_a_leaning_stack_keeps_its_voxels_where_they_are():
     np.testing.assert_allclose(grid.affine @ [0, 0, 9, 1], [0, -4.5, 18, 1])
 
 
+@pytest.mark.parametrize("digits", [3, 4, 6])
+def test_rounded_cosines_keep_pixels_square_and_slices_in_place(digits):
+    turned = rotation((0.2, -0.4, 0.3))
+    orientation = np.round(np.concatenate([turned[:, 0], turned[:, 1]]), digits)
+    grid = stack([turned[:, 2] * 3.3 * k for k in range(20)], orientation, (1.25, 0.75))
+    np.testing.assert_allclose(np.linalg.norm(grid.affine[:3], axis=0)[:3], [0.75, 1.25, 3.3], rtol=1e-12)
+    np.testing.assert_allclose(grid.affine[:3, 2], turned[:, 2] * [-3.3, -3.3, 3.3], atol=1e-12)
+    assert grid.tilt == 0
+
+
 def test_a_single_slice_is_as_thick_as_it_says():
     assert np.linalg.norm(stack([(0, 0, 0)], AXIAL, (1, 1), 4.5).affine[:3, 2]) == pytest.approx(4.5)
     assert np.linalg.norm(stack([(0, 0, 0)], AXIAL, (1, 1)).affine[:3, 2]) == pytest.approx(1.0)

@@ -95,6 +95,20 @@ def test_time_points_are_ordered_whatever_numbers_them(numbering, random):
     assert [[made[i][:2] for i in row] for row in volume.instances] == [[(t, z) for z in range(4)] for t in range(3)]
 
 
+@pytest.mark.parametrize(
+    ("clock", "expected"), [((0, 3, 6), [0, 1, 2]), ((6, 3, 0), [2, 1, 0]), ((None,) * 3, [0, 1, 2])]
+)
+@pytest.mark.parametrize("number", ["acquisition_number", "temporal_position"])
+def test_steps_numbered_against_instances_come_in_the_order_that_two_of_three_state(number, clock, expected):
+    headers = [
+        header(z, t * 4 + z + 1, sop_uid=f"{t}.{z}", acquisition_time=clock[t], **{number: 3 - t})
+        for t in range(3)
+        for z in range(4)
+    ]
+    (volume,) = plan(headers).volumes
+    assert [row[0] // 4 for row in volume.instances] == expected
+
+
 @pytest.mark.parametrize("numbering", ["volume after volume", "slice after slice", "temporal position"])
 @pytest.mark.parametrize("lost", [(0, 0), (1, 2), (2, 3)])
 def test_a_lost_slice_costs_its_time_point_and_no_other(numbering, lost):
@@ -164,6 +178,9 @@ def test_repeats_of_one_weighting_stay_separate_steps():
         {"rows": 8},
         {"pixel_spacing": (2.0, 2.0)},
         {"series_uid": "9.9"},
+        {"protocol_name": "second"},
+        {"series_description": "second"},
+        {"manufacturer": "GE MEDICAL SYSTEMS"},
     ],
     ids=str,
 )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from deid.headers import codes
 from deid.headers.elements import Dataset, Element, text_of
 
-_PLACES = frozenset({0x0040A730, 0x00400555})
+PLACES = frozenset({0x0040A730, 0x00400555})
 """Sequences whose items have a concept name: Content Sequence and Acquisition Context Sequence."""
 
 _CONCEPT, _UNITS, _VALUES = 0x0040A043, 0x004008EA, 0x0040A300
@@ -40,9 +40,13 @@ RULE = "identifying-items"
 Pair = tuple[str, str]
 
 
-def pairs(sequence: int, item: Dataset) -> Iterator[Pair]:
-    """Identifying values that an item's concept tells of: kind, as `deid.text.identifiers` names it, and value."""
-    kind = _IDENTIFYING.get(_concept(item)) if sequence in _PLACES else None
+def pairs(item: Dataset) -> Iterator[Pair]:
+    """Identifying values that an item's concept tells of: kind, as `deid.text.identifiers` names it, and value.
+
+    Args:
+        item: of one of the sequences of `PLACES`.
+    """
+    kind = _IDENTIFYING.get(_concept(item))
     if not kind:
         return
     for tag, _, value in item.elements:
@@ -76,7 +80,7 @@ def judged(sequence: int, item: Dataset, age_cap: int) -> Judged:
         item: an item of it.
         age_cap: highest age in years that may leave.
     """
-    concept = _concept(item) if sequence in _PLACES else ("", "")
+    concept = _concept(item) if sequence in PLACES else ("", "")
     if concept in _IDENTIFYING:
         left = [element for element in item.elements if element[0] not in _GIVEN]
         return Judged(Dataset(left, item.encodings), {tag: _GIVEN[tag] for tag, _, _ in item.elements if tag in _GIVEN})

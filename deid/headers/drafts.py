@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from deid.headers import vendor
+from deid.headers import encoding, vendor
 
 Fact = tuple[str, bytes]
 Place = tuple[int, str]
@@ -83,6 +83,16 @@ class Space:
     creators: Mapping[int, str]
     memo: dict[tuple[int, str, bytes] | tuple[int, str], Known] = field(default_factory=dict)
     derived: dict[vendor.Derived, Found] = field(default_factory=dict)
+    reserved: dict[tuple[int, str], More] = field(default_factory=dict)
+
+    def reserving(self, group: int, block: int, creator: str) -> More:
+        """What each element of a private block brings: the reservation of the block."""
+        tag = group << 16 | block
+        more = self.reserved.get((tag, creator))
+        if more is None:
+            element = encoding.element(tag, "LO", creator.encode())
+            more = self.reserved[tag, creator] = More(reserved=(tag, element), private=True)
+        return more
 
     @cached_property
     def blocks(self) -> dict[Place, int]:

@@ -8,6 +8,7 @@ output is built from nothing: what is not put in is not in.
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cache, partial
+from typing import cast
 
 from pydicom.uid import UID
 
@@ -64,7 +65,7 @@ class Deidentifier:
             Refused: if the file may not pass or cannot be read; the reason says why, nothing quotes a value.
         """
         parsed = parse(data)
-        top = {tag: value for tag, _, value in parsed.dataset.elements if not isinstance(value, list)}
+        top = {tag: cast(bytes, value) for tag, vr, value in parsed.dataset.elements if vr != "SQ"}
         kind = objects.admit(top)
         treater = self._treater(subject, identifiers, top[_STUDY].decode("ascii", "replace").strip(" \0"))
         body = Dataset(_without(parsed.dataset.elements, kind.bulk), parsed.dataset.encodings)

@@ -13,7 +13,7 @@ from deid.headers import values
 from deid.headers.parsed import text_of
 from deid.policy import Treat, Treatment
 from deid.text.identifiers import Identifiers
-from deid.text.text import VOCABULARY, Removal, TextCleaner, plain_label
+from deid.text.text import MEMO, VOCABULARY, Removal, TextCleaner, plain_label
 from deid.text.vocabulary import terms
 from deid.vault import STANDARD_ROOT, Subject
 from schemas.policy import Dates, Policy
@@ -39,6 +39,7 @@ class Manners:
         self._policy, self._cleaner, self._subject, self._ids = policy, cleaner, subject, ids
         self._days = {Dates.YEAR_ONLY: None, Dates.SHIFT: subject.shift_days, Dates.KEEP: 0}[policy.dates]
         self._seconds = subject.shift_seconds(study) if policy.dates is Dates.YEAR_ONLY else 0
+        self._mentioned: dict[str, bool] = {}
         self._by_treat: dict[Treat, Manner] = {
             Treat.NUMBER: self._number,
             Treat.CODE: self._code,
@@ -77,7 +78,7 @@ class Manners:
     def _code(self, place: str, treatment: Treatment, vr: str, value: bytes, encodings: tuple[str, ...]) -> Treated:
         parts = [part.strip(" \0") for part in text_of(value, encodings).split("\\")][: treatment.most]
         known = [part if part in terms() or self._says_nothing(part) else "" for part in parts]
-        if self._ids.find(" ".join(part for part in known if part not in terms())):
+        if self._mentions(" ".join(part for part in known if part not in terms())):
             known = [part if part in terms() else "" for part in known]
         action, detector = ("K", VOCABULARY) if known == parts else ("C", CHECK)
         # a dropped term leaves its place empty, because the places of Image Type have meanings
@@ -85,14 +86,23 @@ class Manners:
         return kept(place, treatment.rule, action, "code", detector, (vr, cleaned))
 
     def _says_nothing(self, code: str) -> bool:
-        return code.isascii() and plain_label(code) and not self._ids.find(code)
+        return code.isascii() and plain_label(code) and not self._mentions(code)
+
+    def _mentions(self, text: str) -> bool:
+        """Whether a text repeats an identifier of the subject; the words of a study's headers come again and again."""
+        mentioned = self._mentioned.get(text)
+        if mentioned is None:
+            mentioned = bool(self._ids.find(text))
+            if len(self._mentioned) < MEMO:
+                self._mentioned[text] = mentioned
+        return mentioned
 
     def _text(self, place: str, treatment: Treatment, vr: str, value: bytes, encodings: tuple[str, ...]) -> Treated:
         text = text_of(value, encodings)
         parts = [text] if vr in _ONE_VALUE else text.split("\\")[: treatment.most]
         results = [self._cleaner.header(part.strip(" \0\r\n"), self._ids) for part in parts]
         removed = _surest(r for result in results for r in result.removed)
-        if len(results) > 1 and self._ids.find(" ".join(result.text for result in results)):
+        if len(results) > 1 and self._mentions(" ".join(result.text for result in results)):
             results, removed = [], removed | {VAULT: 1.0}  # one identifier, written over several values
         cleaned = "\\".join(result.text for result in results).rstrip("\\").encode() or treatment.instead
         action = "Z" if value.strip(b" \0") and not cleaned else "C" if cleaned != treatment.instead else "D"

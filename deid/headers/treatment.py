@@ -93,6 +93,7 @@ class Treater:
         draft = Draft()
         space = self._space(dataset, path, signed)
         memo, encoded, facts, count = space.memo, draft.encoded, draft.facts, draft.numbers.append
+        last = None
         for element in dataset.elements:
             _, vr, value = element
             known = memo.get(element) if vr != "SQ" and len(value) <= _LONGEST_MEMO else None  # type: ignore[arg-type]
@@ -103,8 +104,9 @@ class Treater:
                 facts[target] = fact  # an element of a sequence that came before says less
             elif leaves is not None:
                 encoded.setdefault(target, leaves)  # a creator that reserves two blocks gives an element once
-            if more is not None:
+            if more is not last and more is not None:
                 draft.add(more, value)
+            last = more  # elements of one private block bring the same, one after the other
         if draft.blobs:
             self._derive(space, draft)
         return draft
@@ -228,7 +230,7 @@ class Treater:
         target = group << 16 | block << 8 | number & 0xFF
         treated, encoded = _encoded(target, treated)
         number = self._ledger.merged([*numbers, self._ledger.number(treated.decisions)])
-        more = None if encoded is None else More(reserved=_reservation(group, block, creator), private=True)
+        more = None if encoded is None else space.reserving(group, block, creator)
         return Known(number, target, encoded, None, more), False
 
     def _private_items(
@@ -287,6 +289,8 @@ class Treater:
     @staticmethod
     def _place(space: Space, draft: Draft, made: Mapping[Place, Mapping[int, Fact]]) -> None:
         """Put derived elements into their creator's block, or a free one."""
+        if not made:
+            return
         taken = {(tag >> 16, tag & 0xFF) for tag in draft.encoded if tag & 0x1FF00 == 0x10000}
         taken |= {(group, space.blocks[group, creator]) for group, creator in made if (group, creator) in space.blocks}
         for (group, creator), elements in sorted(made.items()):
@@ -294,22 +298,15 @@ class Treater:
                 b for b in (vendor.USUAL_BLOCKS.get(creator, 0x10), *_CREATORS) if (group, b) not in taken
             )
             taken.add((group, block))
-            reservation, encoded = _reservation(group, block, creator)
-            draft.encoded[reservation] = encoded
+            draft.add(space.reserving(group, block, creator), b"")
             for offset, (vr, value) in elements.items():
                 tag = group << 16 | block << 8 | offset
                 draft.encoded[tag] = encoding.element(tag, vr, value)
-            draft.private = True
 
 
 def _reserves(tag: int) -> bool:
     """Whether the element reserves a private block."""
     return tag & 0x1FF00 == 0x10000 and tag & 0xFF in _CREATORS
-
-
-def _reservation(group: int, block: int, creator: str) -> tuple[int, bytes]:
-    tag = group << 16 | block
-    return tag, encoding.element(tag, "LO", creator.encode())
 
 
 def _representation(treatment: Treatment, vr: str, signed: bool) -> str | None:

@@ -137,11 +137,12 @@ class _Walk:
         elements: list[Element] = []
         last = -1
         while at < end:
-            begin = at
-            at, last = self._repeated(at, last, elements) if not depth else self._plain(at, end, last, elements)
-            if at > begin:
-                continue
-            tag, vr, _ = self._heads[self._data[at : at + 6]]
+            tag, vr, form = self._heads[self._data[at : at + 6]]
+            if form != OTHER:
+                begin = at
+                at, last = self._repeated(at, last, elements) if not depth else self._plain(at, end, last, elements)
+                if at > begin:
+                    continue
             if tag == _ITEM_END and open_ended:
                 return Dataset(elements, encodings), self._delimited(at, end)
             if tag in PIXELS and not depth and not self._pixels:

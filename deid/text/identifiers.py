@@ -7,15 +7,16 @@ values.
 
 import hashlib
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import takewhile
+from itertools import islice
 from typing import NamedTuple
 
 from deid.constants import STANDARD_UIDS
 from deid.headers import content
-from deid.headers.elements import Dataset, text_of
+from deid.headers.elements import Dataset, Element, text_of
 from deid.text.numbers import SHORTEST_NUMBER, Numbers
 from deid.text.spelling import Atom, atoms, fold
 from deid.text.vocabulary import words
@@ -61,6 +62,8 @@ _FIRST_IDEOGRAPH, _IDEOGRAPHS = "\u2e80", 2
 _VOWELS = re.compile("(?<=[aou])e")
 _NUMBERED = frozenset({"id", "phone", "date", "birth", "other"})
 _DATE_VRS = frozenset({"DA", "DT"})
+_TELLING = _DATE_VRS | {"PN", "UI", "SQ"}
+"""Value representations of elements that may identify whatever their tag is."""
 _NOTHING = frozenset({"", "none", "na", "n/a", "unknown", "anonymous", "anonymized", "deidentified", "removed", "null"})
 _DEPTH = 12
 
@@ -74,16 +77,14 @@ def gather(dataset: Dataset) -> frozenset[Pair]:
     Returns:
         Kind and value: name, id, date, birth, uid, address, phone, institution, clinician or other.
     """
-    return frozenset((kind, value) for kind, value in _gathered(dataset, 0) if fold(value) not in _NOTHING)
+    return frozenset((kind, value) for kind, value in set(_gathered(dataset, 0)) if fold(value) not in _NOTHING)
 
 
 def _gathered(dataset: Dataset, depth: int) -> Iterator[Pair]:
-    for tag, vr, value in dataset.elements:
+    for tag, vr, value in _telling(dataset):
         if isinstance(value, list):
             if depth < _DEPTH:
-                for item in value:
-                    yield from content.pairs(tag, item)
-                    yield from _gathered(item, depth + 1)
+                yield from _inside(tag, value, depth + 1)
         elif vr == "PN":
             yield from ((_NAMES.get(tag, "name"), part) for part in _parts(dataset, value))
         elif tag in _KINDS:
@@ -94,6 +95,18 @@ def _gathered(dataset: Dataset, depth: int) -> Iterator[Pair]:
         elif vr in _DATE_VRS:
             kind = "birth" if tag in _BIRTH else "date"
             yield from ((kind, part[:8]) for part in _parts(dataset, value) if part[:8].isdigit() and len(part) >= 8)
+
+
+def _inside(tag: int, items: list[Dataset], depth: int) -> Iterator[Pair]:
+    for item in items:
+        if tag in content.PLACES:
+            yield from content.pairs(item)
+        yield from _gathered(item, depth)
+
+
+def _telling(dataset: Dataset) -> list[Element]:
+    """The few elements that may say who it is."""
+    return [element for element in dataset.elements if element[1] in _TELLING or element[0] in _KINDS]
 
 
 def _parts(dataset: Dataset, value: bytes) -> list[str]:
@@ -171,12 +184,14 @@ class Identifiers:
         return found
 
     @cached_property
-    def _affixes(self) -> tuple[tuple[str, str], ...]:
-        return tuple((w, kind) for w, kind in self._words.items() if _reaches(w, SHORTEST_AFFIX))
+    def _affixes(self) -> tuple[tuple[str, str, bool], ...]:
+        """Words that identify as a part of longer ones too, their kind, and whether anywhere in them."""
+        affixes = ((w, kind) for w, kind in self._words.items() if _reaches(w, SHORTEST_AFFIX))
+        return tuple((w, kind, _reaches(w, SHORTEST_INFIX)) for w, kind in affixes)
 
     @cached_property
     def _compact(self) -> dict[str, str]:
-        """Ids, numbers, phrases and UIDs without their separators, to their kind."""
+        """Ids, numbers, phrases and UIDs without their separators, the shortest first, to their kind."""
         found: dict[str, str] = {}
         for kind, value in sorted(self.pairs):
             if kind in {"date", "birth"}:
@@ -194,6 +209,10 @@ class Identifiers:
             elif kind in {"id", "other", "phone"}:
                 found.update((part, kind) for part in parts if part.isdigit() and len(part) >= SHORTEST_NUMBER)
         return dict(sorted(found.items(), key=lambda item: len(item[0])))
+
+    @cached_property
+    def _lengths(self) -> list[int]:
+        return [len(word) for word in self._compact]
 
     @cached_property
     def numbers(self) -> Numbers:
@@ -220,8 +239,8 @@ class Identifiers:
             return kind
         if len(word) <= SHORTEST_AFFIX and word < _FIRST_IDEOGRAPH:
             return None
-        for part, kind in self._affixes:
-            if word.startswith(part) or word.endswith(part) or (_reaches(part, SHORTEST_INFIX) and part in word):
+        for part, kind, anywhere in self._affixes:
+            if part in word and (anywhere or word.startswith(part) or word.endswith(part)):
                 # `max` is not in `maximum`: a word of the vocabulary is not a name with something glued to it
                 return None if word in words() else kind
         return None
@@ -250,8 +269,8 @@ class Identifiers:
 
     def _runs(self, parts: tuple[Atom, ...]) -> Iterator[Found]:
         """Ids and phrases, whichever separators stand in between; they begin and end with an atom."""
-        joined = "".join(a.text for a in parts)
-        shorter = takewhile(lambda pair: len(pair[0]) <= len(joined), self._compact.items())
+        joined = "".join([a.text for a in parts])
+        shorter = islice(self._compact.items(), bisect_right(self._lengths, len(joined)))
         wanted = [(word, kind) for word, kind in shorter if word in joined]
         if not wanted:
             return

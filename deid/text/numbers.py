@@ -69,6 +69,8 @@ class Numbers:
             if any(value[at : at + width] in known for at in range(0, len(value), width)):
                 return True
             return any(self._dated(number) for (number,) in struct.iter_unpack(form, value))
+        if len(value) < SHORTEST_NUMBER and b"e" not in value.lower():
+            return False
         parts = value.split(b"\\")
         if any(digits in self.written or self._dated(int(digits)) for digits in _DIGITS.findall(value)):
             return True

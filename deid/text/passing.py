@@ -25,7 +25,8 @@ _KIN = (
 )
 _BEFORE = re.compile(rf"(?<![\w-])(?:{_DONE_BY}|{_TOLD}|cc:?|attn:?|{_STAFF}|{_KIN})[\s:.,]+(?=[^\W\d_])", re.I)
 _BEHIND = re.compile(
-    r"(?=[\s,]+(?:(?:was|were|is|has\s+been)\s+)?(?:notified|paged|informed|contacted|telephoned|emailed|faxed)\b)",
+    r"(?<=[\w\u2019'-])(?=[\s,]+(?:(?:was|were|is|has\s+been)\s+)?"
+    r"(?:notified|paged|informed|contacted|telephoned|emailed|faxed)\b)",
     re.I,
 )
 _WORD = re.compile(r"[^\W\d_][\w\u2019'-]*")

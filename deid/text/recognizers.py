@@ -38,8 +38,22 @@ _GAP = r"[\s./~,·•_\u2013\u2014-]"
 """What may stand between the groups of a number that was written apart."""
 _HAN_NUMBER = r"(?:\d{1,4}|[〇零一二三四五六七八九十元]{1,4})"
 _EDGE, _END = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
-_NUMBER = r"(?:\s*(?:no\.?|nr\.?|number|num|id|#))?\s*[:=#-]?\s*"
+_MARK, _COMMA = r"\s*+(?:[:#]\s*+)?", r"\s*+(?:,\s*+)?"
+_NUMBER = r"(?:\s*+(?:no\.?|nr\.?|number|num|id|#))?\s*+(?:[:=#-]\s*+)?"
+_SKIP = "(*SKIP)"
+"""Where what follows fails, the search goes on from here and not from the next character.
+
+It stands behind runs in which a later beginning would come to the same end and fail for the same reason: tried one by
+one, they would take the square of a run's length. With that, and with repeats that give nothing back (`++`) where two
+of them meet, each pattern takes time in proportion to a text.
+"""
 _NAME_WORD = r"[A-ZÀ-ÖØ-Þ][\w\u2019'-]*\.?"
+_NAME_GAP = r"[ \t]++"
+_FIRST_NAME = rf"\b[A-ZÀ-ÖØ-Þ][\w\u2019'-]*+{_SKIP}\.?{_NAME_GAP}"
+_MORE_NAME = rf"[A-ZÀ-ÖØ-Þ][\w\u2019'-]*+\.?{_NAME_GAP}"
+_PARTICLE = rf"(?:(?:of|for|and|the|&){_NAME_GAP})?"
+_TOP = rf"\.(?:com|org|net|edu|gov|mil|int|info|de|uk|fr|eu|ch){_END}"
+_CITY = r"(?:\b[A-Z][a-z]++,?\s++)"
 _STREET = r"(?:street|avenue|road|boulevard|drive|lane|court|parkway|highway|terrace|stra[sß]e|platz|allee|rue|calle)"
 _STATES = (
     "A[LKZR]|C[AOT]|D[CE]|FL|GA|HI|I[DLNA]|K[SY]|LA|M[EDAINSOT]|N[EVHJMYCD]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[TA]|W[AVIY]"
@@ -52,6 +66,8 @@ _INSTITUTIONS = (
 
 _LONGEST_S = 60
 """Seconds for a pattern and a text, as Presidio has them; a report takes milliseconds."""
+_UNWATCHED = 1000
+"""Characters of a text that is searched without a look at the clock, which takes longer than the search."""
 
 
 class Pattern(NamedTuple):
@@ -79,7 +95,7 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern("DATE", "month in Roman numerals", r"(?<![\w.])\d{1,2}[./ -]\s?(?:I{1,3}|I?V|VI{1,3}|I?X|XI{1,2})[./ -]\s?(?:19|20)\d\d(?!\d)", 0.9, True),
     Pattern("DATE", "East Asian", rf"{_HAN_NUMBER}\s?[年년]\s?{_HAN_NUMBER}\s?[月월](?:\s?{_HAN_NUMBER}\s?[日号號일])?|{_HAN_NUMBER}\s?[月월]\s?{_HAN_NUMBER}\s?[日号號일]", 0.9),
     Pattern("AGE", "age over 89", rf"{_EDGE}0?{_OVER_89}[\s-]*(?:y(?:ea)?rs?|y/?o|y|jahren?|jährig\w*|jaar|ans|a[nñ]os|anni)(?:[\s-]*(?:old|of\s+age))?{_END}", 0.9),
-    Pattern("AGE", "age word over 89", rf"{_EDGE}(?:ages?d?|alter|[aâ]ge|edad|et[aà]|leeftijd)(?:\s+(?:of|is|was|at))?\s*(?:\([a-z]+\))?\s*[:=]?\s*{_OVER_89}{_END}", 0.9),
+    Pattern("AGE", "age word over 89", rf"{_EDGE}(?:ages?d?|alter|[aâ]ge|edad|et[aà]|leeftijd)(?:\s+(?:of|is|was|at))?\s*+(?:\([a-z]+\)\s*+)?(?:[:=]\s*+)?{_OVER_89}{_END}", 0.9),
     Pattern("AGE", "age and sex", rf"{_EDGE}{_OVER_89}(?:\s?[/-]\s?|\s?)[FM]{_END}", 0.7, True),
     Pattern("AGE", "age over 89 in words", rf"{_EDGE}(?:{_OVER_89_WORDS}[\s-]*(?:years?|yrs?)(?:[\s-]*old)?|aged?(?:\s+of)?\s+{_OVER_89_WORDS}|nineties|(?:nonagen|(?:super)?centen)arian){_END}", 0.9),
     Pattern("AGE", "birthday over 89", rf"{_EDGE}(?:{_OVER_89}(?:st|nd|rd|th)|ninet(?:ieth|y[\s-]+{_ORDINALS})|hundredth)\s+(?:birthday|year){_END}", 0.9),
@@ -88,15 +104,15 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern("PHONE", "north american", r"(?<![\w.])\(?\d{3}\)?[\s.-]?\d{3}[\s.-]\d{4}(?!\d)", 0.8),
     Pattern("PHONE", "north american, written apart", rf"(?<![\w.])\(?\d{{3}}\)?{_GAP}{{1,3}}\d{{3}}{_GAP}{{1,3}}\d{{4}}(?!\d)", 0.8),
     Pattern("PHONE", "with a leading zero", rf"(?<![\w.])0\d{{1,4}}(?:{_GAP}{{1,3}}\d{{2,5}}){{2,6}}(?!\d)", 0.7),
-    Pattern("PHONE", "labelled", rf"{_EDGE}(?:tel|phone|fax|pager|mobile|cell|ext|call)\b\.?\s*[:#]?\s*\(?\d[\d\s().-]{{2,}}\d", 0.9),
+    Pattern("PHONE", "labelled", rf"{_EDGE}(?:tel|phone|fax|pager|mobile|cell|ext|call)\b\.?{_MARK}\(?\d[\d\s().-]{{2,}}\d", 0.9),
     Pattern("PHONE", "local", r"(?<![\w.-])\d{3}-\d{4}(?![\w-])", 0.6),
     Pattern("SSN", "social security number", rf"(?<![\w-])\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{4}}(?![\w-])", 0.9),
-    Pattern("EMAIL", "e-mail address", r"[\w.+-]+\s?@\s?[\w-]+(?:\.[\w-]+)+", 1.0),
-    Pattern("EMAIL", "e-mail address in words", r"[\w.+-]+\s*[(\[{<]\s*at\s*[)\]}>]\s*[\w-]+(?:\s*(?:\.|[(\[{<]\s*dot\s*[)\]}>]|\bdot\b)\s*[\w-]+)*|[\w.+-]+\s+at\s+[\w-]+(?:\s+dot\s+[\w-]+)+", 1.0),
-    Pattern("EMAIL", "name at a place", r"(?<!\w)[A-Za-z][\w.+-]*@[A-Za-z]{2}[\w-]*|(?<![\w@])@[A-Za-z][\w.]{2,}", 0.9),
+    Pattern("EMAIL", "e-mail address", rf"[\w.+-]++{_SKIP}\s?@\s?[\w-]++(?:\.[\w-]++)++", 1.0),
+    Pattern("EMAIL", "e-mail address in words", rf"[\w.+-]++{_SKIP}(?:\s*[(\[{{<]\s*at\s*[)\]}}>]\s*[\w-]+(?:\s*(?:\.|[(\[{{<]\s*dot\s*[)\]}}>]|\bdot\b)\s*[\w-]+)*|\s+at\s+[\w-]+(?:\s+dot\s+[\w-]+)+)", 1.0),
+    Pattern("EMAIL", "name at a place", rf"(?<!\w)[A-Za-z][\w.+-]*+{_SKIP}@[A-Za-z]{{2}}[\w-]*|(?<![\w@])@[A-Za-z][\w.]{{2,}}", 0.9),
     Pattern("URL", "web address", r"(?:https?://|ftp://|www\.)\S+", 1.0),
-    Pattern("URL", "host name", rf"{_EDGE}[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|mil|int|info|de|uk|fr|eu|ch){_END}", 0.7),
-    Pattern("URL", "path of a host", r"(?<![\w/])[A-Za-z][\w-]*(?:\.[A-Za-z][\w-]+)+(?::\d+)?/\S*|(?<![\w:/])//[\w.-]+/\S+|\\\\[\w.-]+\\\S+", 0.8),
+    Pattern("URL", "host name", rf"{_EDGE}[\w-](?:(?:[\w-]*+(?:(?!{_TOP})\.[\w-]++)*+{_TOP})++|[\w-]*+(?:\.[\w-]++)*+{_SKIP}(*FAIL))", 0.7),
+    Pattern("URL", "path of a host", rf"(?<![\w/])[A-Za-z][\w-]*+{_SKIP}(?:\.[A-Za-z][\w-]++)++{_SKIP}(?::\d+)?/\S*|(?<![\w:/])//[\w.-]+/\S+|\\\\[\w.-]+\\\S+", 0.8),
     Pattern("IP", "internet address, version 6", r"(?<![\w:])(?=[\d:]*[A-Fa-f]|[\d:]*::)(?:[0-9A-Fa-f]{1,4}:{1,2}){3,7}[0-9A-Fa-f]{1,4}(?![\w:])", 0.8),
     Pattern("IP", "internet address", r"(?<![\d.])(?=\d{2})(?:\d{1,3}\.){3}\d{1,3}(?!\.?\d)", 0.6),
     Pattern("IP", "hardware address", r"(?<![\w:])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![\w:])", 0.9),
@@ -104,29 +120,29 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern("ID", "record number", rf"{_EDGE}(?:mrn|m\.r\.n\.?|med(?:ical)?\.?\s*rec(?:ord)?|pat(?:ient)?\.?\s*(?:id|no|nr|number)|pid|chart|case|visit|encounter){_NUMBER}[A-Za-z]{{0,4}}[-\s]?\d[\w-]*", 0.9),
     Pattern("ID", "accession number", rf"{_EDGE}(?:acc(?:ession)?|acsn|a/n|order|requisition|specimen){_NUMBER}[A-Za-z]{{0,4}}[-\s]?\d[\w-]*", 0.9),
     Pattern("ID", "licence number", rf"{_EDGE}(?:npi|dea|license|licence|lic|insurance|policy|member|account|acct|serial|s/n|vin|plate|passport|ssn|nhs|medicare|medicaid|national\s+id){_NUMBER}[A-Za-z]{{0,4}}[-\s]?\d[\w-]*", 0.9),
-    Pattern("ID", "long number", r"(?<![\d.])\d{5,}(?![\d]*\.\d)", 0.6),
+    Pattern("ID", "long number", r"(?<![\d.])\d{5,}+(?!\.\d)", 0.6),
     Pattern("ID", "long number with a fraction", r"(?<![\d.])\d{7,}\.\d+", 0.6),
     Pattern("ID", "digits one by one", r"(?<![\w.])\d([\s._/-])\d(?:\1\d){5,}(?!\w)", 0.6),
     Pattern("ID", "letters and digits", r"(?<![A-Za-z0-9])(?!b\d{3,5}(?![A-Za-z0-9])|\d{4}(?:mm|ms|hz|s)\b)(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]*\d{4,}[A-Za-z0-9]*(?![A-Za-z0-9])", 0.5),
-    Pattern("ADDRESS", "street", rf"{_EDGE}\d{{1,6}}[A-Za-z]?\s+(?:[\w.\u2019'-]+\s+){{1,4}}?{_STREET}\b\.?(?:\s*,?\s*(?:apt|suite|ste|unit|room|rm|floor|fl|#)\.?\s*\w+)?", 0.8),
-    Pattern("ADDRESS", "street, short", r"\b\d{1,6}[A-Za-z]?\s+(?:[\w.\u2019'-]+\s+){1,4}?(?:St|Ave|Rd|Blvd|Dr|Ln|Ct|Pl|Sq|Way|Pkwy|Hwy|Ter|Cir)\b\.?", 0.8, True),
-    Pattern("ADDRESS", "street in full", r"\b(?:[A-ZÀ-Þ][\w\u2019'-]+\s+){1,3}(?:Street|Avenue|Road|Boulevard|Lane|Parkway|Highway|Stra[sß]e|Platz)\b(?:\s+\d+\w?)?", 0.8, True),
+    Pattern("ADDRESS", "street", rf"{_EDGE}\d{{1,6}}[A-Za-z]?\s++(?:[\w.\u2019'-]++\s++){{1,4}}?{_STREET}\b\.?(?:{_COMMA}(?:apt|suite|ste|unit|room|rm|floor|fl|#)\.?\s*\w+)?", 0.8),
+    Pattern("ADDRESS", "street, short", r"\b\d{1,6}[A-Za-z]?\s++(?:[\w.\u2019'-]++\s++){1,4}?(?:St|Ave|Rd|Blvd|Dr|Ln|Ct|Pl|Sq|Way|Pkwy|Hwy|Ter|Cir)\b\.?", 0.8, True),
+    Pattern("ADDRESS", "street in full", rf"\b[A-ZÀ-Þ][\w\u2019'-]++{_SKIP}\s++(?:[A-ZÀ-Þ][\w\u2019'-]++\s++){{0,2}}(?:Street|Avenue|Road|Boulevard|Lane|Parkway|Highway|Stra[sß]e|Platz)\b(?:\s+\d+\w?)?", 0.8, True),
     Pattern("ADDRESS", "where somebody lives", rf"{_EDGE}(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing))\s+(?:at|(?:in|on|near)(?!\s+(?:the|an?|his|her|their)\b))\s+[^.,;:\n]{{2,60}}", 0.7),
     Pattern("ADDRESS", "labelled", rf"{_EDGE}(?:post(?:al)?\s?code|zip(?:\s?code)?|plz|apartment)\b[\s.:#]*\w{{1,5}}(?:\s\d\w{{2}}\b)?", 0.8),
     Pattern("ADDRESS", "coordinates", r"(?<![\w.])[-+]?\d{1,3}\.\d{4,}\s?[°NS]*\s?[,;/ ]\s?[-+]?\d{1,3}\.\d{4,}(?![\w.])", 0.7),
     Pattern("ADDRESS", "post box", rf"{_EDGE}p\.?\s?o\.?\s?box\s+\d+", 0.9),
-    Pattern("ADDRESS", "state and zip", rf"(?:\b[A-Z][a-z]+,?\s+)*\b(?:{_STATES})\s*,?\s*(?:US\s*,?\s*)?\d{{5}}(?:-\d{{4}})?\b", 0.9, True),
+    Pattern("ADDRESS", "state and zip", rf"{_CITY}*+\b(?:{_STATES}){_COMMA}(?:US{_COMMA})?\d{{5}}(?:-\d{{4}})?\b|{_CITY}++{_SKIP}(*FAIL)", 0.9, True),
     Pattern("ADDRESS", "zip plus four", r"(?<![\w-])\d{5}-\d{4}(?![\w-])", 0.9),
     Pattern("ADDRESS", "city and state", rf"\b(?:[A-Z][a-z]+\s+){{0,2}}[A-Z][a-z]+,\s*(?:{_STATES})\b", 0.8, True),
-    Pattern("ADDRESS", "room", rf"{_EDGE}(?:room|rm|ward|suite|bldg|building|floor)\.?\s*[:#]?\s*[A-Za-z]{{0,2}}\d\w*", 0.7),
-    Pattern("INSTITUTION", "named institution", rf"\b(?:{_NAME_WORD}[ \t]+(?:(?:of|for|and|the|&)[ \t]+)?){{1,5}}(?i:{_INSTITUTIONS})\b", 0.8, True),
+    Pattern("ADDRESS", "room", rf"{_EDGE}(?:room|rm|ward|suite|bldg|building|floor)\.?{_MARK}[A-Za-z]{{0,2}}\d\w*", 0.7),
+    Pattern("INSTITUTION", "named institution", rf"{_FIRST_NAME}{_PARTICLE}(?:{_MORE_NAME}{_PARTICLE}){{0,4}}(?i:{_INSTITUTIONS})\b", 0.8, True),
     Pattern("INSTITUTION", "institution of", rf"\b(?i:{_INSTITUTIONS})\s+(?:of|for|at|de|di|der)\s+(?:(?:the)\s+)?{_NAME_WORD}(?:[ \t]+{_NAME_WORD}){{0,3}}", 0.8, True),
     Pattern("NAME", "title", rf"\b(?:(?:Mrs?|MRS|Ms|Miss|Mister|Drs?|DR|Prof|PROF|Professor|Doctor|DOCTOR|Herr|Frau|Mme|Mlle|Sra?)\b\.?[\s,_^]*|(?:MR|MS)\.\s?)(?:{_NAME_WORD}[ \t,]*){{1,3}}", 0.8, True),
     Pattern("NAME", "title in lower case", rf"{_EDGE}(?:(?:mrs|dr|prof|doctor)\.?|mr\.|ms\.)\s+[^\W\d_]{{2,}}", 0.7),
-    Pattern("NAME", "degree", rf"\b(?:{_NAME_WORD}[ \t]+){{1,3}}{_NAME_WORD}[ \t]*,?[ \t]*(?:M\.?D|D\.?O|Ph\.?D|R\.?N|FRCR|MBBS|R\.?T|P\.?A|N\.?P)\b\.?", 0.9, True),
+    Pattern("NAME", "degree", rf"{_FIRST_NAME}(?:{_MORE_NAME}){{0,2}}{_NAME_WORD}[ \t]*+(?:,[ \t]*+)?(?:M\.?D|D\.?O|Ph\.?D|R\.?N|FRCR|MBBS|R\.?T|P\.?A|N\.?P)\b\.?", 0.9, True),
     Pattern("NAME", "person name of a header", r"\b[^\W\d_]{2,}\^[^\W\d_]+(?:\^[^\W\d_]*)*", 1.0),
-    Pattern("NAME", "last, first", r"\b[A-Z][A-Za-z\u2019'-]+,\s+[A-Z][a-z]+(?:\s+[A-Z]\.?)?(?=\s*(?:$|[.;:)\n(]|MRN|DOB))", 0.6, True),
-    Pattern("NAME", "role", rf"\b(?i:patient|pt|name|physician|radiologist|technologist|tech|operator|referr(?:ed|ing)(?:\s+by)?|reported\s+by|read\s+by|signed(?:\s+by)?|dictated\s+by|interpreted\s+by|performed\s+by|seen\s+by|attending|resident)\s*(?:name)?\s*[:=]\s*(?:{_NAME_WORD}[ \t,]*){{1,4}}", 0.8, True),
+    Pattern("NAME", "last, first", rf"\b[A-Z][A-Za-z\u2019'-]++{_SKIP},\s+[A-Z][a-z]+(?:\s+[A-Z]\.?)?(?=\s*(?:$|[.;:)\n(]|MRN|DOB))", 0.6, True),
+    Pattern("NAME", "role", rf"\b(?i:patient|pt|name|physician|radiologist|technologist|tech|operator|referr(?:ed|ing)(?:\s+by)?|reported\s+by|read\s+by|signed(?:\s+by)?|dictated\s+by|interpreted\s+by|performed\s+by|seen\s+by|attending|resident)\s*+(?:name\s*+)?[:=]\s*+(?:{_NAME_WORD}[ \t,]*){{1,4}}", 0.8, True),
     Pattern("NAME", "initials", r"(?<![\w.])(?:[A-Z]\.\s?){2,3}(?![\w])", 0.6, True),
 )  # fmt: skip
 """Every pattern; `cased` ones need their capitals, the others match in any case."""
@@ -143,35 +159,42 @@ def analyzer() -> "AnalyzerEngine":
     from presidio_analyzer.nlp_engine import NoOpNlpEngine
 
     class Recognizer(LocalRecognizer):  # type: ignore[misc]
-        """One pattern; Presidio's own does more around each than it takes to search a text.
+        """All patterns as one: what Presidio does around each recognizer takes longer than to search a header's text.
 
-        It also passes over a pattern that takes too long. Here the whole text is then taken for what the pattern is of.
+        Presidio's own also passes over a pattern that takes too long. Here the whole text is then taken for what the
+        pattern is of.
         """
 
-        def __init__(self, pattern: Pattern) -> None:
-            self._found = regex.compile(pattern.regex, regex.M if pattern.cased else regex.M | regex.I).finditer
-            self._score = pattern.score
-            super().__init__([pattern.entity], name=pattern.name)
+        def __init__(self) -> None:
+            flags = {True: regex.M, False: regex.M | regex.I}
+            self._searches = [(p, regex.compile(p.regex, flags[p.cased]).finditer) for p in PATTERNS]
+            super().__init__(sorted({pattern.entity for pattern in PATTERNS}), name="patterns")
 
         def load(self) -> None:
             pass
 
         def analyze(self, text: str, *_: Any, **__: Any) -> list[RecognizerResult]:
-            try:
-                spans = [match.span() for match in self._found(text, timeout=_LONGEST_S) if match[0]]
-            except TimeoutError:
-                spans = [(0, len(text))]
-            told = {
-                RecognizerResult.RECOGNIZER_NAME_KEY: self.name,
-                RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id,
-            }
-            entity = self.supported_entities[0]
             return [
-                RecognizerResult(entity, start, end, self._score, recognition_metadata=told) for start, end in spans
+                RecognizerResult(pattern.entity, *span, pattern.score, recognition_metadata=self._told(pattern))
+                for pattern, found in self._searches
+                for span in self._spans(found, text)
             ]
 
-    recognizers = [Recognizer(pattern) for pattern in PATTERNS]
+        @staticmethod
+        def _spans(found: Any, text: str) -> list[tuple[int, int]]:
+            longest = _LONGEST_S if len(text) > _UNWATCHED else None
+            try:
+                return [match.span() for match in found(text, timeout=longest) if match[0]]
+            except TimeoutError:
+                return [(0, len(text))]
+
+        def _told(self, pattern: Pattern) -> dict[str, str]:
+            return {
+                RecognizerResult.RECOGNIZER_NAME_KEY: pattern.name,
+                RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id,
+            }
+
     engine = NoOpNlpEngine([{"lang_code": "en", "model_name": "no_op"}])
     engine.load()
-    registry = RecognizerRegistry(recognizers=recognizers, supported_languages=["en"])
+    registry = RecognizerRegistry(recognizers=[Recognizer()], supported_languages=["en"])
     return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=["en"])

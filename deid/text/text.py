@@ -12,9 +12,11 @@ does, and every word of a script that the vocabulary does not have.
 import html
 import re
 import urllib.parse
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 from deid.text.identifiers import Identifiers
@@ -31,8 +33,8 @@ MEMO = 1 << 16
 _ROUNDS = 6
 _TOKEN = re.compile(r"[^\W_]+")
 _REPORT_WORD = re.compile(r"[^\W\d_](?:[\w\u2019'-]*\w)?")
-_NUMBERED = re.compile(r"(\d{0,4})([a-z]+)(\d{0,4})([a-z]*)")
-_SEQUENCE = re.compile(r"([a-z]{2,})[123]d\d{0,2}(?:(?:rr?|ns|t|p|s|v|ir|st)\d{0,4})*")
+_NUMBERED = re.compile(r"(\d{0,4})([a-z]++)(\d{0,4})([a-z]*)")
+_SEQUENCE = re.compile(r"([a-z]{2,}+)[123]d\d{0,2}(?:(?:[rtpsv]|ns|ir)\d{0,4})*+")
 """Siemens' sequence names: a kind, its dimensions, and counts (`epfid2d1`, `tfl3d1`, `spc3d1rr282ns`)."""
 _PLAIN_SEPARATORS = frozenset(" _-./,:;()+=*%^<>&#[]|~")
 _NUMBER_LETTERS = frozenset("abcdehilmnprstvwxz")
@@ -41,7 +43,10 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 _OTHER_SCRIPT = re.compile(r"[^\x00-\x7f]{2,}")
 """In a folded word; a single letter is a symbol, as in `μm` or `β-amyloid`."""
 _ESCAPED = re.compile(r"(?:(?<!\d)%[0-9A-Fa-f]{2})+")
-_SENTENCE_END = re.compile(r"(?:^|[.!?:;\n]|\n\s*[-*\d.)]+)[\s\"'(]*$")
+_CHARACTER = re.compile(r"&#0*([0-9]{1,8})[0-9]*")
+"""A character by its number, which has seven digits at most; Python refuses to read one of thousands."""
+_SENTENCE_END = re.compile(r"[\s\"'(]*(?:\Z|[.!?:;\n]|[-*\d.)]++\s*\n)")
+"""Read backwards: a beginning of the text, a mark that ends a sentence, or the marker of an item in a list."""
 _NAME_GAP = re.compile(r"[ ,]*(?:[A-Z]\.?[ ,]*)?")
 _MEDICAL_ENDING = re.compile(
     r".{3,}(?:tions?|sions?|ities|ity|osis|oses|itis|ments?|ness|ology|ologic|ography|graphic|graphically|ically|ously|ably|"
@@ -142,7 +147,16 @@ def _remember(memo: dict[Any, Any], key: object, value: object) -> None:
 
 def _readable(text: str) -> str:
     """The text as its reader would see it: entities of HTML and escapes of web addresses as their characters."""
-    return _ESCAPED.sub(lambda match: urllib.parse.unquote(match[0]), html.unescape(text))
+    unescaped = html.unescape(_CHARACTER.sub(r"&#\1", text))
+    return _ESCAPED.sub(lambda match: urllib.parse.unquote(match[0]), unescaped)
+
+
+def _touching(spans: Iterable[_Span]) -> Callable[[re.Match[str]], bool]:
+    """Whether a match and any of the passages have a character in common: one search, however many there are."""
+    ordered = sorted(spans, key=lambda span: span.start)
+    starts = [span.start for span in ordered]
+    reach = [0, *accumulate((span.end for span in ordered), max)]
+    return lambda match: reach[bisect_left(starts, match.end())] > match.start()
 
 
 def _own(text: str, identifiers: Identifiers) -> Iterable[_Span]:
@@ -205,9 +219,9 @@ def _kept_words(text: str, spans: list[_Span]) -> Result:
     dropped = True
     tokens = list(_TOKEN.finditer(text))
     lone = _lone_letters([m[0] for m in tokens])
+    touching = _touching(spans)
     for place, match in enumerate(tokens):
-        covered = any(s.start < match.end() and match.start() < s.end for s in spans)
-        covered = covered or (
+        covered = touching(match) or (
             dropped and match[0] in "sS" and text[match.start() - 1 : match.start()] in {"'", "\u2019"}
         )
         if covered or place in lone or not known_word(match[0]):
@@ -248,11 +262,13 @@ def _separator(between: str, dropped: bool, inside: bool) -> str:
 
 def _unknown_names(text: str, spans: list[_Span]) -> list[_Span]:
     """Names of people and places that no pattern found: words that no vocabulary knows and that look like one."""
-    known = words()
+    known, touching = words(), _touching(spans)
     found = [_Span(start, end, Removal(UNKNOWN, "name", 0.5)) for start, end in named_in_passing(text)]
+    last = 0
     for match in _REPORT_WORD.finditer(text):
         word = match[0]
-        if any(s.start < match.end() and match.start() < s.end for s in spans):
+        before, last = text[max(last - 1, 0) : match.start()], match.end()  # with the letter that ends the word before
+        if touching(match):
             continue
         if _OTHER_SCRIPT.search(fold(word)):
             found.append(_Span(match.start(), match.end(), Removal(UNKNOWN, "text", 0.5)))
@@ -262,7 +278,7 @@ def _unknown_names(text: str, spans: list[_Span]) -> list[_Span]:
         parts = [p for p in re.split(r"[-_]", re.sub(r"[\u2019']s?$", "", word)) if p]
         if all(p.islower() or fold(p) in known or known_word(p) for p in parts) or fold(word) in known:
             continue
-        begins = bool(_SENTENCE_END.search(text[: match.start()])) or word.isupper()
+        begins = bool(_SENTENCE_END.match(before[::-1])) or word.isupper()
         if begins and _MEDICAL_ENDING.fullmatch(fold(word)):
             continue
         found.append(_Span(match.start(), match.end(), Removal(UNKNOWN, "name", 0.5)))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from lake.staging import files
+from lake.tables.parquet import rows_of
 from lake.voxels import index
 from lake.voxels.sources import Source, files_of
 from lake.zones import Lake
@@ -79,7 +79,8 @@ class Release:
         if not location.exists(MANIFEST):
             there = ", ".join(names(lake)) or "none"
             raise ReleaseError(
-                f"found no release {name}, needed one of: {there}; freeze one with larmor releases freeze SPEC"
+                f"found no release {name}, needed one of: {there}; freeze one with larmor releases freeze SPEC, or "
+                f"set LARMOR_ROOT if the lake is another than {lake.settings.root}"
             )
         raw = location.read_bytes(MANIFEST)
         manifest = ReleaseManifest.model_validate_json(raw)
@@ -89,7 +90,7 @@ class Release:
                 f"release {name}: found a list of members with another digest than the manifest's, needed the frozen "
                 "one; restore it from a backup or freeze a new release"
             )
-        return cls(lake, manifest, hashlib.sha256(raw).hexdigest(), pq.read_table(pa.BufferReader(members)))
+        return cls(lake, manifest, hashlib.sha256(raw).hexdigest(), rows_of(members))
 
     @property
     def name(self) -> str:

@@ -26,6 +26,7 @@ from lake.integrity.watched import LANDING, STATE, location
 from lake.stores.remains import is_temporary
 from lake.stores.storage import Location
 from lake.tables.files import LOG, data_files
+from lake.tables.parquet import rows_of
 from lake.tables.upkeep import pinned
 from lake.zones import Lake
 from schemas.contract import Table, Zone
@@ -198,7 +199,7 @@ def restore(
     listed = place.join(_BACKUPS, manifest.name).read_bytes(_FILES)
     if hashlib.sha256(listed).hexdigest() != manifest.files_sha256:
         raise BackupError(f"backup {manifest.name}: found another list of files than its manifest's; use another one")
-    files = [Kept(**row) for row in pq.read_table(pa.BufferReader(listed)).to_pylist()]
+    files = [Kept(**row) for row in rows_of(listed).to_pylist()]
     mark = _begin(lake, manifest)
     # a table is there once its log is, so logs and what points to the newest commit come last
     files.sort(key=lambda file: (f"/{LOG}/" in file.name or file.name.startswith("seals/"), file.name))

@@ -5,12 +5,11 @@ Belongs here: a finding, and whether a part file holds the entries that its comm
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from lake.tables.parquet import rows_of
 from lineage.ledger.commits import Commit, LedgerDamaged, Log
 from lineage.ledger.events import ending
 from lineage.ledger.merkle import Frontier, leaf_hash
@@ -97,16 +96,6 @@ def check_entries(log: Log, commit: Commit, before: Frontier) -> list[bytes]:
     return leaves
 
 
-def entries(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
-    """Entries of a part file that is in memory.
-
-    Raises:
-        pyarrow.ArrowException, OSError: if it is no Parquet file of these columns.
-    """
-    # on files of some hundred entries threads cost more than they save, most of all on a busy machine
-    return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(columns, use_threads=False)
-
-
 def _unfit(commit: Commit, found: str, needed: str, entries: range | None = None) -> Unfit:
     file = f"{LEDGER.name}/{commit.part}"
     return Unfit(Finding(file, found, needed, commit.entries if entries is None else entries, commit.version))
@@ -114,7 +103,7 @@ def _unfit(commit: Commit, found: str, needed: str, entries: range | None = None
 
 def _leaves(commit: Commit, data: bytes) -> list[bytes]:
     try:
-        table = entries(data).cast(LEDGER.file_schema)
+        table = rows_of(data).cast(LEDGER.file_schema)
         columns = [table[name].to_pylist() for name in ("sequence", "time", "type", "event", "leaf")]
         if any(column.null_count for column in table.columns):
             raise pa.ArrowInvalid

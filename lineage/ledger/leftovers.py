@@ -8,9 +8,9 @@ import re
 import time
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lake.stores.storage import Location
+from lake.tables.parquet import rows_of
 from lake.tables.table import LakeTable
 from lineage.ledger.commits import Log
 
@@ -57,7 +57,7 @@ def sweep(log: Log, table: LakeTable, size: int) -> int:
 def _begins(log: Log, name: str, unknown: int) -> int:
     try:
         data = log.ledger.read_bytes(name)
-        column = pq.read_table(pa.BufferReader(data), columns=["sequence"])["sequence"]
+        column = rows_of(data, ["sequence"])["sequence"]
         return int(column[0].as_py()) if len(column) else unknown
     except (pa.ArrowException, OSError):
         return unknown

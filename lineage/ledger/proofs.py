@@ -14,10 +14,11 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from lake.tables.parquet import rows_of
 from lake.zones import Lake
 from lineage.ledger import keys, merkle, statements
 from lineage.ledger.commits import Log, parse
-from lineage.ledger.findings import check_entries, check_file, entries
+from lineage.ledger.findings import check_entries, check_file
 from lineage.ledger.merkle import Frontier, ProofError, Subtree
 from lineage.ledger.statements import Seal, SealError
 from lineage.ledger.succession import Succession
@@ -138,7 +139,7 @@ def inclusion(lake: Lake | Path | str, sequence: int) -> Inclusion:
     if not 0 <= sequence < seal.size:
         raise ProofError(f"found {seal.size} entries under the last seal, needed entry {sequence}; run larmor seal")
     commit = log.holding(sequence, seal.statement.version)
-    events = entries(check_file(log, commit, commit.first), ["event"])["event"]
+    events = rows_of(check_file(log, commit, commit.first), ["event"])["event"]
     changed = statements.handovers(log)
     event = str(events[sequence - commit.first])
 

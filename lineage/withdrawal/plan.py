@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from lake.releases import MEMBERS, Release, names
+from lake.tables.parquet import rows_of
 from lake.zones import Lake
 from lineage.exposures.exposures import saw
 from lineage.withdrawal.belonging import Kind, Scope
@@ -202,7 +202,7 @@ def _releases(lake: Lake, scope: Scope) -> list[InRelease]:
         release = Release.open(lake, name)  # proves the list of members
         data = lake.location(Zone.CURATED, "releases", name).read_bytes(MEMBERS)
         # members are counted, nothing of the sealed set is read or shown
-        rows = pq.read_table(pa.BufferReader(data), columns=columns)
+        rows = rows_of(data, columns)
         mine = rows.filter(pc.equal(rows[scope.kind], scope.value))
         if mine.num_rows:
             counted = mine.group_by("split").aggregate([([], "count_all")]).to_pydict()

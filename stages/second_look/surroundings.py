@@ -16,12 +16,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from deid.proof.residual import Finding, Scanner
 from lake.stores.found import Found
 from lake.stores.newer import LOG, newer, numbered
 from lake.stores.storage import Location
+from lake.tables.parquet import rows_of
 from lake.zones import Lake
 from lineage.ledger.commits import Log, tip
 from lineage.ledger.events import EventType
@@ -234,7 +234,7 @@ def _words(data: bytes, ending: str) -> Iterator[bytes]:
         yield data
         return
     try:
-        yield str(pq.read_table(pa.BufferReader(data)).to_pylist()).encode()
+        yield str(rows_of(data).to_pylist()).encode()
     except pa.ArrowInvalid:
         yield data
 

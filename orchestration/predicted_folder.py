@@ -1,14 +1,17 @@
 """Predictions on many images: a release, a folder of NIfTI files or of DICOM series, into a folder.
 
 Belongs here: which images there are, what their files are called, and going on where a stopped one was. One image is
-`orchestration.predictions`. A file that is there is finished: it was put on the record before it appeared.
+`orchestration.predictions`. A file that is there is finished: it was put on the record before it appeared. Another
+person's images may have the same names and numbers, so a list in the folder says which bytes each prediction is of.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from imaging.errors import ImagingError
 from lake.releases import Release, names
@@ -17,18 +20,32 @@ from lake.zones import Lake
 from lineage.terms.decisions import Decision
 from lineage.terms.questions import Action
 from orchestration.overlays import CLASSES, write_classes
-from orchestration.predictions import SEGMENTATION, predict_source, refuse_unreferable
+from orchestration.predictions import SEGMENTATION, predict_source, refuse_place, refuse_unreferable
 from stages.export.export import SPLITS, permitted
 from stages.permission import permitted_model, permitted_release
-from stages.sources import Source, each_of_folder, of_row
+from stages.sources import Pending, each_of_folder, of_row
 from training.errors import TrainingError
 from training.evaluation.prediction import ENDINGS, FACTS, Predicted, Predictor, predict_image
 
 FORMS = {"nifti": ".nii.gz", "dicom": SEGMENTATION, "json": FACTS}
 """What each image's prediction is written as, with the file's ending."""
 
-Work = tuple[str, Callable[[Predictor, Path, Decision], Predicted]]
-"""What a prediction is called, and what makes it."""
+SOURCES = "sources.sha256"
+"""Beside the predictions: digest of the image and name of its prediction, a line each."""
+
+
+class Work(NamedTuple):
+    """One image to predict on.
+
+    Attributes:
+        name: what its prediction is called.
+        make: what makes it.
+        sha256: digest of the image; None: its name can be no other's.
+    """
+
+    name: str
+    make: Callable[[Predictor, Path, Decision], Predicted]
+    sha256: Callable[[], str] | None = None
 
 
 @dataclass
@@ -81,6 +98,7 @@ def predict_many(
         Refusal: if a licence of the release does not allow it.
         TrainingError: if there is no image, or the folder holds predictions of another model.
     """
+    refuse_place(folder / "x")
     works = list(_works(lake, source, splits, purpose, form))
     if not works:
         raise TrainingError("found no image to predict on, needed a release, NIfTI files or DICOM series of MR images")
@@ -89,16 +107,19 @@ def predict_many(
     predictor.check(folder / f"x{ending}", segmentation=SEGMENTATION)
     _claim(folder, predictor, form)
     decision = permitted_model(lake, predictor.manifest, Action.PREDICT, purpose)
-    many = Many(folder, predictor.manifest.name)
-    for number, (name, make) in enumerate(works, 1):
-        out = folder / f"{name}{ending}"
-        if out.exists():
-            many.there += 1
-            continue
+    many, known = Many(folder, predictor.manifest.name), _known(folder)
+    for number, work in enumerate(works, 1):
+        out = folder / f"{work.name}{ending}"
         try:
-            many.made.append(make(predictor, out, decision))
+            if work.sha256 and (digest := work.sha256()) != known.get(work.name):
+                _refuse_another(folder, work.name)
+                _note(folder, work.name, digest)
+            if out.exists():
+                many.there += 1
+                continue
+            many.made.append(work.make(predictor, out, decision))
         except (ImagingError, PayloadError, TrainingError, FileNotFoundError) as error:
-            many.failed[name] = str(error)
+            many.failed[work.name] = str(error)
         report(f"{number} of {len(works)} images{f', {len(many.failed)} failed' if many.failed else ''}")
     return many
 
@@ -115,6 +136,27 @@ def _claim(folder: Path, predictor: Predictor, form: str) -> None:
         )
     scheme: Mapping[int, str] = predictor.scheme if form != "json" and predictor.model.task.answer == "labels" else {}
     write_classes(folder, name, predictor.digest, scheme)
+
+
+def _known(folder: Path) -> dict[str, str]:
+    """Name of each prediction to the digest of the image that it is of."""
+    place = folder / SOURCES
+    lines = place.read_text(encoding="utf-8").splitlines() if place.is_file() else []
+    told = (line.partition("  ") for line in lines)
+    return {name: digest for digest, _, name in told}
+
+
+def _note(folder: Path, name: str, digest: str) -> None:
+    """Say which image a prediction will be of, before there is one: none is ever there without it."""
+    with (folder / SOURCES).open("a", encoding="utf-8") as file:
+        file.write(f"{digest}  {name}\n")
+
+
+def _refuse_another(folder: Path, name: str) -> None:
+    if any((folder / f"{name}{ending}").exists() for ending in FORMS.values()):
+        raise TrainingError(
+            "found the prediction of another image under this name, needed a new folder; name another one with --out"
+        )
 
 
 def _works(lake: Lake, source: str, splits: Sequence[str], purpose: str, form: str) -> Iterator[Work]:
@@ -142,15 +184,20 @@ def _of_files(lake: Lake, images: Sequence[Path], form: str) -> Iterator[Work]:
         return predict_image(lake, predictor, path, out, decision)
 
     for stem, path in zip(stems, images, strict=True):
-        yield stem, partial(made, path)
+        yield Work(stem, partial(made, path), partial(_digest, path))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _of_dicom(lake: Lake, place: Path) -> Iterator[Work]:
-    def made(make: Callable[[], Source], predictor: Predictor, out: Path, decision: Decision) -> Predicted:
-        return predict_source(lake, predictor, make(), out, decision)
+    def made(pending: Pending, predictor: Predictor, out: Path, decision: Decision) -> Predicted:
+        return predict_source(lake, predictor, pending.made(), out, decision)
 
-    for number, make in enumerate(each_of_folder(place), 1):
-        yield f"{number:03}", partial(made, make)
+    for number, pending in enumerate(each_of_folder(place), 1):
+        yield Work(f"{number:03}", partial(made, pending), pending.digest)
 
 
 def _of_release(lake: Lake, release: Release, splits: Sequence[str], purpose: str, form: str) -> Iterator[Work]:
@@ -167,4 +214,4 @@ def _of_release(lake: Lake, release: Release, splits: Sequence[str], purpose: st
 
     for split in splits:
         for member in release.members(split):
-            yield member.volume, partial(made, member.volume)
+            yield Work(member.volume, partial(made, member.volume))

@@ -10,6 +10,7 @@ from pathlib import Path
 from imaging.labels.segmentation_writer import Origin, write
 from imaging.nifti import nifti
 from imaging.volumes.volume import Volume
+from lake.stores.folders import unwritable
 from lake.zones import Lake
 from lineage.terms.decisions import Decision
 from lineage.terms.questions import Action
@@ -60,6 +61,7 @@ def predict(
         Refusal: if the terms of the model, or of a volume of the lake, do not allow it.
         TrainingError: if the files are not as needed.
     """
+    refuse_place(out)
     place = Path(source)
     if source.endswith(ENDINGS) and place.suffix != SEGMENTATION and not out.name.endswith(SEGMENTATION):
         return predict_file(lake, model, place, out, purpose, device)
@@ -69,6 +71,16 @@ def predict(
     predictor = Predictor.load(lake, model, device)
     decision = permitted_model(lake, predictor.manifest, Action.PREDICT, purpose)
     return predict_source(lake, predictor, found, out, decision)
+
+
+def refuse_place(out: Path) -> None:
+    """Refuse a file that cannot be written, before anything is computed or put on the record.
+
+    Raises:
+        TrainingError: if a folder above it is a file, or may not be written to.
+    """
+    if why := unwritable(out):
+        raise TrainingError(f"{why}; name another one with --out")
 
 
 def refuse_unreferable(found: sources.Source, out: Path) -> None:

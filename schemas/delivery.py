@@ -75,7 +75,7 @@ class Delivery(Document):
         if self.kind is Kind.NIFTI and not self.deidentified:
             raise ValueError(
                 "found kind nifti without deidentified: true, needed the licensor's word, because NIfTI headers and "
-                "names cannot be de-identified by DICOM rules"
+                "names cannot be de-identified by DICOM rules; if they are, say so with --already-deidentified"
             )
         if self.arrived is not None and self.arrived.utcoffset() is None:
             raise ValueError("found arrived without an offset from UTC, needed one, for example 2026-11-29T09:30:00Z")

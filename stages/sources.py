@@ -4,13 +4,14 @@ Belongs here: from a place to a volume, the plan that it was made by and its fil
 `training.evaluation.prediction`, a segmentation of that `imaging.labels.segmentation_writer`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imaging.errors import ImagingError
 from imaging.headers.header import Header
@@ -29,6 +30,9 @@ from stages.images import image_of
 from stages.permission import permitted_rows
 from stages.standing import licences
 
+_FEW = 9
+"""Volumes of a folder that a message lists."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -45,6 +49,48 @@ class Source:
     files: Sequence[bytes]
 
 
+@dataclass(frozen=True)
+class Pending:
+    """A volume that is known of and not made yet.
+
+    Attributes:
+        planned: how it is made.
+        files: the DICOM files, in the order of the plan's indices.
+        headers: theirs.
+    """
+
+    planned: VolumePlan
+    files: Sequence[bytes]
+    headers: Sequence[Header]
+
+    def digest(self) -> str:
+        """SHA-256 of the files that it is made of, hexadecimal."""
+        digest = hashlib.sha256()
+        for index in self.planned.members:
+            digest.update(hashlib.sha256(self.files[index]).digest())
+        return digest.hexdigest()
+
+    def made(self) -> Source:
+        """The volume.
+
+        Raises:
+            ImagingError: if the pixels of a file cannot be read.
+        """
+        return Source(assemble(self.planned, self._pixels), self.planned, self.files)
+
+    def __str__(self) -> str:
+        """What tells it from others of its folder, and nothing of the person."""
+        steps, depth = self.planned.instances.shape
+        several = f", {steps} steps" if steps > 1 else ""
+        return f"{depth} slices of {self.planned.columns} x {self.planned.rows}{several}"
+
+    def _pixels(self, index: int) -> NDArray[np.generic]:
+        try:
+            return stored_pixels(self.files[index], self.headers[index])
+        except ImagingError as error:
+            raise ImagingError(error.reason, f"DICOM image {index + 1} of {len(self.files)}: {error}") from error
+
+
 def of_folder(place: Path, number: int | None = None) -> Source:
     """The volume of a DICOM series.
 
@@ -55,26 +101,27 @@ def of_folder(place: Path, number: int | None = None) -> Source:
     Raises:
         ImagingError: if there is no such volume, or it is not clear which is meant.
     """
-    files, headers, plans = _planned(place)
-    if not plans or (number is None and len(plans) > 1) or not 1 <= (number or 1) <= len(plans):
+    found = each_of_folder(place)
+    if not found:
+        raise ImagingError(Reason.UNSUPPORTED, "found no volume in the files there, needed a series of MR images")
+    if number is None and len(found) > 1:
+        listed = ", ".join(f"{n}: {pending}" for n, pending in enumerate(found[:_FEW], 1))
         raise ImagingError(
             Reason.UNSUPPORTED,
-            f"found {len(plans)} volumes in {len(files)} DICOM images, needed "
-            + ("to know which one; choose it with --number" if plans else "a series of MR images"),
+            f"found {len(found)} volumes there ({listed}{', ...' if len(found) > _FEW else ''}), needed to know which "
+            "one; choose it with --number, or name a folder with --out for all",
         )
-    return _source(plans[(number or 1) - 1], files, headers)
+    if not 1 <= (number or 1) <= len(found):
+        raise ImagingError(
+            Reason.UNSUPPORTED, f"found no volume of that number there, needed --number from 1 to {len(found)}"
+        )
+    return found[(number or 1) - 1].made()
 
 
-def each_of_folder(place: Path) -> list[Callable[[], Source]]:
-    """The volumes of all series in a folder, each made when it is called for; the files are read once."""
-    files, headers, plans = _planned(place)
-    return [partial(_source, planned, files, headers) for planned in plans]
-
-
-def _planned(place: Path) -> tuple[list[bytes], list[Header], Sequence[VolumePlan]]:
+def each_of_folder(place: Path) -> list[Pending]:
+    """The volumes of all series in a folder, subfolders included, or in one file; the files are read once."""
     paths = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
-    files, headers = _readable([path.read_bytes() for path in paths])
-    return files, headers, plan(headers).volumes
+    return _pending([path.read_bytes() for path in paths])
 
 
 def of_lake(lake: Lake, volume: str, purpose: str) -> Source:
@@ -116,9 +163,8 @@ def of_files(contents: Sequence[bytes], row: Mapping[str, Any]) -> Source:
     Raises:
         ImagingError: if they are not the ones that it was made of.
     """
-    files, headers = _readable(contents)
-    for planned in plan(headers).volumes:
-        source = _source(planned, files, headers)
+    for pending in _pending(contents):
+        source = pending.made()
         if _is_row(source.volume, row):
             return source
     raise ImagingError(
@@ -126,8 +172,8 @@ def of_files(contents: Sequence[bytes], row: Mapping[str, Any]) -> Source:
     )
 
 
-def _readable(contents: Sequence[bytes]) -> tuple[list[bytes], list[Header]]:
-    """Files that are DICOM images, with their headers."""
+def _pending(contents: Sequence[bytes]) -> list[Pending]:
+    """The volumes of those files that are DICOM images."""
     reader = HeaderReader()
     files, headers = [], []
     for data in contents:
@@ -138,11 +184,7 @@ def _readable(contents: Sequence[bytes]) -> tuple[list[bytes], list[Header]]:
         if header.pixel_tag:
             files.append(data)
             headers.append(header)
-    return files, headers
-
-
-def _source(planned: VolumePlan, files: Sequence[bytes], headers: Sequence[Header]) -> Source:
-    return Source(assemble(planned, lambda i: stored_pixels(files[i], headers[i])), planned, files)
+    return [Pending(planned, files, headers) for planned in plan(headers).volumes]
 
 
 def _is_row(volume: Volume, row: Mapping[str, Any]) -> bool:

@@ -48,6 +48,11 @@ class OpenModel:
     checkpoint: Checkpoint
     model: Model | Frozen
 
+    def __repr__(self) -> str:
+        """What a cell of a notebook shows: what it is, and none of its weights."""
+        task = self.manifest.task or "pre-trained"
+        return f"<model {self.manifest.name}: {task}, {self.manifest.steps} steps on release {self.manifest.release}>"
+
     @property
     def manifest(self) -> CheckpointManifest:
         """Where it comes from and what covers it."""
@@ -75,7 +80,8 @@ class OpenModel:
 
         Raises:
             ImagingError: if the image cannot be read.
-            TrainingError: if the image has nothing to see in it, or the model is a pre-trained one, which says nothing.
+            TrainingError: if there is no such file, the image has nothing to see in it, or the model is a pre-trained
+                one, which says nothing.
         """
         content = _bytes_of(image)
         volume = nifti.read(content)
@@ -90,7 +96,7 @@ class OpenModel:
 
         Raises:
             ImagingError: if the image cannot be read.
-            TrainingError: if the model is a fine-tuned one.
+            TrainingError: if there is no such file, or the model is a fine-tuned one.
         """
         if isinstance(self.model, Model):
             raise TrainingError(
@@ -123,11 +129,20 @@ def opened(folder: str | Path, device: str = "auto") -> OpenModel:
         CheckpointError: if a file is missing, cut short or changed since it was written.
         TrainingError: if there is no such device.
     """
-    checkpoint = load(Path(folder))
+    checkpoint, place = load(Path(folder)), device_of(device)
     if checkpoint.manifest.kind == "finetuned":
-        return OpenModel(checkpoint, model_of(checkpoint).on(device_of(device)))
-    return OpenModel(checkpoint, frozen(checkpoint))
+        return OpenModel(checkpoint, model_of(checkpoint).on(place))
+    encoder = frozen(checkpoint)
+    encoder.encoder.to(place)
+    return OpenModel(checkpoint, encoder)
 
 
 def _bytes_of(image: Image) -> bytes:
-    return bytes(image.to_bytes()) if isinstance(image, nib.Nifti1Image) else Path(image).read_bytes()
+    if isinstance(image, nib.Nifti1Image):
+        return bytes(image.to_bytes())
+    if not Path(image).is_file():
+        raise TrainingError(
+            "found no such file, needed a NIfTI image (.nii or .nii.gz), or nibabel's; of DICOM larmor predict takes a "
+            "folder"
+        )
+    return Path(image).read_bytes()

@@ -38,10 +38,11 @@ class _Restoring(nn.Module):
 
     def __init__(self, network: Restorer) -> None:
         super().__init__()
-        self.network, self.one = network, network._one
+        # as it predicts: one that sees an image from all sides and takes the mean is a graph of all of them
+        self.network, self.see = network, network._from_all_sides if network._mirror else network._one
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.one(image[0, 0])[None]
+        return self.see(image[0, 0])[None]
 
 
 def _graph(network: ConvolutionalBaseline | Restorer) -> nn.Module:
@@ -76,6 +77,7 @@ def export(model: Model, manifest: CheckpointManifest, path: Path) -> Path:
         raise TrainingError(f"found another ending of the file, needed {TORCHSCRIPT} or {ONNX}")
     if path.exists():
         raise TrainingError("found a file there already, needed none; name another one")
+    path.parent.mkdir(parents=True, exist_ok=True)
     writers[path.suffix](_graph(network), path)
     path.with_suffix(".json").write_text(json.dumps(_about(model, manifest, network), indent=1), encoding="utf-8")
     return path

@@ -20,6 +20,19 @@ _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 _OPEN_FILE, _OPEN_FOLDER = 0o644, 0o755
 
 
+def unwritable(place: Path) -> str | None:
+    """Why nothing can be written at a place that is not there yet, found and needed; None: it can.
+
+    Asked before work whose result goes there, which would be lost, or on the record and nowhere.
+    """
+    above = next(folder for folder in place.absolute().parents if folder.exists())
+    if not above.is_dir():
+        return "found a file where the output's folder is to be, needed a folder"
+    if not os.access(above, os.W_OK | os.X_OK):
+        return "found an output's folder that may not be written to, needed one that may"
+    return None
+
+
 @dataclass(frozen=True)
 class Folder:
     """A folder; see `lake.stores.storage.Location` for what each method promises."""

@@ -7,6 +7,7 @@ is `lake.voxels.index`, a frozen choice of volumes is `lake.releases`, what othe
 
 import contextlib
 import json
+import operator
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -199,9 +200,17 @@ class Volumes:
             shape: voxels along each axis; what reaches beyond the volume is cut off.
 
         Raises:
-            As `array`.
+            ValueError: if the numbers are not one an axis, of which a 4D volume has four; else as `array`.
         """
-        return self._decoded(volume, tuple(slice(max(s, 0), max(s + n, 0)) for s, n in zip(start, shape, strict=True)))
+        axes = len(self.shape(volume))
+        if not len(start) == len(shape) == axes:
+            raise ValueError(
+                f"{self._key} {volume}: found a window of {len(start)} and {len(shape)} numbers, needed {axes} each, "
+                "one an axis; see shape(volume)"
+            )
+        whole = operator.index  # a fraction is no voxel, and Blosc2 would call the frame damaged
+        window = [slice(max(whole(s), 0), max(whole(s) + whole(n), 0)) for s, n in zip(start, shape, strict=True)]
+        return self._decoded(volume, tuple(window))
 
     def values(self, volume: str) -> NDArray[np.float32]:
         """All voxels in the unit of the scanner: stored * slope + intercept."""

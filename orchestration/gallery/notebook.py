@@ -4,7 +4,7 @@ Belongs here: wrapping the page for a cell, and NiiVue's widget. The page is `or
 """
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -38,7 +38,7 @@ class Cell:
         page: the page.
     """
 
-    page: str
+    page: str = field(repr=False)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

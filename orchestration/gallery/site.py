@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration import overlays
 from orchestration.gallery import page
-from orchestration.gallery.choice import Choice
+from orchestration.gallery.choice import Choice, GalleryError
 from schemas.tables import LABELS
 
 if TYPE_CHECKING:
@@ -171,6 +171,21 @@ class Site:
             if volume not in self._seen:
                 self.chosen.source.recorded(1, self.purpose)
                 self._seen.add(volume)
+
+
+def predicted(chosen: Choice, folder: Path) -> int:
+    """How many volumes of a gallery have a label map in a folder of predictions.
+
+    Raises:
+        GalleryError: if none has.
+    """
+    found = sum(overlays.over(folder, row["volume"]) is not None for row in chosen.rows)
+    if not found:
+        raise GalleryError(
+            "found no label map of these volumes in the folder of predictions, needed <volume>.nii.gz of one at least; "
+            "larmor predict MODEL RELEASE --out FOLDER writes them"
+        )
+    return found
 
 
 def bundle() -> Path | None:

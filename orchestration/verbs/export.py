@@ -59,8 +59,10 @@ def command(
     if (release is None) == (model is None):
         raise click.UsageError("found both or neither of RELEASE and --model, needed one", context)
     if model:
-        if split or form or not recipient:
-            raise click.UsageError("found --split, --format or no --recipient, needed --recipient alone", context)
+        if split or form:
+            raise click.UsageError("found --split or --format with --model, needed neither", context)
+        if not recipient:
+            raise click.UsageError("found --model without --recipient, needed who receives it", context)
         _model(opened(context), model, to, recipient, purpose, country, json_)
         return
     if country:

@@ -57,6 +57,8 @@ def command(
     """
     lake = opened(context)
     if out is not None:
+        if predictions is not None:
+            raise click.UsageError("found --out and --predictions, needed one: a file has no viewer", context)
         from orchestration.gallery.page import write
 
         made = write(lake, release=release, delivery=delivery, where=where, limit=limit, out=out, purpose=purpose)
@@ -66,9 +68,11 @@ def command(
         return
     from orchestration.gallery.choice import choose
     from orchestration.gallery.server import Server
-    from orchestration.gallery.site import Site, bundle
+    from orchestration.gallery.site import Site, bundle, predicted
 
     chosen = choose(lake, release=release, delivery=delivery, where=where, limit=limit, purpose=purpose)
+    if predictions is not None:
+        say(f"Predictions of {many(predicted(chosen, predictions), 'volume')}")
     with Server(Site(chosen, purpose, predictions), port) as server:
         shown = len(chosen.rows)
         result = {"url": server.url, "volumes": shown, "found": chosen.found, "sealed": chosen.sealed}

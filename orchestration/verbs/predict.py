@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     "--format",
     "form",
     type=click.Choice(["nifti", "dicom", "json"]),
-    default="nifti",
-    show_default=True,
-    help="What each of many images gives.",
+    help="What each of many images gives; default: nifti. Of one image the ending of --out says it.",
 )
 @click.option(
     "--split", type=click.Choice(["train", "validation"]), help="One split of a release; default: both. Test is sealed."
@@ -56,7 +54,7 @@ def command(
     image: str,
     out: Path,
     number: int | None,
-    form: str,
+    form: str | None,
     split: str | None,
     device: str,
     purpose: str,
@@ -70,15 +68,24 @@ def command(
     said of the whole, such as a class or a number, is written as JSON. Of a 4D image the first step is used.
     """
     lake = opened(context)
-    say("Loading the model")
-    if not out.name.endswith(_ENDINGS):
-        _many(lake, model, image, out, form, split, device, purpose, json_)
-        return
     from lake.releases import names
+
+    release = image in names(lake)
+    if split and not release:
+        raise click.UsageError("found --split without a release, needed the name of one as INPUT", context)
+    if not out.name.endswith(_ENDINGS):
+        if number:
+            raise click.UsageError("found --number and a folder as --out, needed a file for one volume", context)
+        say("Loading the model")
+        _many(lake, model, image, out, form or "nifti", split, device, purpose, json_)
+        return
+    if form:
+        raise click.UsageError("found --format and one file as --out, needed its ending alone", context)
+    if release and not Path(image).exists():
+        raise click.UsageError("found a release and one file as --out, needed a folder for its images", context)
     from orchestration.predictions import predict
 
-    if image in names(lake) and not Path(image).exists():
-        raise click.UsageError("found a release and one file as --out, needed a folder for its images", context)
+    say("Loading the model")
     made = predict(lake, model, image, out, number=number, purpose=purpose, device=device)
     first = f" (first of {made.steps} steps)" if made.steps > 1 else ""
     shape = " x ".join(str(n) for n in made.shape)

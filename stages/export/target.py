@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lake.stores.aws import SCHEME
+from lake.stores.folders import unwritable
 from lake.stores.storage import Location
 from lake.zones import Lake
 from schemas.contract import Zone
@@ -44,7 +45,7 @@ class Target:
         """The target of an export.
 
         Raises:
-            ExportError: if something is there, or it lies in a zone of the lake.
+            ExportError: if something is there, it lies in a zone of the lake, or nothing can be written there.
         """
         location = Location(str(to).rstrip("/")) if str(to).startswith(SCHEME) else Location(Path(to))
         homes = [lake.settings.place(home) for home in (*(str(zone) for zone in Zone), "landing", "licences")]
@@ -52,6 +53,8 @@ class Target:
             raise ExportError("found a target inside a zone of the lake, needed one outside; name another with --to")
         if location.local and (location.path.exists() or location.path.is_symlink()):
             raise ExportError(f"found {location.path.name} there already, needed a new folder; name another with --to")
+        if location.local and (why := unwritable(location.path)):
+            raise ExportError(f"{why}; name another one with --to")
         if not location.local and location.list():
             raise ExportError(f"found objects below {location.uri}, needed an empty prefix; name another with --to")
         return cls(location, lake.settings.root.joinpath(*_SCRATCH))

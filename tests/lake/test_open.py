@@ -159,6 +159,12 @@ def test_nothing_is_read_where_it_cannot_be_recorded(release, monkeypatch):
             ask()
 
 
+def test_whoever_opens_another_lake_is_told_which_it_was(tmp_path):
+    """A notebook that was started elsewhere looks into `./larmor-data` of that place, which is not there."""
+    with pytest.raises(ReleaseError, match=f"LARMOR_ROOT if the lake is another than {tmp_path / 'elsewhere'}$"):
+        larmor.open("cohort", tmp_path / "elsewhere")
+
+
 def test_mistakes_are_told_with_what_was_needed(release):
     member = release.members("train")[0]
     with pytest.raises(ReleaseError, match="needed pandas, polars or arrow"):
@@ -197,4 +203,11 @@ def test_neither_dagster_nor_java_nor_torch_is_needed_to_read(release, tmp_path_
         "found = {'dagster', 'pyspark', 'torch', 'pydicom'} & set(sys.modules)\n"
         "assert not found, found"
     )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path_factory.mktemp("elsewhere"))
+
+
+def test_the_members_are_read_without_threads_that_outlive_the_interpreter(release, tmp_path_factory):
+    """What data sets of pyarrow read from memory a thread frees; where the interpreter ends first, that aborts."""
+    root = str(release.release.lake.settings.root)
+    code = f"import lake, sys; lake.open('cohort', {root!r}).members(); assert 'pyarrow.dataset' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path_factory.mktemp("elsewhere"))

@@ -41,6 +41,7 @@ def shown(tmp_path_factory):
 @pytest.mark.ui
 def test_a_gallery_is_a_frame_that_anyone_can_read(shown, tmp_path):
     cell = shown[0]["text/html"]
+    assert len(shown[0]["text/plain"]) < 100, "a terminal, and the notebook's file, would have the page twice"
     assert 'sandbox="allow-scripts"' in cell
     page = html.unescape(re.search(r'srcdoc="([^"]*)"', cell)[1])
     assert not re.search(r'(?:src|href)="https?:', page)

@@ -125,8 +125,10 @@ def test_of_a_series_with_several_volumes_one_is_chosen(lake, tmp_path):
     folder.mkdir()
     for number, data in enumerate(files(echoes=2)):
         (folder / f"{number}.dcm").write_bytes(data)
-    with pytest.raises(ImagingError, match=r"found 2 volumes .* choose it with --number"):
+    with pytest.raises(ImagingError, match=r"found 2 volumes .*2: 4 slices of 5 x 6.* choose it with --number"):
         predict(lake, "bright", str(folder), tmp_path / "labels.dcm")
+    with pytest.raises(ImagingError, match="needed --number from 1 to 2"):
+        predict(lake, "bright", str(folder), tmp_path / "labels.dcm", number=3)
     predict(lake, "bright", str(folder), tmp_path / "labels.dcm", number=2)
     assert read((tmp_path / "labels.dcm").read_bytes()).references == {f"1.2.5.1.{place}" for place in range(4)}
 
@@ -243,10 +245,62 @@ def test_a_folder_holds_the_predictions_of_one_model(lake, series, tmp_path, mon
         predict_many(lake, "bright", "nothing", tmp_path / "third")
 
 
+def test_images_of_the_same_names_are_not_taken_for_those_that_are_done(lake, series, tmp_path):
+    """Another person's series is number 001 too, and another folder has an `image.nii` of its own."""
+    predict_many(lake, "bright", str(series), tmp_path / "out")
+    before = (tmp_path / "out" / "001.nii.gz").read_bytes()
+    (series / "0.dcm").unlink()
+    another = predict_many(lake, "bright", str(series), tmp_path / "out")
+    assert (another.there, another.made, list(another.failed)) == (0, [], ["001"])
+    assert "another image" in another.failed["001"]
+    assert (tmp_path / "out" / "001.nii.gz").read_bytes() == before
+    for number in range(2):
+        (tmp_path / f"images{number}").mkdir()
+        array = np.random.default_rng(number).integers(0, 900, (6, 5, 4)).astype(np.int16)
+        nib.save(nib.Nifti1Image(array, np.eye(4)), tmp_path / f"images{number}" / "image.nii")
+    predict_many(lake, "bright", str(tmp_path / "images0"), tmp_path / "niftis")
+    assert list(predict_many(lake, "bright", str(tmp_path / "images1"), tmp_path / "niftis").failed) == ["image"]
+    assert predict_many(lake, "bright", str(tmp_path / "images0"), tmp_path / "niftis").there == 1
+
+
+def test_a_cut_short_slice_is_told_by_its_number(lake, series, tmp_path):
+    third = series / "2.dcm"
+    third.write_bytes(third.read_bytes()[:-20])
+    with pytest.raises(ImagingError, match="DICOM image 3 of 4"):
+        predict(lake, "bright", str(series), tmp_path / "labels.dcm")
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_recorded(lake, series, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(TrainingError, match="found a file where the output's folder is to be"):
+        predict(lake, "bright", str(series), tmp_path / "file" / "labels.nii.gz")
+    with pytest.raises(TrainingError, match="found a file where the output's folder is to be"):
+        predict_many(lake, "bright", str(series), tmp_path / "file")
+    monkeypatch.setattr("os.access", lambda place, mode: False)
+    with pytest.raises(TrainingError, match="may not be written to"):
+        predict(lake, "bright", str(series), tmp_path / "labels.nii.gz")
+    assert [e for e in ledger.entries(lake) if e["type"] == "predicted"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--split", "train", "--out", "out"], "found --split without a release"),
+        (["--number", "1", "--out", "out"], "found --number and a folder"),
+        (["--format", "dicom", "--out", "out.nii.gz"], "found --format and one file"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(lake, series, given, told):
+    ended = CliRunner().invoke(cli, ["--root", str(lake.settings.root), "predict", "bright", str(series), *given])
+    assert (ended.exit_code, told in ended.output) == (2, True)
+
+
 def test_a_gpu_that_is_not_there_is_told():
     with pytest.raises(TrainingError, match="found no GPU"):
         device_of("cuda" if not torch.cuda.is_available() else pytest.skip("found a GPU"))
     assert device_of("cpu").type == "cpu"
+    with pytest.raises(TrainingError, match="found 'gpu', needed one of: auto, cpu, cuda"):
+        device_of("gpu")
 
 
 def test_the_verb_says_what_failed_and_ends_with_an_exit_code(lake, tmp_path):

@@ -188,6 +188,15 @@ def test_the_verb_writes_one_file_where_it_is_told_to(filled, tmp_path):
     assert page.is_file()
 
 
+def test_predictions_that_would_not_be_shown_are_told(filled, tmp_path):
+    """Segmentations in DICOM, another release's label maps, and a page without the viewer."""
+    asked = ["--root", str(filled.settings.root), "look", "--delivery", "a", "--predictions", str(tmp_path)]
+    nothing = CliRunner().invoke(cli, asked)
+    assert "needed <volume>.nii.gz of one at least" in str(nothing.exception)
+    ended = CliRunner().invoke(cli, [*asked, "--out", str(tmp_path / "page.html")])
+    assert (ended.exit_code, "a file has no viewer" in ended.output) == (2, True)
+
+
 @pytest.mark.ui
 def test_the_filters_of_a_page_hide_what_does_not_fit(filled, tmp_path):
     made = write(filled, out=tmp_path / "page.html")

@@ -64,6 +64,10 @@ def test_a_model_says_what_it_is(image):
     assert model().classes == {0: "background", 2: "bright"}
     with pytest.raises(TrainingError, match="needed a pre-trained one"):
         model().features(image)
+    assert repr(model()) == "<model bright: segmentation, 1 steps on release cohort>"
+    for wrong in ("nowhere.nii.gz", Path()):
+        with pytest.raises(TrainingError, match="larmor predict takes a folder"):
+            model().predict(wrong)
     flat = nib.Nifti1Image(np.ones((4, 4, 4), np.int16), np.eye(4))
     with pytest.raises(TrainingError, match="needed one with intensities that differ"):
         model().predict(flat)
@@ -74,25 +78,47 @@ def test_a_folder_without_a_checkpoint_is_told(tmp_path):
         training.open(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize("network", [ConvolutionalBaseline(3), Restorer()], ids=["dynunet", "restorer"])
+def test_an_encoder_computes_where_it_is_told_to(monkeypatch):
+    pretrained = MANIFEST.model_copy(update={"kind": "pretrained", "task": None})
+    monkeypatch.setattr(opened, "load", lambda folder: Checkpoint(folder, pretrained, ABOUT, {}, {}, {}))
+    monkeypatch.setattr(opened, "frozen", lambda _: SimpleNamespace(encoder=torch.nn.Linear(1, 1)))
+    monkeypatch.setattr(opened, "device_of", torch.device)
+    assert next(training.open("anywhere", "meta").network.parameters()).device.type == "meta"
+
+
+def taught(mirror):
+    """A restorer that adds something, as after a training; a new one adds nothing."""
+    network = Restorer(8, 1, mirror=mirror)
+    torch.nn.init.normal_(network.leave.weight, generator=torch.Generator().manual_seed(0))
+    return network
+
+
+NETWORKS = pytest.mark.parametrize(
+    "network",
+    [ConvolutionalBaseline(3), taught(mirror=False), taught(mirror=True)],
+    ids=["dynunet", "restorer", "restorer of all sides"],
+)
+
+
+@NETWORKS
 def test_a_graph_answers_as_its_network_for_every_shape(network, tmp_path):
-    path = model(network.eval()).export(tmp_path / "graph.pt")
+    path = model(network.eval()).export(tmp_path / "new" / "graph.pt")
     graph = torch.jit.load(path)
     for shape in ((48, 24, 32), (64, 16, 16)):
         voxels = torch.randn(1, 1, *shape)
         wanted = torch.stack(network(SimpleNamespace(images=[voxels[0, 0]])))
         torch.testing.assert_close(graph(voxels), wanted, atol=1e-4, rtol=1e-4)
-    about = json.loads((tmp_path / "graph.json").read_text())
+    about = json.loads(path.with_suffix(".json").read_text())
     assert (about["model"], about["licences"]) == ("bright", {"open-licence": "5" * 64})
     assert about["input"]["multiple_of"] == network.STRIDE <= min(about["input"]["at_least"])
     assert about["classes"] == {"0": "background", "2": "bright"}
 
 
-def test_an_onnx_graph_answers_as_its_network(tmp_path):
+@NETWORKS
+def test_an_onnx_graph_answers_as_its_network(network, tmp_path):
     pytest.importorskip("onnx", reason="needed onnx, which writes the file")
     runtime = pytest.importorskip("onnxruntime")
-    network = ConvolutionalBaseline(3).eval()
-    path = model(network).export(tmp_path / "graph.onnx")
+    path = model(network.eval()).export(tmp_path / "graph.onnx")
     voxels = torch.randn(1, 1, 64, 24, 16)
     (found,) = runtime.InferenceSession(path).run(None, {"image": voxels.numpy()})
     wanted = torch.stack(network(SimpleNamespace(images=[voxels[0, 0]]))).detach().numpy()

@@ -12,6 +12,7 @@ from typing import Any
 from training.checkpoint import Checkpoint
 from training.config.evaluate import EvaluateConfig
 from training.config.finetune import FinetuneConfig
+from training.config.older import finetuning
 from training.errors import TrainingError
 
 Train = Callable[[str, FinetuneConfig, Path | None], Path]
@@ -51,8 +52,7 @@ class Planned:
 
 def of_finetuned(checkpoint: Checkpoint, config: EvaluateConfig) -> list[Planned]:
     """Baselines of a fine-tuned checkpoint: its own configuration and labels, from random weights."""
-    raw = checkpoint.config["config"]
-    own = FinetuneConfig.parse(raw, f"{checkpoint.manifest.name}/config.yaml")
+    own = finetuning(checkpoint.config["config"], checkpoint.manifest.name)
     return [_baseline(checkpoint.manifest.name, own, what) for what in config.baselines]
 
 

@@ -16,6 +16,7 @@ from torch import nn
 
 from training import checkpoint
 from training.config.finetune import FinetuneConfig
+from training.config.older import finetuning
 from training.data.labelled import Classes
 from training.errors import CheckpointError, TrainingError
 from training.networks.encoder import load_weights
@@ -73,7 +74,7 @@ def model_of(loaded: checkpoint.Checkpoint) -> Model:
         raise CheckpointError(
             f"{loaded.manifest.name}: found a {loaded.manifest.kind} model, needed one that was fine-tuned for a task"
         )
-    task = make_task(FinetuneConfig.parse(loaded.config["config"], f"{loaded.manifest.name}/config.yaml"))
+    task = make_task(finetuning(loaded.config["config"], loaded.manifest.name))
     network = task.network(loaded.config)
     load_weights(network, loaded.weights)
     return Model(network.eval(), task, loaded.config)

@@ -29,6 +29,9 @@ PEAK_TFLOPS = (
 """Part of a device's name to the peak of its matrix units in 10¹² operations a second: bfloat16, dense, no sparsity.
 The first that fits counts."""
 
+DEVICES = ("auto", "cpu", "cuda")
+"""Names of devices; which of several GPUs, CUDA_VISIBLE_DEVICES says."""
+
 _EDGE = {"cpu": 512, "cuda": 8192}
 _TRIES = 5
 
@@ -37,8 +40,10 @@ def device_of(asked: str) -> torch.device:
     """The device of a name: `cpu`, `cuda`, or `auto`, which is the GPU where there is one.
 
     Raises:
-        TrainingError: if a GPU is asked for and there is none.
+        TrainingError: if it is none of these, or a GPU is asked for and there is none.
     """
+    if asked not in DEVICES:
+        raise TrainingError(f"device: found {asked!r}, needed one of: {', '.join(DEVICES)}")
     if asked == "cuda" and not torch.cuda.is_available():
         raise TrainingError("device: found no GPU that torch can use, needed one for cuda; say auto or cpu")
     return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")

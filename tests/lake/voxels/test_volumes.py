@@ -62,6 +62,17 @@ def test_volumes_are_mapped_from_the_file_and_equal_what_was_written(lake, store
         np.testing.assert_array_equal(volumes.crop(name, (60, 0, 30), (20, 16, 16)), array[60:80, :16, 30:46])
 
 
+def test_a_window_that_fits_no_volume_is_no_damage(lake, stored):
+    """Whoever forgets an axis, or halves an odd number, is not sent for a backup."""
+    volumes = Volumes(lake, LABELS)
+    for start, shape in (((0, 0), (4, 4)), ((0, 0, 0, 0), (4, 4, 4, 1)), ((0, 0, 0), (4, 4))):
+        with pytest.raises(ValueError, match="needed 3 each, one an axis") as told:
+            volumes.crop("l0", start, shape)
+        assert not isinstance(told.value, payload.PayloadError)
+    with pytest.raises(TypeError, match="float"):
+        volumes.crop("l0", (0.5, 0, 0), (4, 4, 4))
+
+
 def test_a_file_that_another_engine_rewrote_is_read_all_the_same(lake, stored):
     (file,) = lake.table(LABELS).files()
     pq.write_table(pq.read_table(file), file, compression="zstd")

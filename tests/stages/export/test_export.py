@@ -168,6 +168,12 @@ def test_what_is_there_is_not_touched(filled, release, tmp_path):
     assert _events(filled, "exported") == []
 
 
+def test_a_place_where_nothing_can_be_written_is_told(filled, release, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ExportError, match=r"found a file where the output.s folder is to be.* with --to"):
+        export(filled, release.name, tmp_path / "file" / "out")
+
+
 def test_a_stopped_export_leaves_nothing_and_a_second_one_succeeds(filled, release, tmp_path, monkeypatch):
     written = []
 

@@ -4,9 +4,14 @@ import pytest
 import torch
 from torch import nn
 
+from tests.training.networks.test_vit import MODEL, batch
 from training.data.batch import Windows
+from training.errors import CheckpointError
 from training.networks.dynunet import ConvolutionalBaseline
+from training.networks.encoder import load_weights
 from training.networks.layers import Convolution
+from training.networks.segmenter import TokenSegmenter
+from training.networks.vit import PackedViT
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -34,3 +39,17 @@ def test_no_level_of_the_baseline_is_thin(shape):
     (logits,) = network(Windows((torch.randn(shape),), tokens=None))
     assert logits.shape == (3, *shape)
     assert min(seen) >= 3
+
+
+def test_a_model_of_before_tokens_spoke_of_their_own_patch_says_what_it_said():
+    torch.manual_seed(0)
+    tokens = batch(3)
+    windows = Windows((torch.randn(4, 4, 12),), tokens)
+    then, now = (TokenSegmenter(PackedViT(MODEL), 3, (4, 8, 16)).eval() for _ in range(2))
+    older = {name: value for name, value in then.state_dict().items() if not name.startswith("direct.")}
+    load_weights(now, older)
+    with torch.no_grad():
+        assert torch.equal(now(windows)[0], then(windows)[0])
+    torn = {name: value for name, value in then.state_dict().items() if name != "direct.bias"}
+    with pytest.raises(CheckpointError, match=r"found 1 weights .* such as direct\.bias"):
+        load_weights(now, torn)

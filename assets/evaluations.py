@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.acting import acting
+from assets.config import StepConfig
 from assets.failures import explained
 from assets.metadata import page, sheet
 from assets.models import finetuned_name
@@ -18,7 +19,7 @@ from schemas.contract import Zone
 from schemas.roles import changing
 
 
-class Evaluation(dg.Config):
+class Evaluation(StepConfig):
     """What to evaluate."""
 
     checkpoints: list[str] = Field(default_factory=list)

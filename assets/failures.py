@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import dagster as dg
 
-from assets.fullness import DISK_FULL, is_full
+from assets.shortage import lacking
 from schemas.rooms import ROOMS
 
 OURS = "explained"
@@ -73,8 +73,8 @@ def _remedied() -> Iterator[None]:
 
 
 def _failure(error: Exception) -> dg.Failure:
-    if is_full(str(error)):
-        return told(DISK_FULL)
+    if lacks := lacking(str(error)):
+        return told(lacks)
     if is_ours(error):
         return told(str(error))
     where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]

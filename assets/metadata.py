@@ -75,7 +75,9 @@ def worklist(groups: Sequence["Group"], delivery: str) -> dg.MetadataValue[Any]:
     ]
     steps = (
         f"`larmor quarantine {delivery} --list FILE` writes which files these ids are, for people with access to the "
-        f"restricted zone. When something was put right: `larmor run --retry-quarantine {delivery}`."
+        f"restricted zone. When something was put right: `larmor run --retry-quarantine {delivery}`, or in the UI the "
+        "job `delivery` for this delivery (*Jobs*, *Materialize all*). To materialize this page alone counts what is "
+        "held and tries nothing again."
     )
     return dg.MetadataValue.md("\n\n".join([*parts, steps]))
 

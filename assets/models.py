@@ -1,11 +1,13 @@
 """The assets `models/pretrained` and `models/finetuned`: what the catalogue says, and which job each starts."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from assets.acting import acting
+from assets.config import StepConfig
 from assets.failures import explained
 from assets.partitions import RELEASES
 from assets.resources import LakeResource
@@ -18,32 +20,34 @@ _RETRY = dg.RetryPolicy(max_retries=1, delay=5)
 
 
 _LEARNS = "learns"
+_GROWN = "vit"
+"""The network that grows from a pre-trained encoder, as `training.config.finetune` names it."""
 
 
-class Pretraining(dg.Config):
+class Pretraining(StepConfig):
     """How to pre-train."""
 
     preset: str = "tiny"
-    """Preset: tiny, small, base or large."""
+    """Preset: tiny, small, base, large or convnet."""
     ranks: int = 2
     """Processes: one a GPU; on a CPU two show that it is distributed."""
     overrides: dict[str, str] = Field(default_factory=dict)
     """Values that differ from the preset, as text, for example `steps: "200"`."""
 
 
-class Finetuning(dg.Config):
+class Finetuning(StepConfig):
     """How to fine-tune."""
 
     preset: str = "tiny"
-    """Preset: tiny, small, base or large."""
+    """Preset: tiny, small, base, large or convnet."""
     task: str = "segmentation"
-    """What the model learns; it names the model."""
+    """What the model learns, for example segmentation or classification; it names the model."""
     labels: int = 4
     """Labelled subjects to use; 0: all."""
     scratch: bool = True
     """Whether to train the same network from scratch too, to compare with."""
     overrides: dict[str, str] = Field(default_factory=dict)
-    """Values that differ from the preset, as text."""
+    """Values that differ from the preset, as text, for example `steps: "200"`."""
 
 
 def pretrained_name(release: str, preset: str) -> str:
@@ -84,6 +88,13 @@ def pretrained(
     return dg.MaterializeResult(metadata=told, check_results=[unalarmed(told, _LEARNS)])
 
 
+def _starts(given: Mapping[str, Any], *, both: bool) -> tuple[bool, ...]:
+    """Whether each model of a fine-tuning starts from random weights; networks that nothing pre-trains only do."""
+    if given.get("scratch") or given.get("network", _GROWN) != _GROWN:
+        return (True,)
+    return (False, True) if both else (False,)
+
+
 @dg.asset(
     key=["models", "finetuned"],
     deps=[["curated", "release"], ["models", "pretrained"]],
@@ -101,14 +112,15 @@ def finetuned(
 ) -> dg.MaterializeResult:
     """A model of one task, grown from the pre-trained weights on a few labels, and the same from scratch."""
     metadata: dict[str, Any] = {}
-    for scratch in (False, True) if config.scratch else (False,):
+    given = overrides(config.overrides)
+    for scratch in _starts(given, both=config.scratch):
         job = {
             "kind": "finetune",
             "release": context.partition_key,
             "name": finetuned_name(context.partition_key, config.preset, config.task, scratch=scratch),
             "preset": config.preset,
             "parent": None if scratch else pretrained_name(context.partition_key, config.preset),
-            "config": overrides(config.overrides) | {"labels": config.labels, "scratch": scratch},
+            "config": given | {"task": config.task, "labels": config.labels, "scratch": scratch},
         }
         told = trained(context, lake, job, 1, launcher)
         metadata |= {f"scratch_{name}" if scratch else name: value for name, value in told.items()}

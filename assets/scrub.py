@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.acting import acting
 from assets.automation import nightly
+from assets.config import StepConfig
 from assets.failures import explained
 from assets.metadata import sheet
 from assets.resources import LakeResource
@@ -11,7 +12,7 @@ from schemas.contract import Zone
 from schemas.roles import changing, reading
 
 
-class ScrubConfig(dg.Config):
+class ScrubConfig(StepConfig):
     """What a person may choose."""
 
     everything: bool = False

@@ -67,7 +67,8 @@ def trained(
 ) -> Mapping[str, Any]:
     """Run a training or evaluation job in processes of its own and give what it reported as metadata.
 
-    Before anything starts, the release's terms are asked, and its files brought to where a training reads them.
+    Before anything starts, what the job says is checked, the release's terms are asked, and its files brought to where
+    a training reads them.
 
     Args:
         context: the asset's context, whose log gets the progress.
@@ -77,13 +78,16 @@ def trained(
         launcher: where; None: on this machine, as evaluations are, which open a sealed test set.
 
     Raises:
+        DocumentError: if the preset or a value of the configuration is wrong.
         Refusal: if the terms do not allow it.
         dagster.Failure: if the job cannot be done, with the reason; it is not to be retried.
     """
     from lineage.terms.questions import Action
     from stages.clearance import cleared
+    from training.config.presets import configured
 
     release = str(job["release"])
+    configured(job["preset"], job["kind"], job["config"])
     action = Action.EVALUATE if job["kind"] == "evaluate" else Action.TRAIN
     models = [*job.get("checkpoints", ()), *filter(None, [job.get("parent")])]
     clearance = cleared(lake.open(), release, action, models)

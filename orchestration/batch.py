@@ -15,6 +15,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 from dagster._core.events import AssetMaterializationPlannedData
 
+from assets.config import StepConfig
 from assets.failures import told
 from assets.partitions import DELIVERIES_NAME, HOME_TAG
 from assets.resources import USER_TAG, LakeResource
@@ -27,7 +28,7 @@ _SHOWN = 20
 _RETRY = "dagster/retry_number"
 
 
-class Batch(dg.Config):
+class Batch(StepConfig):
     """Which deliveries."""
 
     deliveries: list[str]
@@ -95,8 +96,9 @@ def _materialize(context: dg.OpExecutionContext, job: dg.JobDefinition, delivery
                 context.log_event(_aimed(context, event.asset_check_evaluation_data))  # type: ignore[arg-type]  # it may
         if result.success:
             return None
-        _mark_failed(context, delivery, {dg.AssetKey(list(key)) for key in DELIVERY_ASSETS} - made)
-        return failure(result)
+        reason = failure(result)
+        _mark_failed(context, delivery, {dg.AssetKey(list(key)) for key in DELIVERY_ASSETS} - made, reason)
+        return reason
 
 
 def _aimed(context: dg.OpExecutionContext, judged: dg.AssetCheckEvaluation) -> dg.AssetCheckEvaluation:
@@ -123,9 +125,13 @@ def _aimed(context: dg.OpExecutionContext, judged: dg.AssetCheckEvaluation) -> d
     )
 
 
-def _mark_failed(context: dg.OpExecutionContext, delivery: str, assets: set[dg.AssetKey]) -> None:
-    """Say that this run was to make the delivery's partition of these assets; when it fails, they show as failed."""
+def _mark_failed(context: dg.OpExecutionContext, delivery: str, assets: set[dg.AssetKey], reason: str) -> None:
+    """Say that this run was to make the delivery's partition of these assets; when it fails, they show as failed.
+
+    Of a run that many deliveries share, its own error says little to who looks at one: each partition has its reason.
+    """
     for asset in sorted(assets):
+        context.log_event(dg.AssetObservation(asset, partition=delivery, metadata={"failed": reason}))
         planned = AssetMaterializationPlannedData(asset, partition=delivery)
         event = dg.DagsterEvent.build_asset_materialization_planned_event(
             context.job_name, str(context.op_handle), planned

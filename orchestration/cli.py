@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from assets.fullness import DISK_FULL, is_full
+from assets.shortage import DISK_FULL, TOO_FEW_FILES, lacking
 from schemas.rooms import ROOMS
 
 VERBS = {
@@ -100,8 +100,8 @@ def main() -> None:
     # the process boundary: what our rooms raise is written for people, anything else is a defect and shows its trace
     except Exception as error:
         if not _ours(error):
-            if is_full(str(error)):
-                sys.exit(f"larmor: {DISK_FULL}")
+            if lacks := lacking(str(error)):
+                sys.exit(f"larmor: {lacks}")
             raise
         sys.exit(f"larmor: {error}")
     sys.exit(code if isinstance(code, int) else 0)
@@ -114,6 +114,8 @@ def _ours(error: BaseException) -> bool:
 def _explain_os_error(error: OSError) -> None:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         sys.exit(f"larmor: {DISK_FULL}")
+    if error.errno == errno.EMFILE:
+        sys.exit(f"larmor: {TOO_FEW_FILES}")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and not _ours(error):
         sys.exit(
             "larmor: found a file or folder without permission, needed to read and write the lake; check its owner, "

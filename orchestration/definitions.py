@@ -48,7 +48,7 @@ def build(root: str | None = None) -> dg.Definitions:
         settings = Settings()
         curated = [instances, series, volumes, reports, labels, quarantine]
         modules = [received, *curated, release, models, evaluations, governance, reconciled, scrub, tiers]
-        return dg.Definitions(
+        made = dg.Definitions(
             assets=[*dg.load_assets_from_modules(modules), *SOURCES],
             asset_checks=dg.load_asset_checks_from_modules(modules),
             jobs=[*JOBS, deliveries_job, RETENTION_JOB],
@@ -59,3 +59,6 @@ def build(root: str | None = None) -> dg.Definitions:
             executor=dg.in_process_executor,
             loggers={"progress": progress, "console": dg.colored_console_logger},
         )
+        # put together once and kept, here, where what Dagster announces meanwhile is kept off people's terminals
+        made.get_repository_def()
+        return made

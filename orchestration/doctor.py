@@ -5,6 +5,7 @@ Belongs here: examinations, each with a remedy. Printing is `orchestration.verbs
 """
 
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 _FREE_GIB = 5
 """Free disk below which a demo may not finish: its lake is under 1 GiB, its environment 7."""
 
+_OPEN_FILES = 256
+"""Files that a process may need open at once: those of its libraries, and of a worker for each core."""
+
 _JAVA = 17
 
 _TAMPERED = (
@@ -35,7 +39,7 @@ _TAMPERED = (
 
 def examine(settings: Settings) -> list[Finding]:
     """Examine the installation, then the buckets that the lake lies in, then the lake."""
-    found = [_python(), _rooms(), _java(settings), *_packages(), _disk(settings), *_rules(settings)]
+    found = [_python(), _rooms(), _java(settings), *_packages(), _disk(settings), _open_files(), *_rules(settings)]
     stores = list(buckets.examine(settings))
     if all(store.ok or not store.needed for store in stores):
         return [*found, *stores, *_lake(settings)]
@@ -107,6 +111,16 @@ def _disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(place).free / 2**30
     return Finding(
         "free disk", free >= _FREE_GIB, f"{free:.0f} GiB", f"free at least {_FREE_GIB} GiB, or set LARMOR_ROOT"
+    )
+
+
+def _open_files() -> Finding:
+    """Whether a process may have enough files open; with too few, libraries cannot even be loaded."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    endless = allowed == resource.RLIM_INFINITY
+    remedy = "say ulimit -n 4096 in the shell, or set LimitNOFILE= of the service"
+    return Finding(
+        "open files", endless or allowed >= _OPEN_FILES, "no limit" if endless else f"{allowed} at once", remedy
     )
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets.fullness import DISK_FULL, is_full
 from assets.partitions import DELIVERIES_NAME, RELEASES_NAME
+from assets.shortage import lacking
 from lake.settings import Settings
 from orchestration.definitions import build
 from orchestration.instance import instance
@@ -20,6 +20,9 @@ from orchestration.processes import TAG, own_mark
 from orchestration.quiet import unannounced
 
 Key = tuple[str, ...]
+
+STOPPED = "stopped; what was finished is kept, the same command goes on from there"
+"""What a person is told who stopped a run, or whose machine did."""
 
 _SHOWN = ("dagster/row_count", "duplicates", "quarantined")
 
@@ -161,14 +164,19 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
             # the innermost cause is the sentence that names the remedy; Dagster's own frames stand around it
             while error.cause:
                 error = error.cause
+            if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+                return f"{step}: {STOPPED}"
             if error.cls_name == "DagsterPipesExecutionError":
                 return (
                     f"{step}: found a training process that ended before its work, needed it to finish; its "
                     "own words stand above, and the same command resumes from the last saved step"
                 )
-            if is_full(error.message):
-                return f"{step}: {DISK_FULL}"
+            if lacks := lacking(error.message):
+                return f"{step}: {lacks}"
             # the message begins with the path of the error's class
             message = re.sub(rf"^[\w.]*{error.cls_name}: ", "", error.message.strip())
             return f"{step}: {message}"
-    return "a run ended without success and without an error; look at it in the Dagster UI (make dev)"
+    return (
+        "a run ended without success and without an error; larmor doctor says what this machine lacks, and the run is "
+        "in the Dagster UI (larmor dev)"
+    )

@@ -5,8 +5,6 @@ Belongs here: selections of assets. The command line, the sensors and the UI sta
 
 import dagster as dg
 
-from assets.partitions import DELIVERIES, RELEASES
-
 DELIVERY_ASSETS = (
     ("restricted", "received"),
     ("curated", "instances"),
@@ -32,7 +30,6 @@ def _selection(keys: tuple[tuple[str, ...], ...]) -> dg.AssetSelection:
 DELIVERY_JOB = dg.define_asset_job(
     "delivery",
     selection=_selection(DELIVERY_ASSETS),
-    partitions_def=DELIVERIES,
     # a process a step would cost some seconds each, and the work of a step has processes of its own
     executor_def=dg.in_process_executor,
     description="A delivery, from its files to volumes, reports, labels and diagnoses.",
@@ -40,7 +37,6 @@ DELIVERY_JOB = dg.define_asset_job(
 RELEASE_JOB = dg.define_asset_job(
     "release",
     selection=_selection(RELEASE_ASSETS),
-    partitions_def=RELEASES,
     description="A release, from its specification to evaluated models.",
 )
 EVIDENCE_JOB = dg.define_asset_job(

@@ -63,7 +63,7 @@ def landing(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.Senso
 @dg.sensor(
     name="release_specs",
     minimum_interval_seconds=30,
-    asset_selection=dg.AssetSelection.keys(["curated", "release"]),
+    asset_selection=dg.AssetSelection.assets(["curated", "release"]),
     description="Specifications of releases become partitions; a person freezes them. Off until turned on.",
 )
 def release_specs(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult | dg.SkipReason:

@@ -34,7 +34,7 @@ def command(context: click.Context, port: int, read_only: bool) -> None:
     # the same location name as everybody else's, because saved selections and sensors' states hang on it
     workspace = Path(orchestration.__file__).parent.parent / "workspace.yaml"
     code = ["-w", str(workspace)] if workspace.is_file() else ["-m", "orchestration.definitions"]
-    words = ["dagster-webserver", "--read-only"] if read_only else ["dagster", "dev"]
+    words = ["dagster-webserver", "--read-only"] if read_only else ["dg", "dev"]
     program = str(Path(sys.executable).parent / words[0])
     arguments = [*words[1:], *code, "--host", "127.0.0.1", "--port", str(port)]
     os.execve(program, [program, *arguments], environment)  # noqa: S606 - replaces this process by our own program

@@ -11,7 +11,7 @@ from schemas.zone import Zone
 @click.command("train", epilog="Example: larmor train demo --preset tiny steps=200 model.depth=8")
 @click.argument("release", shell_complete=releases)
 @click.argument("assignments", nargs=-1, metavar="[NAME=VALUE]...")
-@click.option("--preset", default="tiny", show_default=True, help="tiny, small, base or large.")
+@click.option("--preset", default="tiny", show_default=True, help="tiny, small, base, large or convnet.")
 @click.option("--task", metavar="TASK", help="Fine-tune for a task, such as segmentation; default: pre-train.")
 @click.option("--labels", default=4, show_default=True, help="Labelled subjects to fine-tune on; 0: all.")
 @click.option("--scratch/--no-scratch", default=True, show_default=True, help="Fine-tune from scratch too, to compare.")

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from assets.failures import explained, is_ours
-from assets.fullness import DISK_FULL
+from assets.shortage import DISK_FULL, TOO_FEW_FILES
 from lake.errors import TableMissing
 from orchestration.definitions import build
 
@@ -26,10 +26,12 @@ def failing(error):
     [
         (TableMissing("found no table, needed one; run the delivery"), "found no table, needed one; run the delivery"),
         (OSError(errno.ENOSPC, "No space left on device", f"/landing/{NAME}"), DISK_FULL),
+        (OSError(errno.EMFILE, "Too many open files", f"/landing/{NAME}"), TOO_FEW_FILES),
+        (ImportError("libgomp.so.1: cannot open shared object file: Too many open files"), TOO_FEW_FILES),
         (KeyError(NAME), "does not know (KeyError)"),
         (PermissionError(errno.EACCES, "Permission denied", f"/landing/{NAME}"), "does not know (Permission denied)"),
     ],
-    ids=["ours", "disk full", "a library's", "the system's"],
+    ids=["ours", "disk full", "files", "files, by the loader", "a library's", "the system's"],
 )
 def test_a_failure_names_the_remedy_and_no_file(error, said):
     with pytest.raises(dg.Failure) as failed:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from assets.metadata import pictures, reported, sheet
+from assets.metadata import pictures, reported, sheet, worklist
 from assets.training import overrides
 from assets.training_process import flat, line
+from stages.quarantine import Group
 from stages.station import Outcome
 
 
@@ -51,3 +52,11 @@ def test_lines_of_facts_become_a_table():
         {"scanner": "Maker Two", "series": 1},
     ]
     assert sheet([]).value == "nothing to show"
+
+
+def test_a_page_of_work_says_how_to_try_again_on_the_command_line_and_in_the_ui():
+    held = Group("truncated", "received", "ask for the file again", 1, ("site-a",), ("0123456789abcdef",))
+    said = worklist([held], "site-a").md_str
+    assert "`larmor run --retry-quarantine site-a`" in said
+    assert "job `delivery`" in said
+    assert "tries nothing again" in said, "the button on the page itself is the first that people press"

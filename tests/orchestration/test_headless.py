@@ -10,7 +10,7 @@ from assets.partitions import DELIVERIES_NAME
 from imaging.phantom import BodyPart, PhantomConfig, generate
 from orchestration.definitions import build
 from orchestration.demo import licence as phantom_licence
-from orchestration.headless import RunFailed, run_delivery, run_evidence, together, until
+from orchestration.headless import RunFailed, failure, run_delivery, run_evidence, together, until
 from orchestration.instance import instance
 from orchestration.jobs import DELIVERY_ASSETS
 from orchestration.sensors import landing, release_specs
@@ -142,3 +142,17 @@ def test_telemetry_and_the_first_visit_pop_up_are_off(lake):
     with instance(lake.settings) as opened:
         assert opened.get_settings("telemetry")["enabled"] is False
         assert opened.nux_enabled is False
+
+
+def test_a_run_that_was_stopped_in_a_step_says_so():
+    @dg.op
+    def interrupted() -> None:
+        raise dg.DagsterExecutionInterruptedError
+
+    @dg.job
+    def stopped() -> None:
+        interrupted()
+
+    with dg.DagsterInstance.ephemeral() as memory:
+        result = stopped.execute_in_process(instance=memory, raise_on_error=False)
+    assert failure(result) == "interrupted: stopped; what was finished is kept, the same command goes on from there"

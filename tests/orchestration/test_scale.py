@@ -135,6 +135,12 @@ def test_a_broken_delivery_stops_none_of_its_run_and_shows_as_failed(landed):
         wanted = {name: "FAILED" if name == BROKEN else "MATERIALIZED" for name in NAMES}
         for key in DELIVERY_ASSETS:
             assert statuses(instance, key) == wanted, key
+        for key in DELIVERY_ASSETS:
+            seen = instance.fetch_observations(dg.AssetKey(list(key)), limit=9).records
+            told = {record.partition_key: record.asset_observation.metadata["failed"].text for record in seen}
+            assert set(told) == {BROKEN}, "of a run that many share, the partition itself says what failed"
+            assert told[BROKEN].startswith("restricted/received: ")
+            assert "put the document of the licence there" in told[BROKEN]
         for name in set(NAMES) - {BROKEN}:
             (record,) = instance.fetch_materializations(
                 dg.AssetRecordsFilter(dg.AssetKey(["curated", "series"]), asset_partitions=[name]), limit=9

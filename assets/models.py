@@ -33,6 +33,8 @@ class Pretraining(StepConfig):
     """Processes: one a GPU; on a CPU two show that it is distributed."""
     overrides: dict[str, str] = Field(default_factory=dict)
     """Values that differ from the preset, as text, for example `steps: "200"`."""
+    replace: bool = False
+    """Train anew where another model of the same name is there, and put the new one in its place."""
 
 
 class Finetuning(StepConfig):
@@ -48,6 +50,8 @@ class Finetuning(StepConfig):
     """Whether to train the same network from scratch too, to compare with."""
     overrides: dict[str, str] = Field(default_factory=dict)
     """Values that differ from the preset, as text, for example `steps: "200"`."""
+    replace: bool = False
+    """Train anew where another model of the same name is there, and put the new one in its place."""
 
 
 def pretrained_name(release: str, preset: str) -> str:
@@ -83,6 +87,7 @@ def pretrained(
         "name": pretrained_name(context.partition_key, config.preset),
         "preset": config.preset,
         "config": overrides(config.overrides),
+        "replace": config.replace,
     }
     told = trained(context, lake, job, config.ranks, launcher)
     return dg.MaterializeResult(metadata=told, check_results=[unalarmed(told, _LEARNS)])
@@ -90,8 +95,10 @@ def pretrained(
 
 def _starts(given: Mapping[str, Any], *, both: bool) -> tuple[bool, ...]:
     """Whether each model of a fine-tuning starts from random weights; networks that nothing pre-trains only do."""
-    if given.get("scratch") or given.get("network", _GROWN) != _GROWN:
+    if given.get("network", _GROWN) != _GROWN:
         return (True,)
+    if "scratch" in given:
+        return (bool(given["scratch"]),)
     return (False, True) if both else (False,)
 
 
@@ -112,15 +119,16 @@ def finetuned(
 ) -> dg.MaterializeResult:
     """A model of one task, grown from the pre-trained weights on a few labels, and the same from scratch."""
     metadata: dict[str, Any] = {}
-    given = overrides(config.overrides)
+    given: dict[str, Any] = {"task": config.task, "labels": config.labels} | overrides(config.overrides)
     for scratch in _starts(given, both=config.scratch):
         job = {
             "kind": "finetune",
             "release": context.partition_key,
-            "name": finetuned_name(context.partition_key, config.preset, config.task, scratch=scratch),
+            "name": finetuned_name(context.partition_key, config.preset, given["task"], scratch=scratch),
             "preset": config.preset,
             "parent": None if scratch else pretrained_name(context.partition_key, config.preset),
-            "config": given | {"task": config.task, "labels": config.labels, "scratch": scratch},
+            "config": given | {"scratch": scratch},
+            "replace": config.replace,
         }
         told = trained(context, lake, job, 1, launcher)
         metadata |= {f"scratch_{name}" if scratch else name: value for name, value in told.items()}

@@ -308,7 +308,7 @@ def finished(out: Path, identity: str, *, replace: bool) -> Result | None:
         return None
     raise CheckpointError(
         f"found a finished model of another configuration, release or parent at {out}, needed a new name, or "
-        "replace: true to train it anew in its place"
+        "replace: true (larmor train --replace) to train it anew in its place"
     )
 
 

@@ -87,12 +87,20 @@ function show(images) {
 
 async function over() {
   const chosen = shown.about.over.find(one => one.name === field("over").value), turn = opening;
-  explain(chosen ? chosen.scheme : {});
   const facts = chosen && { opacity: Number(field("strength").value), colormap_label: colours(chosen.scheme) };
-  const above = chosen ? [await layer(chosen.path, facts)] : [];
-  if (turn + above.length !== opening) return; // another was asked for meanwhile
+  let above = [], why = null;
+  try {
+    if (chosen) above = [await layer(chosen.path, facts)];
+  } catch (error) {
+    why = error; // the volume is shown without it, and without its legend
+  }
+  if (!shown || turn + above.length !== opening) return; // closed, or another was asked for meanwhile
+  explain(above.length ? chosen.scheme : {});
   shown.above = above;
   show([shown.image, ...above]);
+  told.value = why
+    ? `Not shown: ${why.message}`
+    : `Volume ${shown.volume}. Drag to move the crosshair, scroll to change the slice, drag the 3D view to turn it.`;
 }
 
 async function open(volume) {
@@ -107,9 +115,8 @@ async function open(volume) {
     field("step").value = 0;
     field("step").parentElement.hidden = about.steps < 2;
     const [low, high] = about.window;
-    shown = { about, image: await layer(about.path, { cal_min: low, cal_max: high }), above: [] };
+    shown = { volume, about, image: await layer(about.path, { cal_min: low, cal_max: high }), above: [] };
     await over();
-    told.value = `Volume ${volume}. Drag to move the crosshair, scroll to change the slice, drag the 3D view to turn it.`;
   } catch (error) {
     told.value = `Not shown: ${error.message}`;
   }

@@ -1,5 +1,9 @@
 """`larmor train`."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import click
 
 from orchestration.verbs._names import releases
@@ -13,8 +17,15 @@ from schemas.zone import Zone
 @click.argument("assignments", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--preset", default="tiny", show_default=True, help="tiny, small, base, large or convnet.")
 @click.option("--task", metavar="TASK", help="Fine-tune for a task, such as segmentation; default: pre-train.")
-@click.option("--labels", default=4, show_default=True, help="Labelled subjects to fine-tune on; 0: all.")
+@click.option(
+    "--labels",
+    type=click.IntRange(min=0),
+    default=4,
+    show_default=True,
+    help="Labelled subjects to fine-tune on; 0: all.",
+)
 @click.option("--scratch/--no-scratch", default=True, show_default=True, help="Fine-tune from scratch too, to compare.")
+@click.option("--replace", is_flag=True, help="Put it in the place of another model of its name.")
 @click.option("--ranks", default=2, show_default=True, help="Processes of a pre-training.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="The same as NAME=VALUE without it; repeat.")
 @as_json
@@ -28,6 +39,7 @@ def command(
     task: str | None,
     labels: int,
     scratch: bool,
+    replace: bool,
     ranks: int,
     values: tuple[str, ...],
     json_: bool,
@@ -53,7 +65,7 @@ def command(
         from orchestration.launchers.away import document_of
 
         document_of(lake.settings)
-    common = {"preset": preset, "overrides": given}
+    common = {"preset": preset, "overrides": given, "replace": replace}
     if task:
         asset, config = "finetuned", common | {"task": task, "labels": labels, "scratch": scratch}
     else:
@@ -63,8 +75,14 @@ def command(
     say(f"{'Fine-tuning' if task else 'Pre-training'} on {release}")
     made = run_release(lake.settings, release, asset, {f"models__{asset}": config}, only=True)
     rows = [{"what": name, "value": value} for name, value in made[-1].metadata.items()]
-    following = f"larmor evaluate {release}" if task else f"larmor train {release} --task segmentation"
-    answer(json_, dict(made[-1].metadata), table(rows, ["what", "value"]), following)
+    answer(json_, dict(made[-1].metadata), table(rows, ["what", "value"]), _next(release, task, made[-1].metadata))
+
+
+def _next(release: str, task: str | None, told: Mapping[str, Any]) -> str:
+    """What to do with what was made: models of a task are evaluated by their names, whatever the task."""
+    if task is None:
+        return f"larmor train {release} --task segmentation"
+    return f"larmor evaluate {' '.join(Path(told[n]).name for n in ('folder', 'scratch_folder') if n in told)}"
 
 
 def overrides(values: tuple[str, ...]) -> dict[str, str]:

@@ -38,12 +38,12 @@ def command(
     due: bool,
     confirm: str | None,
     json_: bool,
-) -> None:
+) -> int:
     """Plan the withdrawal of a subject, a delivery or a licence, and carry it out once it is confirmed.
 
     Without --confirm it only plans: what holds it, the steps, and the digits that confirm this very plan. With them it
-    deletes for good, proves that nothing is left, and writes a certificate. The same command goes on where it was
-    interrupted. No run or training may be going on meanwhile.
+    deletes for good, proves that nothing is left, and writes a certificate; exit code 1 where something is left. The
+    same command goes on where it was interrupted. No run or training may be going on meanwhile.
     """
     from lineage.withdrawal.belonging import Kind, Scope
     from lineage.withdrawal.plan import plan
@@ -53,23 +53,23 @@ def command(
     chosen = [Scope(kind, value) for kind, value in given.items() if value]
     if due and not chosen and not confirm:
         _due(opened(context), json_)
-        return
+        return 0
     if len(chosen) != 1 or due:
         raise click.UsageError(
             f"found {len(chosen)} of --subject, --delivery and --licence, needed exactly one, or --due alone", context
         )
     lake = opened(context)
     if confirm or begun(lake, chosen[0]):
-        _carried_out(lake, chosen[0], confirm, json_)
-        return
+        return 0 if _carried_out(lake, chosen[0], confirm, json_) else 1
     made = plan(lake, chosen[0], lambda subjects: _secrets(lake, subjects))
     result = {"carried_out": False, "confirm": confirmation(made), **asdict(made)}
     if made.empty:
         text = _nothing(made)
         answer(json_, result, text, "check the spelling; after a withdrawal, keep this answer as evidence")
-        return
+        return 0
     next_step = f"read it, end runs and trainings, then: larmor withdraw --{made.scope.kind} ... --confirm "
     answer(json_, result, "\n\n".join(_parts(made)), next_step + confirmation(made))
+    return 0
 
 
 def _due(lake: "Lake", json_: bool) -> None:
@@ -97,7 +97,8 @@ def _due(lake: "Lake", json_: bool) -> None:
     answer(json_, rows, text, "larmor withdraw with what the first column says, and read its plan" if rows else "")
 
 
-def _carried_out(lake: "Lake", scope: "Scope", confirm: str | None, json_: bool) -> None:
+def _carried_out(lake: "Lake", scope: "Scope", confirm: str | None, json_: bool) -> bool:
+    """Carry a withdrawal out, and say whether nothing is left."""
     from lineage.withdrawal.withdrawals import complete, page_of
     from stages.withdrawal.withdrawing import carry_out
 
@@ -107,6 +108,7 @@ def _carried_out(lake: "Lake", scope: "Scope", confirm: str | None, json_: bool)
     text = f"Withdrawn. Certificate: {page}" if whole else f"Not complete. What is left: {page}"
     next_step = "larmor verify" if whole else "remove what the page names, then plan again"
     answer(json_, result, text, next_step)
+    return whole
 
 
 def _nothing(plan: "Plan") -> str:

@@ -64,6 +64,27 @@ def test_what_no_pre_trained_encoder_fits_is_trained_from_scratch_only(jobs_of, 
 
 
 @pytest.mark.parametrize(
+    ("given", "trained"),
+    [
+        ({"labels": "2"}, [("segmentation", 2, False), ("segmentation", 2, True)]),
+        ({"task": "regression"}, [("regression", 4, False), ("regression", 4, True)]),
+        ({"scratch": "false"}, [("segmentation", 4, False)]),
+    ],
+    ids=str,
+)
+def test_a_value_that_is_given_counts_though_a_field_of_the_step_says_it_too(jobs_of, given, trained):
+    jobs = jobs_of(models.Finetuning(overrides=given))
+    assert [tuple(job["config"][field] for field in ("task", "labels", "scratch")) for job in jobs] == trained
+    assert all(trained[0][0] in job["name"] for job in jobs)
+
+
+def test_another_model_of_the_name_is_replaced_where_that_is_asked_alone(jobs_of):
+    """The refusal names `replace: true` as its remedy."""
+    assert [job["replace"] for job in jobs_of(models.Finetuning())] == [False, False]
+    assert [job["replace"] for job in jobs_of(models.Finetuning(replace=True))] == [True, True]
+
+
+@pytest.mark.parametrize(
     ("preset", "config", "said"),
     [("tinny", {}, "found no preset 'tinny', needed one of"), ("tiny", {"stepz": 3}, "stepz")],
 )

@@ -157,6 +157,21 @@ def test_a_volume_is_shown_in_planes_and_in_3d_with_its_label_map(filled):
         assert shown.locator("dialog").is_hidden()
 
 
+@pytest.mark.ui
+def test_a_label_map_that_cannot_be_read_is_told_where_it_is_asked_for(filled):
+    """Its names in the legend, over a volume without it, would say that there is none of them in it."""
+    pytest.importorskip("ipyniivue", reason="needed ipyniivue, which brings NiiVue")
+    member = next(m for m in Release.open(filled, "cohort").members("train") if m.label)
+    with serving(filled, release="cohort") as server, browser.page(server.url, quiet=False) as shown:
+        shown.locator(f"button[data-volume='{member.volume}']").click()
+        shown.locator("dialog output", has_text="Drag to move").wait_for(timeout=120_000)
+        shown.get_by_label("Over it").select_option("nothing")
+        shown.route("**/label/*", lambda asked: asked.fulfill(status=500, body="found it damaged"))
+        shown.get_by_label("Over it").select_option("label map")
+        shown.locator("dialog output", has_text="Not shown: found it damaged").wait_for(timeout=20_000)
+        assert shown.locator("#legend li").count() == 0
+
+
 def _settled(canvas, tries=40):
     """(h, w, 3) what a canvas shows once it shows the same twice."""
     import io

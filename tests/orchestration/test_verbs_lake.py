@@ -120,6 +120,20 @@ def test_withdraw_is_carried_out_once_its_plan_is_confirmed(larmor, filled):
     assert "Nothing of this subject is held" in larmor("withdraw", "--subject", code)[1]
 
 
+def test_the_exit_code_of_a_withdrawal_says_whether_something_is_left(larmor, filled):
+    """A script that goes by the exit code must not report a person as gone who is not."""
+    from stages.identity import open_vault
+
+    code = open_vault(filled).subject("Hospital Consortium", "patient-1").code
+    synthetic.fill(filled, {"b": [code]})
+    synthetic.put(filled, IDENTIFIERS, "b", [{"subject": code, "kind": "id", "value": "PID88123"}])
+    digits = json.loads(larmor("withdraw", "--subject", code, "--json")[1])["confirm"]
+    (filled.settings.root / "landing").mkdir(exist_ok=True)
+    (filled.settings.root / "landing" / "note.txt").write_text("a call about PID88123")
+    left, out, _ = larmor("withdraw", "--subject", code, "--confirm", digits)
+    assert (left, "Not complete. What is left: " in out) == (1, True)
+
+
 def test_a_model_is_exported_to_a_recipient_and_no_other_way(larmor, filled, tmp_path):
     for wrong in ((), ("cohort", "--model", "net"), ("--model", "net"), ("cohort", "--country", "DE")):
         code, _, err = larmor("export", *wrong, "--to", tmp_path / "out")

@@ -125,7 +125,8 @@ class Workspace:
             if not replace and self.resumable.steps():
                 raise TrainingError(
                     f"found an unfinished training of another configuration, release or parent in {self.folder}, "
-                    "needed the same to resume it; choose another model name, or replace: true to give it up"
+                    "needed the same to resume it; choose another model name, or replace: true "
+                    "(larmor train --replace) to give it up"
                 )
         self.resumable.clear()
         shutil.rmtree(self.tensorboard, ignore_errors=True)

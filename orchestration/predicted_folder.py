@@ -5,7 +5,6 @@ Belongs here: which images there are, what their files are called, and going on 
 person's images may have the same names and numbers, so a list in the folder says which bytes each prediction is of.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from stages.permission import permitted_model, permitted_release
 from stages.sources import Pending, each_of_folder, of_row
 from training.errors import TrainingError
 from training.evaluation.prediction import ENDINGS, FACTS, Predicted, Predictor, predict_image
+from training.running.digests import digest_of
 
 FORMS = {"nifti": ".nii.gz", "dicom": SEGMENTATION, "json": FACTS}
 """What each image's prediction is written as, with the file's ending."""
@@ -184,12 +184,7 @@ def _of_files(lake: Lake, images: Sequence[Path], form: str) -> Iterator[Work]:
         return predict_image(lake, predictor, path, out, decision)
 
     for stem, path in zip(stems, images, strict=True):
-        yield Work(stem, partial(made, path), partial(_digest, path))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        yield Work(stem, partial(made, path), partial(digest_of, path))
 
 
 def _of_dicom(lake: Lake, place: Path) -> Iterator[Work]:

@@ -13,12 +13,14 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.fileset import FileSet
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLosslessSV1,
+    JPEGLSLossless,
     RLELossless,
 )
 
@@ -35,12 +37,12 @@ def encoded(ds: Dataset, syntax: str = ExplicitVRLittleEndian, preamble: bytes =
     """The object as a Part 10 file; compressed syntaxes need pixels."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = ds.SOPClassUID, ds.SOPInstanceUID
-    compressed = syntax in COMPRESSED.values()
+    compressed = UID(syntax).is_encapsulated
     meta.TransferSyntaxUID = ExplicitVRLittleEndian if compressed else syntax
     buffer = io.BytesIO()
     whole = dcmread(io.BytesIO(_plain(ds, meta, ExplicitVRLittleEndian)))
-    if syntax == RLELossless:
-        whole.compress(RLELossless, generate_instance_uid=False)
+    if syntax in (RLELossless, JPEGLSLossless):
+        whole.compress(syntax, generate_instance_uid=False)
         dcmwrite(buffer, whole, enforce_file_format=True)
         return buffer.getvalue()
     if syntax == JPEG2000Lossless:

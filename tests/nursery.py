@@ -58,7 +58,7 @@ def _warm() -> None:
     """Import what a run imports and load what takes seconds; no threads, no Delta table, nothing that a fork breaks."""
     for name in _IMPORTED:
         importlib.import_module(name)
-    from deid.text.recognizers import analyzer
+    from deid.text.engine import analyzer
     from orchestration.definitions import build
 
     analyzer()

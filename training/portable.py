@@ -38,11 +38,10 @@ class _Restoring(nn.Module):
 
     def __init__(self, network: Restorer) -> None:
         super().__init__()
-        # as it predicts: one that sees an image from all sides and takes the mean is a graph of all of them
-        self.network, self.see = network, network._from_all_sides if network._mirror else network._one
+        self.network = network
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.see(image[0, 0])[None]
+        return self.network.see(image[0, 0])[None]
 
 
 def _graph(network: ConvolutionalBaseline | Restorer) -> nn.Module:

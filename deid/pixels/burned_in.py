@@ -171,7 +171,7 @@ def _kinds(reads: Iterable[ocr.Read], identifiers: Identifiers) -> tuple[Seen, .
 
 def _kinds_of(read: ocr.Read, identifiers: Identifiers) -> Iterator[Seen]:
     """What a text is, by the subject's identifiers and the recognizers."""
-    from deid.text.recognizers import analyzer  # Presidio takes seconds to import, and most series hold no text
+    from deid.text.engine import analyzer  # Presidio takes seconds to import, and most series hold no text
 
     yield Seen("text", "ocr", round(read.score, 2))
     yield from (Seen(found.kind, OWN, 1.0) for found in identifiers.find(read.text))

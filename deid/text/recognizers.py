@@ -1,15 +1,11 @@
 # ruff: noqa: E501 - a pattern is checked more easily on one line
 """Patterns that identify anybody: dates, phone numbers, record numbers, addresses, hospitals, clinicians.
 
-Belongs here: what Presidio looks for and how it is set up, without a language model and without the network. The
-subject's own identifiers are `deid.text.identifiers`, the words that may stay are `deid.text.vocabulary`.
+Belongs here: what Presidio looks for; how it is set up is `deid.text.engine`. The subject's own identifiers are
+`deid.text.identifiers`, the words that may stay are `deid.text.vocabulary`.
 """
 
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from presidio_analyzer import AnalyzerEngine
+from typing import NamedTuple
 
 _MONTHS = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
@@ -62,12 +58,6 @@ _INSTITUTIONS = (
     r"(?:hospitals?|clinics?|medical\s+cent(?:er|re)|health\s+(?:system|cent(?:er|re))|infirmary|hospice|klinikum|"
     r"krankenhaus|h[oô]pital|ospedale|universit(?:y|ies|[aä]t|[eé])|institute|sanatorium)"
 )
-
-
-_LONGEST_S = 60
-"""Seconds for a pattern and a text, as Presidio has them; a report takes milliseconds."""
-_UNWATCHED = 1000
-"""Characters of a text that is searched without a look at the clock, which takes longer than the search."""
 
 
 class Pattern(NamedTuple):
@@ -146,55 +136,3 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern("NAME", "initials", r"(?<![\w.])(?:[A-Z]\.\s?){2,3}(?![\w])", 0.6, True),
 )  # fmt: skip
 """Every pattern; `cased` ones need their capitals, the others match in any case."""
-
-
-@cache
-def analyzer() -> "AnalyzerEngine":
-    """Presidio with these patterns only: no model, no predefined recognizer that could reach for the network.
-
-    Presidio's e-mail and URL recognizers fetch the public-suffix list when first used, so both are ours.
-    """
-    import regex
-    from presidio_analyzer import AnalyzerEngine, LocalRecognizer, RecognizerRegistry, RecognizerResult
-    from presidio_analyzer.nlp_engine import NoOpNlpEngine
-
-    class Recognizer(LocalRecognizer):  # type: ignore[misc]
-        """All patterns as one: what Presidio does around each recognizer takes longer than to search a header's text.
-
-        Presidio's own also passes over a pattern that takes too long. Here the whole text is then taken for what the
-        pattern is of.
-        """
-
-        def __init__(self) -> None:
-            flags = {True: regex.M, False: regex.M | regex.I}
-            self._searches = [(p, regex.compile(p.regex, flags[p.cased]).finditer) for p in PATTERNS]
-            super().__init__(sorted({pattern.entity for pattern in PATTERNS}), name="patterns")
-
-        def load(self) -> None:
-            pass
-
-        def analyze(self, text: str, *_: Any, **__: Any) -> list[RecognizerResult]:
-            return [
-                RecognizerResult(pattern.entity, *span, pattern.score, recognition_metadata=self._told(pattern))
-                for pattern, found in self._searches
-                for span in self._spans(found, text)
-            ]
-
-        @staticmethod
-        def _spans(found: Any, text: str) -> list[tuple[int, int]]:
-            longest = _LONGEST_S if len(text) > _UNWATCHED else None
-            try:
-                return [match.span() for match in found(text, timeout=longest) if match[0]]
-            except TimeoutError:
-                return [(0, len(text))]
-
-        def _told(self, pattern: Pattern) -> dict[str, str]:
-            return {
-                RecognizerResult.RECOGNIZER_NAME_KEY: pattern.name,
-                RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id,
-            }
-
-    engine = NoOpNlpEngine([{"lang_code": "en", "model_name": "no_op"}])
-    engine.load()
-    registry = RecognizerRegistry(recognizers=[Recognizer()], supported_languages=["en"])
-    return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=["en"])

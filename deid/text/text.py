@@ -129,7 +129,7 @@ class TextCleaner:
             return ()
         spans = self._found.get(text)
         if spans is None:
-            from deid.text.recognizers import analyzer  # Presidio takes seconds to import and most labels never need it
+            from deid.text.engine import analyzer  # Presidio takes seconds to import and most labels never need it
 
             spans = tuple(
                 _Span(r.start, r.end, Removal(r.recognition_metadata["recognizer_name"], r.entity_type, r.score))

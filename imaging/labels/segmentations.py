@@ -33,7 +33,7 @@ from imaging.labels.drawings import (
     referenced,
 )
 from imaging.labels.labels import CORNER_TOLERANCE
-from imaging.volumes.decoding import DECODER_ERRORS, matrix_of, offsets_of
+from imaging.volumes.decoding import DECODER_ERRORS, PLUGINS, matrix_of, offsets_of
 from imaging.volumes.geometry import LPS_TO_RAS, directions
 from schemas.reasons import Reason
 
@@ -289,7 +289,9 @@ def _decoded(dataset: Dataset, index: int, shape: tuple[int, int]) -> Frame:
     try:
         frame = get_frame(dataset.PixelData, index, number_of_frames=matrix.frames, extended_offsets=offsets)
         require_frames([frame], syntax, replace(matrix, frames=1))
-        pixels, _ = get_decoder(syntax).as_array(dataset, index=index, raw=True)
+        pixels, _ = get_decoder(syntax).as_array(
+            dataset, index=index, raw=True, decoding_plugin=PLUGINS.get(syntax, "")
+        )
     except ImagingError:
         raise
     except DECODER_ERRORS as error:

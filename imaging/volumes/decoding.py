@@ -32,7 +32,7 @@ DECODER_ERRORS = (
 )
 """What pydicom and its plugins raise over broken pixel data."""
 
-_PLUGINS = dict.fromkeys((JPEGLSLossless, JPEGLSNearLossless), "pyjpegls") | dict.fromkeys(
+PLUGINS = dict.fromkeys((JPEGLSLossless, JPEGLSNearLossless), "pyjpegls") | dict.fromkeys(
     (JPEGBaseline8Bit, JPEG2000Lossless, JPEG2000), "pillow"
 )
 """Who decodes a syntax, where that is not left to pydicom: GDCM ends the whole process over some damaged frames."""
@@ -62,7 +62,7 @@ def decoded(data: bytes, *, raw: bool) -> NDArray[Any]:
         require_decodable(dataset.PixelData, syntax, matrix, offsets_of(dataset))
     else:
         matrix.require_moderate()
-    return np.asarray(pixel_array(dataset, raw=raw, decoding_plugin=_PLUGINS.get(syntax, "")))
+    return np.asarray(pixel_array(dataset, raw=raw, decoding_plugin=PLUGINS.get(syntax, "")))
 
 
 def matrix_of(dataset: Dataset) -> Matrix:

@@ -47,8 +47,11 @@ class Restorer(nn.Module):
 
     def forward(self, windows: Windows) -> list[Tensor]:
         """For each window (1, x, y, z) what to add, in normalized intensities."""
-        see = self._from_all_sides if self._mirror and not self.training else self._one
-        return [see(image) for image in windows.images]
+        return [self.see(image) for image in windows.images]
+
+    def see(self, image: Tensor) -> Tensor:
+        """(1, x, y, z) what to add to one (x, y, z) window, in evaluation from all sides where that was asked for."""
+        return self._from_all_sides(image) if self._mirror and not self.training else self._one(image)
 
     def _from_all_sides(self, image: Tensor) -> Tensor:
         # the image itself is none of them: a flip of no axes is no graph that ONNX runtimes take

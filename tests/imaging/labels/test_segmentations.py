@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
-from pydicom.encaps import encapsulate
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, JPEGLSLossless, RLELossless
 
 from imaging.errors import ImagingError
 from imaging.labels import segmentations
@@ -94,11 +94,34 @@ def test_bits_are_read_in_every_plain_encoding(syntax):
     np.testing.assert_array_equal(found.map.array, laid(stack, masks[1] * 1 + masks[2] * 2))
 
 
-def test_compressed_frames_are_read():
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless], ids=lambda uid: uid.name)
+def test_compressed_frames_are_read(syntax):
     stack = STACKS["axial"]
     numbers = np.random.default_rng(1).choice([0, 1, 2], stack.shape)
-    (found,) = painted(segmentation(stack, {0: numbers}, "LABELMAP"), stack, RLELossless)
+    (found,) = painted(segmentation(stack, {0: numbers}, "LABELMAP"), stack, syntax)
     np.testing.assert_array_equal(found.map.array, laid(stack, numbers))
+
+
+def test_damaged_frames_are_refused_and_never_end_the_process():
+    """GDCM ends it over one in a hundred of such frames."""
+    stack, random = Stack(shape=(2, 18, 14)), np.random.default_rng(1)
+    ds = dcmread(
+        BytesIO(encoded(segmentation(stack, {0: random.choice(250, stack.shape)}, "LABELMAP"), JPEGLSLossless))
+    )
+    frames, refused = list(generate_frames(ds.PixelData, number_of_frames=int(ds.NumberOfFrames))), 0
+    for _ in range(300):
+        damaged = [bytearray(frame) for frame in frames]
+        for frame in damaged:
+            for place in random.integers(2, len(frame), 3):
+                frame[place] = random.integers(256)
+        ds.PixelData, made = encapsulate([bytes(frame) for frame in damaged]), BytesIO()
+        ds.save_as(made)
+        try:
+            list(paint(segmentations.read(made.getvalue()), grid(stack)))
+        except ImagingError as error:
+            assert error.reason is Reason.PIXELS_INVALID
+            refused += 1
+    assert refused > 100
 
 
 def test_names_codes_and_manner_are_kept():

@@ -6,8 +6,10 @@ Blosc2 brings an HTTP client and more along, so it is imported with the first pa
 for none of it.
 """
 
+import contextlib
 import itertools
 import math
+import mmap
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -97,41 +99,76 @@ def is_frame(data: Buffer) -> bool:
     return bytes(memoryview(data)[2:10]) == _MAGIC
 
 
-def decode(frame: Buffer, window: Window | None = None) -> NDArray[np.generic]:
-    """The array of a frame, or a window of it; only the blocks that the window touches are decoded.
+class Frame:
+    """An opened payload, for one reader at a time: Blosc2 unpacks into buffers that belong to it.
 
-    Args:
-        frame: the frame.
-        window: a slice without step for each axis; what reaches beyond the array is cut off.
+    It points into the bytes it is made of, and keeps them; opening and the first look at its chunks are a fifteenth of
+    a crop, so who reads several windows keeps it.
+    """
 
-    Returns:
-        The voxels, axes as stored. Steps of a fourth axis lie one after the other in memory.
+    def __init__(self, data: Buffer) -> None:
+        """Open a frame; its chunks are not read.
+
+        Raises:
+            PayloadError: if it is no frame, or its header is damaged.
+        """
+        import blosc2
+
+        self._data = memoryview(data)
+        if not is_frame(self._data):
+            raise PayloadError("found bytes that are no Blosc2 frame, needed one")
+        with _damage_told():
+            self._stored = blosc2.ndarray_from_cframe(self._data)
+            shape, chunks = self._stored.shape, self._stored.chunks
+            if math.prod(math.ceil(n / c) for n, c in zip(shape, chunks, strict=True)) != self._stored.schunk.nchunks:
+                raise PayloadError("found a Blosc2 frame of other chunks than its shape has, needed an intact one")
+
+    @property
+    def mapped(self) -> bool:
+        """Whether its bytes are a mapped file, so that keeping it takes little memory."""
+        return isinstance(self._data.obj, mmap.mmap)
+
+    def read(self, window: Window | None = None) -> NDArray[np.generic]:
+        """The array, or a window of it; only the blocks that the window touches are decoded.
+
+        Args:
+            window: a slice without step for each axis; what reaches beyond the array is cut off.
+
+        Returns:
+            The voxels, axes as stored. Steps of a fourth axis lie one after the other in memory.
+
+        Raises:
+            PayloadError: if a chunk is damaged.
+        """
+        with _damage_told():
+            return _window(self._stored, window)
+
+
+def decode(data: Buffer, window: Window | None = None) -> NDArray[np.generic]:
+    """The array of a frame that is read once, or a window of it, as `Frame.read`.
 
     Raises:
         PayloadError: if it is no frame, or its content is damaged.
     """
-    view = memoryview(frame)
-    if not is_frame(view):
-        raise PayloadError("found bytes that are no Blosc2 frame, needed one")
-    try:
-        return _decoded(view, window)
-    except PayloadError:
-        raise
-    except _DAMAGE:
-        raise PayloadError("found a damaged Blosc2 frame, needed an intact one") from None
+    return Frame(data).read(window)
 
 
 _DAMAGE = (RuntimeError, SyntaxError, TypeError, ValueError)
 """What Blosc2 raises of damaged content: of chunks, and of the type that the frame states."""
 
 
-def _decoded(view: memoryview, window: Window | None) -> NDArray[np.generic]:
-    import blosc2
+@contextlib.contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except PayloadError:
+        raise
+    except _DAMAGE:
+        raise PayloadError("found a damaged Blosc2 frame, needed an intact one") from None
 
-    stored = blosc2.ndarray_from_cframe(view)
+
+def _window(stored: Any, window: Window | None) -> NDArray[np.generic]:
     shape = stored.shape
-    if math.prod(math.ceil(n / c) for n, c in zip(shape, stored.chunks, strict=True)) != stored.schunk.nchunks:
-        raise PayloadError("found a Blosc2 frame of other chunks than its shape has, needed an intact one")
     spans = [s.indices(n)[:2] for s, n in zip(window or (slice(None),) * len(shape), shape, strict=True)]
     start, stop = [a for a, _ in spans], [max(a, b) for a, b in spans]
     size = [b - a for a, b in zip(start, stop, strict=True)]

@@ -8,7 +8,7 @@ is `lake.voxels.index`, a frozen choice of volumes is `lake.releases`, what othe
 import contextlib
 import json
 import operator
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from schemas.tables import TABLES, VOLUMES
 
 _LARGE = frozenset({"preview"})
 """Columns that a row leaves out unless asked for them, as it does the payload."""
+_KEPT_FRAMES = 64
+"""Opened payloads kept for the next crop of their volumes, an eighth of a megabyte each."""
 _WITHOUT = "found its file without it, needed it there"
 _RESTORE = "restore the file from a backup or materialize its delivery again"
 
@@ -107,6 +109,10 @@ class Volumes:
         archived.check(source, contract.path, lambda: found.rows["file"].unique().to_pylist())
         self._source, self._contract, self._index = source, contract, found
         self._payload, self._key = contract.payload, contract.key[-1]
+        self._frames: OrderedDict[str, payload.Frame] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_frames": OrderedDict()}
 
     @property
     def version(self) -> int:
@@ -261,15 +267,25 @@ class Volumes:
         )
 
     def _decoded(self, volume: str, window: payload.Window | None) -> NDArray[Any]:
-        place = self._place(volume)
         with self._told(volume):
-            if place.offset is not None:
-                frame = self._source.part(place.file, place.offset, place.length)
-                if payload.is_frame(frame) and memoryview(frame).nbytes == place.length:
-                    return payload.decode(frame, window)
-            # the layout is another one: read the value as any Parquet reader does
-            row, _ = self._stored(volume, place, [self._payload])
-            return payload.decode(row[self._payload], window)
+            # taken out while it is read: two threads that read one volume open it twice
+            frame = self._frames.pop(volume, None) or self._opened(volume)
+            voxels = frame.read(window)
+            if frame.mapped:
+                self._frames[volume] = frame
+                if len(self._frames) > _KEPT_FRAMES:
+                    self._frames.popitem(last=False)
+            return voxels
+
+    def _opened(self, volume: str) -> payload.Frame:
+        place = self._place(volume)
+        if place.offset is not None:
+            data = self._source.part(place.file, place.offset, place.length)
+            if payload.is_frame(data) and memoryview(data).nbytes == place.length:
+                return payload.Frame(data)
+        # the layout is another one: read the value as any Parquet reader does
+        row, _ = self._stored(volume, place, [self._payload])
+        return payload.Frame(row[self._payload])
 
     def _stored(self, volume: str, place: Place, names: Sequence[str]) -> tuple[dict[str, Any], Place]:
         """What a file holds of a volume, found again where another engine rewrote the file in its place."""

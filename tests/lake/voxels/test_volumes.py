@@ -1,6 +1,9 @@
 """Voxels come back as they were stored: whole, cropped, in another process, after another engine rewrote the file."""
 
+import gc
 import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lake.voxels import index, payload
+from lake.voxels import volumes as module
 from lake.voxels.volumes import Volumes
 from schemas.tables import LABELS
 from tests.lake.conftest import label_row
@@ -84,6 +88,48 @@ def test_an_opened_table_travels_to_other_processes(lake, stored):
     volumes = Volumes(lake, LABELS)
     volumes.array("l0")
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(volumes)).array("l2"), stored["l2"])
+
+
+def test_a_volume_stays_open_for_its_next_crop_and_few_do(lake, stored, monkeypatch):
+    monkeypatch.setattr(module, "_KEPT_FRAMES", 2)
+    volumes = Volumes(lake, LABELS)
+
+    def frames():
+        return {id(thing) for thing in gc.get_objects() if isinstance(thing, payload.Frame)}
+
+    before = frames()
+    volumes.array("l0")
+    opened = frames()
+    assert len(opened - before) == 1
+    for place in range(5):
+        window = (slice(place, place + 9), slice(3, 12), slice(place, 33))
+        crop = volumes.crop("l0", [s.start for s in window], [s.stop - s.start for s in window])
+        np.testing.assert_array_equal(crop, stored["l0"][window])
+    assert frames() == opened
+    for name in ("l1", "l2", "l0", "l1"):
+        np.testing.assert_array_equal(volumes.array(name), stored[name])
+        assert len(frames() - before) <= 2
+
+
+def test_threads_that_read_one_volume_share_no_opened_frame(lake, stored, monkeypatch):
+    """Blosc2 unpacks into buffers of the frame: shared, one thread's voxels would be in the other's crop."""
+    read, busy, shared = payload.Frame.read, set(), []
+
+    def slowly(frame, window=None):
+        shared.append(id(frame) in busy)
+        busy.add(id(frame))
+        time.sleep(0.005)
+        voxels = read(frame, window)
+        busy.discard(id(frame))
+        return voxels
+
+    monkeypatch.setattr(payload.Frame, "read", slowly)
+    volumes = Volumes(lake, LABELS)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(volumes.array, ["l0", "l1"] * 10))
+    assert not any(shared)
+    for name, voxels in zip(["l0", "l1"] * 10, found, strict=True):
+        np.testing.assert_array_equal(voxels, stored[name])
 
 
 def test_an_unknown_volume_is_named_with_how_many_there_are(lake, stored):

@@ -1,6 +1,6 @@
-"""GE's private blobs: what two of them say of the order of slices and of phase encoding.
+"""GE's private blobs: what two of them say of the order of slices and of phase encoding; and its software's release.
 
-Belongs here: their byte layout. What is made of it is `imaging.headers.scanned` and, for files that leave,
+Belongs here: their layout. What is made of it is `imaging.headers.scanned` and, for files that leave,
 `deid.headers.vendor`.
 """
 
@@ -15,10 +15,22 @@ MOST_UNPACKED = 1 << 18
 
 _ENTRY = re.compile(rb"\b(VIEWORDER|SLICEORDER)\s*+(?:=\s*+)?\"(\d{1,4})\"")
 
+_RELEASE = re.compile(rb"\b[A-Z]{2}(\d{1,3})\.(\d{1,3})(?:_R(\d{1,3}))?")
+
 _HEADER_AT, _SMALLEST = 24, 916
 _VERSIONS, _MOVED_FROM, _MOVED_BY = (5.0, 40.0), 25.002, 0x4C
 _FLAGS, _EPI_FLAGS, _VIEWS, _VIEWS_MOVED = 0x30, 0x3A, 0x394, 0x394 - 0x8C
 _EPI, _FLIPPED, _BOTTOM_UP = 0x800, 0x4, 1
+
+
+def release(software: bytes) -> tuple[int, int, int] | None:
+    """Release of GE's software from its version (0018,1020), as (27, 0, 3) of `RX27.0_R03_1831.a`.
+
+    Returns:
+        Two numbers and that of the revision, 0 where none is written; None where there is no such version.
+    """
+    found = _RELEASE.search(software)
+    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
 @lru_cache(maxsize=32)

@@ -22,6 +22,7 @@ from imaging.headers.diffusion import (
     UIH_IMAGE,
     PrivateElements,
 )
+from imaging.headers.philips import SOFTWARE
 from imaging.headers.values import Values
 
 SIEMENS_FRAME: Final = ("SIEMENS MR SDI 02", 0x0021)
@@ -38,7 +39,7 @@ SCANNED_PRIVATE: Mapping[int, frozenset[int]] = {
     0x0021: frozenset({0x04, 0x1C, 0x4F, 0x53, 0x5E, 0x62, 0x75}),
     0x0025: frozenset({0x1B}),
     0x0029: frozenset({0x03, 0x08, 0x0D, 0x10}),
-    0x0043: frozenset({0x2A, 0x2C, 0x83, 0xB6}),
+    0x0043: frozenset({0x2A, 0x2C, 0x7C, 0x83, 0xB6}),
     0x0051: frozenset({0x0F}),
     0x0065: frozenset({0x58}),
     0x2005: frozenset({0x29, 0xA0}),
@@ -75,6 +76,10 @@ class Scanned:
     """Whether slices are excited every other first (GE); None: not stated."""
     slices_at_once: int | None = None
     """Slices that are excited together; None: not stated."""
+    release: tuple[int, int, int] | None = None
+    """Release of GE's software."""
+    delay: float | None = 0.0
+    """Pause after each volume, which the repetition time leaves out, s (GE); None: it varies."""
     resolution: float | None = None
     """Temporal Resolution (0020,0110), s."""
 
@@ -106,6 +111,8 @@ def _scanned(values: Values, private: PrivateElements) -> Scanned:
         slice_times=_mosaic_times(values, private, csa),
         interleaved=_interleaved(values, private),
         slices_at_once=_slices_at_once(values, private),
+        release=ge.release(values.raw(SOFTWARE)),
+        delay=_delay(values, private),
         resolution=resolution / 1000 if resolution else None,
     )
 
@@ -267,3 +274,10 @@ def _slices_at_once(values: Values, private: PrivateElements) -> int | None:
         first = values.text(private.tag(GE_PARAMETERS, 0xB6)).partition("\\")[0].strip()
         number = int(first) if first.isascii() and first.isdigit() and len(first) < 3 else None
     return None if number is None else max(number, 1)
+
+
+def _delay(values: Values, private: PrivateElements) -> float | None:
+    """GE: group delay (0043,xx7C), s; negative where it varies from volume to volume."""
+    found = values.floats(private.tag(GE_PARAMETERS, 0x7C))
+    delay = found[0] if found and math.isfinite(found[0]) else 0.0
+    return delay if delay >= 0 else None

@@ -5,6 +5,7 @@ Belongs here: what follows for a whole volume. Which element states what is `ima
 guess.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from imaging.headers.coils import coil_number
 from imaging.headers.header import Header
+from imaging.headers.scanned import Scanned
 from imaging.volumes.acquisition import CHEMISTRY, Acquisition
 
 Places = NDArray[np.int64]
@@ -20,6 +22,10 @@ Places = NDArray[np.int64]
 DAY_SECONDS = 86400.0
 CLOCK_VENDORS = frozenset({"siemens", "uih"})
 """Vendors whose Acquisition Time is that of the slice; others write the volume's or the series'."""
+
+TOGETHER_SINCE, EVEN_SINCE = (26, 0, 0), (27, 0, 3)
+"""Releases of GE since which it is known how slices that are excited together are ordered, and since which their
+excitations may be even in number: before, one more was made; since then, the last two interleaved ones are swapped."""
 
 TIMER_UNITS = (1.0, 1e-3, 1e-4)
 """Seconds of a unit of GE's RTIA timer: releases differ, and a scan's own repetition time tells which it is."""
@@ -120,7 +126,7 @@ def _slice_times(steps: Sequence[Sequence[Header]], places: Places, tiles: Place
     step, first = steps[0], steps[0][0]
     if len(step) < 2 or first.acquisition_type == "3D":
         return None
-    times = _mosaic_times(first, tiles) or _clock_times(step) or (_ge_times(steps) if first.vendor == "ge" else None)
+    times = _stated_times(steps, tiles) or (_ge_times(steps) if first.vendor == "ge" else None)
     if times is None:
         return None
     sorted_times = np.empty(len(step))
@@ -128,9 +134,27 @@ def _slice_times(steps: Sequence[Sequence[Header]], places: Places, tiles: Place
     return tuple(float(time) for time in np.round(sorted_times - sorted_times.min(), 6))
 
 
+def _stated_times(steps: Sequence[Sequence[Header]], tiles: Places) -> list[float] | None:
+    """Those of the first step, or of the second where it alone has slices that were excited together.
+
+    Siemens XA writes the first volume of a scan with simultaneous slices as if each had been excited alone; all others
+    are right.
+
+    Source: dcm2niix, issues 704, 870 and 875.
+    """
+    first, second = (
+        _mosaic_times(step[0], tiles) or _clock_times(step) for step in (steps[0], steps[min(1, len(steps) - 1)])
+    )
+    if first and (not second or 2 * len(set(second)) > len(set(first)) + 1):
+        return first
+    return second
+
+
 def _mosaic_times(first: Header, tiles: Places) -> list[float] | None:
     times = first.scanned.slice_times
     if len(times) != len(tiles) or len(set(times)) < 2 or sorted(tiles) != list(range(len(tiles))):
+        return None
+    if first.repetition_time and not _inside(times, first):
         return None
     return [times[tile] for tile in tiles]
 
@@ -185,15 +209,33 @@ def _timer_times(step: Sequence[Header]) -> list[float] | None:
 def _ordered_times(steps: Sequence[Sequence[Header]]) -> list[float] | None:
     """Evenly over the repetition time, one after the other or every other first, in the order of instance numbers.
 
-    Only of functional scans, and where it is stated that slices were excited one by one.
+    Slices that are excited together lie as many apart as there are excitations; the last of them may be lacking. Only
+    of functional scans, and where it is stated how many slices were excited at once.
 
-    Source: dcm2niix, notes on GE; measured on dcm_qa_nih.
+    Source: dcm2niix, notes on GE; dcm_qa_ge, README and sidecars; measured on dcm_qa_nih.
     """
     step, stated = steps[0], steps[0][0].scanned
     numbers = [header.instance_number for header in step if header.instance_number is not None]
-    if len(steps) < 2 or stated.interleaved is None or stated.slices_at_once != 1 or len(numbers) < len(step):
+    weighted = any(header.b_value for header, *_ in steps)
+    number = _excitations(len(step), stated)
+    if len(steps) < 2 or weighted or len(numbers) < len(step) or number is None or stated.interleaved is None:
         return None
-    rank = np.argsort(np.argsort(numbers))
+    order = np.arange(number)
     if stated.interleaved:
-        rank = np.where(rank % 2 == 0, rank // 2, (len(step) + 1) // 2 + rank // 2)
-    return [float(place) for place in rank * (steps[0][0].repetition_time or 0.0) / 1000 / len(step)]
+        order = np.where(order % 2 == 0, order // 2, (number + 1) // 2 + order // 2)
+        if stated.slices_at_once != 1 and number > 2 and number % 2 == 0:
+            order[[-3, -1]] = order[[-1, -3]]
+    rank = np.argsort(np.argsort(numbers)) % number
+    return [float(place) for place in order[rank] * (steps[0][0].repetition_time or 0.0) / 1000 / number]
+
+
+def _excitations(depth: int, stated: Scanned) -> int | None:
+    """Excitations of a volume of GE; None where it is not stated or not known."""
+    if stated.slices_at_once is None or stated.delay is None:
+        return None
+    number = math.ceil(depth / stated.slices_at_once)
+    if stated.slices_at_once == 1:
+        return number
+    if stated.release is None or stated.release < TOGETHER_SINCE:
+        return None
+    return number + (number % 2 == 0 and stated.release < EVEN_SINCE)

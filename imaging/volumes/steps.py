@@ -118,10 +118,10 @@ def _of_day(starts: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
 
 
 def _regular(steps: Sequence[Sequence[Header]]) -> NDArray[np.float64] | None:
-    """Starts at equal distances: Temporal Resolution (0020,0110), or the repetition time of an echo-planar scan."""
+    """Starts at equal distances: Temporal Resolution (0020,0110), or repetition time and pause of echo-planar scans."""
     first = steps[0][0]
-    planar = first.repetition_time if "EP" in first.scanning_sequence else None
-    step = first.scanned.resolution or (planar or 0.0) / 1000
+    planar, pause = first.repetition_time if "EP" in first.scanning_sequence else None, first.scanned.delay
+    step = first.scanned.resolution or (planar / 1000 + pause if planar and pause is not None else 0.0)
     return np.arange(len(steps), dtype=np.float64) * step if step else None
 
 

@@ -166,7 +166,8 @@ def protocol(order):
     [
         (0, "1", (0.0, 0.4, 0.8, 1.2, 1.6)),
         (1, "0", (0.0, 1.2, 0.4, 1.6, 0.8)),
-        (1, "2", None),
+        (0, "2", (0.0, 0.666667, 1.333333, 0.0, 0.666667)),
+        (1, "2", (0.0, 1.333333, 0.666667, 0.0, 1.333333)),
         (1, None, None),
         (7, "1", None),
     ],
@@ -177,8 +178,71 @@ def test_ge_s_slice_order_gives_times_where_slices_are_excited_one_by_one(volume
         if bands:
             private(0x0043, "GEMS_PARM_01", xB6=("LO", [bands, "4", "19"]))(image, step, place)
 
-    (volume,) = volumes(vary=vary, Manufacturer=GE)
+    (volume,) = volumes(vary=vary, Manufacturer=GE, SoftwareVersions="RX27.0_R02_1831.a")
     assert volume.acquisition.slice_times == expected
+
+
+@pytest.mark.parametrize(
+    ("release", "bands", "pause", "weighting"),
+    [
+        (None, "2", None, None),
+        ("a name of one's own", "2", None, None),
+        ("DV25.1_R02_1549.b", "2", None, None),
+        ("DV28.0_R02_1947.a", "2", -1.0, None),
+        ("DV28.0_R02_1947.a", "1", -1.0, None),
+        ("DV28.0_R02_1947.a", "2", None, 1000),
+    ],
+)
+def test_ge_s_slice_order_says_nothing_where_release_pause_or_kind_leave_it_open(
+    volumes, release, bands, pause, weighting
+):
+    def vary(image, step, place):
+        private(0x0025, "GEMS_SERS_01", x1B=("OB", protocol(1)))(image, step, place)
+        private(0x0043, "GEMS_PARM_01", xB6=("LO", [bands, "4", "19"]))(image, step, place)
+        if pause:
+            private(0x0043, "GEMS_PARM_01", x7C=("FL", pause))(image, step, place)
+        if weighting and step:
+            private(0x0043, "GEMS_PARM_01", x39=("IS", [weighting, 8, 0, 0]))(image, step, place)
+            private(0x0019, "GEMS_ACQU_01", xBB=("DS", 1), xBC=("DS", 0), xBD=("DS", 0))(image, step, place)
+
+    (volume,) = volumes(vary=vary, Manufacturer=GE, SoftwareVersions=release, InPlanePhaseEncodingDirection="COL")
+    assert (volume.kind == "diffusion") == bool(weighting)
+    assert volume.acquisition.slice_times is None
+
+
+@pytest.mark.parametrize(
+    ("depth", "bands", "order", "downwards", "repetition", "pattern"),
+    [
+        (77, 8, 1, False, 1000, (0, 0.5, 0.1, 0.6, 0.2, 0.7, 0.3, 0.9, 0.4, 0.8)),
+        (77, 8, 0, True, 1000, (0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0, 0.9, 0.8, 0.7)),
+        (72, 8, 1, True, 1000, tuple(n / 9 for n in (4, 8, 3, 7, 2, 6, 1, 5, 0))),
+        (48, 3, 1, False, 2000, tuple(n / 8 for n in (0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 15, 7, 14))),
+        (45, 3, 1, True, 2000, tuple(n * 2 / 15 for n in (7, 14, 6, 13, 5, 12, 4, 11, 3, 10, 2, 9, 1, 8, 0))),
+    ],
+)
+def test_times_of_ge_s_own_scans_with_several_slices_at_once(
+    volumes, depth, bands, order, downwards, repetition, pattern
+):
+    """As in the sidecars of series 6, 13, 8 and 14, and of epiRT series 7 with a pause, of dcm_qa_ge."""
+
+    def vary(image, step, place):
+        image.ImagePositionPatient = [0, 0, 2.0 * (depth - 1 - place if downwards else place)]
+        private(0x0025, "GEMS_SERS_01", x1B=("OB", protocol(order)))(image, step, place)
+        private(0x0043, "GEMS_PARM_01", xB6=("LO", [f"{bands}", "4", "19"]), x7C=("FL", 0.055))(image, step, place)
+
+    release = ["28", "LX", "MR Software release:DV28.0_R02_1947.a"]
+    (volume,) = volumes(
+        depth=depth, steps=2, vary=vary, Manufacturer=GE, SoftwareVersions=release, RepetitionTime=repetition
+    )
+    found = volume.acquisition.slice_times
+    assert found == pytest.approx([pattern[place % len(pattern)] for place in range(depth)], abs=1e-6)
+
+
+def test_a_pause_of_its_own_length_after_each_volume_gives_no_times_of_steps(volumes):
+    for pause, expected in ((0.5, [0, 2.5, 5]), (-1.0, None)):
+        vary = private(0x0043, "GEMS_PARM_01", x7C=("FL", pause))
+        (volume,) = volumes(vary=vary, Manufacturer=GE, AcquisitionTime="101500")
+        assert (volume.times is None) if expected is None else (volume.times.tolist() == expected)
 
 
 @pytest.mark.parametrize("towards_head", [True, False])

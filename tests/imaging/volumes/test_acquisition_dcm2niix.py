@@ -4,7 +4,9 @@ dcm2niix works in single precision, and to 1/128 s where it takes slice times fr
 facts along the axes of its file, so that the comparison turns them.
 """
 
+import gzip
 import json
+import struct
 import subprocess
 import sys
 from itertools import product
@@ -49,8 +51,11 @@ def ours(paths):
     return [assemble(volume, lambda i: stored_pixels(files[i], headers[i])) for volume in found.volumes]
 
 
-def assert_alike(volume, affine, sidecar, slice_tolerance=1e-5):
-    """The facts of a volume are those of a sidecar whose file has this affine."""
+def assert_alike(volume, affine, sidecar, slice_tolerance=1e-5, pause=0.0):
+    """The facts of a volume are those of a sidecar whose file has this affine.
+
+    The pause after each volume of GE is in dcm2niix's repetition time, and here in the times of the steps alone.
+    """
     acquisition, turn = volume.acquisition, nib.io_orientation(affine)
     assert acquisition.phase_encoding == turned(sidecar.get("PhaseEncodingDirection"), turn)
     planar = sidecar.get("TotalReadoutTime")
@@ -68,6 +73,8 @@ def assert_alike(volume, affine, sidecar, slice_tolerance=1e-5):
         ("inversion_time", "InversionTime", 1000),
     ):
         stated = sidecar.get(field)
+        if field == "RepetitionTime" and pause:
+            stated -= pause
         assert getattr(acquisition, name) == (None if stated is None else pytest.approx(stated * unit, rel=1e-5))
     if volume.kind == "dynamic" and volume.times is not None:
         assert np.diff(volume.times) == pytest.approx(sidecar["RepetitionTime"], abs=1e-3)
@@ -173,3 +180,102 @@ def test_a_philips_field_map_states_no_polarity_and_no_read_out(shared_data):
         assert volume.acquisition.readout_time is None
         assert volume.acquisition.slice_times is None
         assert volume.acquisition.repetition_time == pytest.approx(3.8045)
+
+
+def alike(folder, files, pause=0.0):
+    """The one volume of files, by name, if it has the facts that dcm2niix finds."""
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / f"{name}.dcm").write_bytes(data)
+    (volume,) = ours(sorted(folder.iterdir()))
+    ((affine, sidecar),) = converted(folder, folder.with_suffix(".out"))
+    assert_alike(volume, affine, sidecar, pause=pause)
+    return volume
+
+
+PLANAR = {
+    "SeriesNumber": 1,
+    "SliceThickness": 3, "SpacingBetweenSlices": 3, "InPlanePhaseEncodingDirection": "COL", "EchoTime": 30,
+    "FlipAngle": 70, "MRAcquisitionType": "2D", "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+    "AcquisitionMatrix": [8, 0, 0, 8], "StudyDate": "20200101", "StudyTime": "101000",
+}  # fmt: skip
+
+
+@needs_dcm2niix
+@pytest.mark.parametrize(
+    "release",
+    [
+        "27\\LX\\MR Software release:RX27.0_R02_1831.a",
+        "27\\LX\\MR Software release:RX27.0_R03_1831.b",
+        "28\\LX\\MR29.1_EA_2039.g",
+        "30\\LX\\SIGNA_LX1.MR30.0_R01_2233.a",
+        "25\\LX\\MR Software release:DV25.0_R02_1549.b",
+    ],
+)
+def test_ge_slices_that_are_excited_together(dataset, file_of, tmp_path, release):
+    """Even and odd numbers of excitations, groups that lack a slice, either direction, with a pause and without."""
+    packed = gzip.compress(b'SLICEORDER "1"\n')
+    protocol = struct.pack("<I", len(packed)) + packed
+    groups = product(((6, 1), (12, 2), (11, 3), (10, 2), (4, 2)), (False, True))
+    for number, ((depth, together), downwards) in enumerate(groups):
+        pause, files = 0.25 * downwards, {}
+        for step, place in product(range(3), range(depth)):
+            image = dataset(
+                np.full((8, 8), 20 * step + place, np.int16), **PLANAR, Manufacturer="GE MEDICAL SYSTEMS",
+                ImagePositionPatient=[0, 0, 3.0 * (depth - 1 - place if downwards else place)], RepetitionTime=2000,
+                InstanceNumber=step * depth + place + 1, AcquisitionNumber=1, SoftwareVersions=release.split("\\"),
+                ScanningSequence=["EP", "GR"], ScanOptions=["EPI_GEMS", "HYPERBAND_GEMS"], AcquisitionTime="101500",
+                RectilinearPhaseEncodeReordering="LINEAR", NumberOfTemporalPositions=3, ImagesInAcquisition=3 * depth,
+            )  # fmt: skip
+            parameters = image.private_block(0x0043, "GEMS_PARM_01", create=True)
+            for low, vr, value in ((0x2C, "SS", 500), (0x83, "DS", [1, 1]), (0xB6, "LO", [f"{together}", "4", "19"])):
+                parameters.add_new(low, vr, value)
+            if pause:
+                parameters.add_new(0x7C, "FL", pause)
+            names = image.private_block(0x0019, "GEMS_ACQU_01", create=True)
+            names.add_new(0x9C, "LO", "epiRT")
+            names.add_new(0x9E, "LO", "EPI")
+            image.private_block(0x0021, "GEMS_RELA_01", create=True).add_new(0x4F, "SL", depth)
+            image.private_block(0x0025, "GEMS_SERS_01", create=True).add_new(0x1B, "OB", protocol)
+            files[f"{step}{place:02d}"] = file_of(image)
+        volume = alike(tmp_path / f"{number}", files, pause)
+        assert np.diff(volume.times) == pytest.approx(2 + pause)
+        assert (volume.acquisition.slice_times is None) == (together > 1 and "25.0" in release)
+
+
+@needs_dcm2niix
+@pytest.mark.parametrize("repetition", [1200, 2000])
+@pytest.mark.parametrize("mosaic", [True, False])
+def test_siemens_first_volume_that_is_written_as_if_its_slices_were_alone(
+    dataset, file_of, tmp_path, mosaic, repetition
+):
+    """Siemens XA with simultaneous slices: the second volume is right, be the first one within a repetition or not."""
+    together = [0.0, 0.6, 0.3, 0.9] * 2
+    alone = [
+        share * (2.1 if repetition == 1200 else 1.05) for share in (0, 4 / 7, 1 / 7, 5 / 7, 2 / 7, 6 / 7, 3 / 7, 1)
+    ]
+    files = {}
+    shared = PLANAR | {"Manufacturer": "SIEMENS", "SoftwareVersions": "syngo MR XA31", "ScanningSequence": "EP"}
+    for step, times in enumerate((alone, together, together)):
+        shared |= {"RepetitionTime": repetition, "AcquisitionNumber": step + 1}
+        if mosaic:
+            tiles = np.repeat(np.repeat(np.arange(9).reshape(3, 3), 8, 0), 8, 1).astype(np.uint16) + step
+            image = dataset(
+                tiles, **shared, ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"], InstanceNumber=step + 1,
+                ImagePositionPatient=[0, 0, 0], AcquisitionTime=f"{101500 + step * repetition / 1000:013.6f}",
+            )  # fmt: skip
+            block = image.private_block(0x0019, "SIEMENS MR HEADER", create=True)
+            block.add_new(0x0A, "US", 8)
+            block.add_new(0x29, "FD", [1000 * time for time in times])
+            image.private_block(0x0029, "LARMOR FACTS", create=True).add_new(0x01, "FD", [0.0, 0.0, 1.0])
+            files[f"{step}"] = file_of(image)
+            continue
+        for place, time in enumerate(times):
+            image = dataset(
+                np.full((8, 8), 10 * step + place, np.uint16), **shared, InstanceNumber=step * 8 + place + 1,
+                ImageType=["ORIGINAL", "PRIMARY", "M", "ND"], ImagePositionPatient=[0, 0, 3.0 * place],
+            )  # fmt: skip
+            start = f"{step * repetition / 1000 + time:.4f}"
+            image.private_block(0x0021, "SIEMENS MR SDI 02", create=True).add_new(0x04, "DS", start)
+            files[f"{step}{place}"] = file_of(image)
+    assert alike(tmp_path / "series", files).acquisition.slice_times == tuple(together)

@@ -64,8 +64,8 @@ class Scanned:
     """1: in the direction in which the index of that axis grows, -1: against it, 0: not stated."""
     bandwidth: float | None = None
     """Bandwidth per pixel of the reconstructed image in phase-encoding direction, Hz (Siemens)."""
-    readout: float | None = None
-    """Total read-out time in s, in FSL's definition (GE)."""
+    echo_spacing: float | None = None
+    """Time from one line of phase encoding to the next, had all lines been read one by one in their time, s (GE)."""
     label: str = ""
     """control, label or m0scan, of a scan with arterial spin labelling."""
     coil: str = ""
@@ -105,7 +105,7 @@ def _scanned(values: Values, private: PrivateElements) -> Scanned:
         phase_axis=_phase_axis(values),
         phase_sign=_phase_sign(values, private, csa),
         bandwidth=_bandwidth(values, private, csa),
-        readout=_ge_readout(values, private),
+        echo_spacing=_echo_spacing(values, private),
         label=_label(values, private),
         coil=_coil(values, private),
         slice_times=_mosaic_times(values, private, csa),
@@ -225,11 +225,12 @@ def _mosaic_times(values: Values, private: PrivateElements, csa: Mapping[str, tu
     return tuple(time / 1000 for time in times)
 
 
-def _ge_readout(values: Values, private: PrivateElements) -> float | None:
-    """GE: (lines - 1) times the effective echo spacing (0043,xx2C).
+def _echo_spacing(values: Values, private: PrivateElements) -> float | None:
+    """GE: the acquired lines, less one, times the effective echo spacing (0043,xx2C), spread over all lines, less one.
 
-    The lines are those of Acquisition Matrix (0018,1310) divided by the ASSET factor (0043,xx83), rounded up to whole
-    pairs, or fours with partial Fourier. Without the factor nothing is said, since it may have been any.
+    All lines are those of Acquisition Matrix (0018,1310), the acquired ones that number divided by the ASSET factor
+    (0043,xx83), rounded up to whole pairs, or fours with partial Fourier. Without the factor nothing is said, since it
+    may have been any. Its digits end: 24 times 0.666667 are 16 lines, not 18.
 
     Source: dcm2niix, notes on GE, "Total Readout Time", as given by GE.
     """
@@ -240,8 +241,8 @@ def _ge_readout(values: Values, private: PrivateElements) -> float | None:
         return None
     lines = max(values.shorts(MATRIX)[2:])
     step = 4 if "PFF" in values.words(OPTIONS) else 2
-    acquired = math.ceil(round(lines * factors[0] / step, 5)) * step
-    return (acquired - 1) * spacing * 1e-6 if acquired > 1 else None
+    acquired = math.ceil(round(lines * factors[0] / step, 3)) * step
+    return (acquired - 1) * spacing * 1e-6 / (lines - 1) if acquired > 1 and lines > 1 else None
 
 
 def _label(values: Values, private: PrivateElements) -> str:

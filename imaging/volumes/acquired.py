@@ -75,19 +75,20 @@ def phase_encoding(header: Header) -> str | None:
 def readout_time(header: Header) -> float | None:
     """Total read-out time in s, in FSL's definition: from the middle of the first line to that of the last.
 
-    Siemens states the bandwidth of a reconstructed pixel, so that n pixels were read in (n - 1) / (bandwidth n).
+    Siemens states the bandwidth of a reconstructed pixel, so that n pixels were read in (n - 1) / (bandwidth n). For GE
+    it is the time from pixel to pixel, n - 1 times: an interpolated image is shifted by more of its smaller pixels.
 
-    Source: BIDS 1.10, TotalReadoutTime; dcm2niix, notes on Siemens and GE.
+    Source: BIDS 1.10, TotalReadoutTime; dcm2niix, notes on Siemens and GE, and pull request 725.
     """
     if not is_echo_planar(header):
         return None
     stated = header.scanned
-    if stated.readout is not None:
-        return round(stated.readout, 9)
     lines = header.rows if stated.phase_axis == "COL" else header.columns if stated.phase_axis else 0
-    if not stated.bandwidth or lines < 2:
+    if lines < 2:
         return None
-    return round((lines - 1) / (stated.bandwidth * lines), 9)
+    if stated.echo_spacing:
+        return round((lines - 1) * stated.echo_spacing, 9)
+    return round((lines - 1) / (stated.bandwidth * lines), 9) if stated.bandwidth else None
 
 
 def is_echo_planar(header: Header) -> bool:

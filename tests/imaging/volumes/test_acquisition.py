@@ -347,20 +347,27 @@ def test_siemens_read_out_follows_from_the_bandwidth_per_pixel(volumes):
         (64, "1", ["EPI_GEMS"], 63),
         (128, "0.666667", ["EPI_GEMS", "PFF"], 87),
         (128, "0.5", ["EPI_GEMS"], 63),
+        (96, "0.666667", ["EPI_GEMS"], 63),
     ],
 )
 def test_ge_read_out_follows_from_lines_and_spacing(volumes, lines, factor, options, expected):
     def vary(image, step, place):
         private(0x0043, "GEMS_PARM_01", x2C=("SS", 636), x83=("DS", [factor, "1"]))(image, step, place)
 
-    (volume,) = volumes(vary=vary, Manufacturer=GE, AcquisitionMatrix=[lines, 0, 0, lines], ScanOptions=options)
-    assert volume.acquisition.readout_time == pytest.approx(expected * 636e-6)
+    stated = {"AcquisitionMatrix": [lines, 0, 0, lines], "InPlanePhaseEncodingDirection": "COL"}
+    (volume,) = volumes(vary=vary, Manufacturer=GE, ScanOptions=options, **stated)
+    # the images have 8 lines, over which the spacing of the acquired ones is spread
+    assert volume.acquisition.readout_time == pytest.approx(expected * 636e-6 * 7 / (lines - 1))
 
 
 def test_a_read_out_that_nothing_states_is_none(volumes):
     vary = private(0x0043, "GEMS_PARM_01", x2C=("SS", 636))
-    (unknown,) = volumes(vary=vary, Manufacturer=GE, AcquisitionMatrix=[64, 0, 0, 64])
+    stated = {"AcquisitionMatrix": [64, 0, 0, 64], "InPlanePhaseEncodingDirection": "COL"}
+    (unknown,) = volumes(vary=vary, Manufacturer=GE, **stated)
     assert unknown.acquisition.readout_time is None
+    vary = private(0x0043, "GEMS_PARM_01", x2C=("SS", 636), x83=("DS", ["1", "1"]))
+    assert volumes(vary=vary, Manufacturer=GE, **stated)[0].acquisition.readout_time is not None
+    assert volumes(vary=vary, Manufacturer=GE, AcquisitionMatrix=[64, 0, 0, 64])[0].acquisition.readout_time is None
     (volume,) = volumes(Manufacturer="Philips", InPlanePhaseEncodingDirection="COL", EchoTrainLength=31)
     assert volume.acquisition.readout_time is None
 

@@ -244,6 +244,29 @@ def test_ge_slices_that_are_excited_together(dataset, file_of, tmp_path, release
 
 
 @needs_dcm2niix
+@pytest.mark.parametrize("axis", ["ROW", "COL"])
+def test_read_out_of_ge_images_interpolated_or_not(dataset, file_of, tmp_path, axis):
+    cases = product((16, 20), ((20, 24), (40, 32)), (1, 0.5, 0.333333), (False, True))
+    for number, (lines, shape, factor, partial) in enumerate(cases):
+        files, across = {}, shape[axis == "COL"]
+        matrix = [0, across, lines, 0] if axis == "ROW" else [across, 0, 0, lines]
+        for step, place in product(range(2), range(3)):
+            image = dataset(
+                np.full(shape, 20 * step + place, np.int16), **PLANAR | {"InPlanePhaseEncodingDirection": axis},
+                Manufacturer="GE MEDICAL SYSTEMS", ImagePositionPatient=[0, 0, 3.0 * place], RepetitionTime=2000,
+                InstanceNumber=step * 3 + place + 1, ScanningSequence=["EP", "GR"], AcquisitionTime="101500",
+                ScanOptions=["EPI_GEMS", "PFF"] if partial else ["EPI_GEMS"], ImagesInAcquisition=6,
+                NumberOfTemporalPositions=2, RectilinearPhaseEncodeReordering="LINEAR",
+            )  # fmt: skip
+            image.AcquisitionMatrix = matrix
+            parameters = image.private_block(0x0043, "GEMS_PARM_01", create=True)
+            parameters.add_new(0x2C, "SS", 500 + number)
+            parameters.add_new(0x83, "DS", [factor, 1])
+            files[f"{step}{place}"] = file_of(image)
+        assert alike(tmp_path / f"{number}", files).acquisition.readout_time
+
+
+@needs_dcm2niix
 @pytest.mark.parametrize("repetition", [1200, 2000])
 @pytest.mark.parametrize("mosaic", [True, False])
 def test_siemens_first_volume_that_is_written_as_if_its_slices_were_alone(

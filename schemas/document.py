@@ -5,6 +5,7 @@ Belongs here: reading, validating and digesting a document. What the documents s
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, Self
 
@@ -96,15 +97,20 @@ class Document(BaseModel):
         Raises:
             DocumentError: if they are not YAML, or a field is missing or wrong.
         """
-        return cls.parse(of_yaml(data, name, f"a {cls.__name__.lower()} document"), name)
+        return cls.parse(of_yaml(data, name, cls._needed()), name)
 
     @classmethod
     def absent(cls, name: str, where: str) -> DocumentError:
         """The error that there is no such document."""
         return DocumentError(
-            f"found no file {name} in {where}, needed a {cls.__name__.lower()} document; write one, docs/examples and "
-            "docs/reference show how"
+            f"found no file {name} in {where}, needed {cls._needed()}; write one, docs/examples and docs/reference "
+            "show how"
         )
+
+    @classmethod
+    def _needed(cls) -> str:
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
+        return f"{'an' if words[0] in 'aeiou' else 'a'} {words} document"
 
     @classmethod
     def parse(cls, content: Any, name: str) -> Self:
@@ -116,8 +122,13 @@ class Document(BaseModel):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            found = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'document'}: {e['msg']}" for e in error.errors())
-            raise DocumentError(f"{name}: {found}; see docs/reference for the fields of this document") from None
+            found = (
+                f"{'.'.join(map(str, each['loc'])) or 'document'}: {each['msg'].removeprefix('Value error, ')}"
+                for each in error.errors(include_url=False, include_input=False)
+            )
+            raise DocumentError(
+                f"{name}: {'; '.join(found)}; see docs/reference for the fields of this document"
+            ) from None
 
     def write(self, path: Path) -> None:
         """Write the document as YAML."""

@@ -61,7 +61,7 @@ def test_every_verb_has_help_with_an_example(verb, capsys, monkeypatch):
         (["ingest", "{tmp}/full", "--licence", LICENCE, "--name", "Smith John"], "keep people's names and dates out"),
         (["ingest", "{tmp}/full", "--licence", LICENCE, "--name", "a", "--purpose", "marketing"], "purpose"),
         (["train", "nobody"], "larmor releases freeze"),
-        (["releases", "freeze", "{tmp}/none.yaml"], "needed a releasespec document"),
+        (["releases", "freeze", "{tmp}/none.yaml"], "needed a release spec document"),
         (["nonsense"], "No such command"),
     ],
     ids=["unknown delivery", "no source", "empty source", "no licence", "name of a person", "forbidden purpose",

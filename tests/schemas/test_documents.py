@@ -30,8 +30,9 @@ LICENCE = {"id": "l", "title": "T", "licensor": "L", "valid_from": "2026-01-01",
          "no purpose", "splits", "two statements"],
 )  # fmt: skip
 def test_a_wrong_document_names_the_field(model, content, said):
-    with pytest.raises(DocumentError, match=said):
+    with pytest.raises(DocumentError, match=said) as told:
         model.parse(content, "document.yaml")
+    assert "Value error" not in str(told.value)
 
 
 def test_a_missing_or_garbled_file_says_which_document_was_needed(tmp_path):

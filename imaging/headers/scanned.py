@@ -14,6 +14,7 @@ from imaging.headers import ge
 from imaging.headers.coils import coil_name
 from imaging.headers.csa import look_up_csa
 from imaging.headers.diffusion import (
+    GE_ACQUISITION,
     GE_PARAMETERS,
     OWN_FACTS,
     PHASE_DIRECTION,
@@ -31,11 +32,11 @@ GE_SERIES: Final = ("GEMS_SERS_01", 0x0025)
 PHILIPS_FRAME: Final = ("PHILIPS MR IMAGING DD 005", 0x2005)
 
 REORDERING, ASL_CONTEXT, COIL, RESOLUTION = 0x00189034, 0x00189257, 0x00181250, 0x00200110
-MATRIX, OPTIONS, STEP_OFFSET = 0x00181310, 0x00180022, 0x0020930D
+MATRIX, OPTIONS, STEP_OFFSET, MODEL = 0x00181310, 0x00180022, 0x0020930D, 0x00081090
 
 SCANNED_TAGS = frozenset({PHASE_DIRECTION, REORDERING, ASL_CONTEXT, COIL, RESOLUTION, MATRIX, OPTIONS, STEP_OFFSET})
 SCANNED_PRIVATE: Mapping[int, frozenset[int]] = {
-    0x0019: frozenset({0x16, 0x28, 0x29}),
+    0x0019: frozenset({0x16, 0x28, 0x29, 0xB6}),
     0x0021: frozenset({0x04, 0x1C, 0x4F, 0x53, 0x5E, 0x62, 0x75}),
     0x0025: frozenset({0x1B}),
     0x0029: frozenset({0x03, 0x08, 0x0D, 0x10}),
@@ -80,6 +81,8 @@ class Scanned:
     """Release of GE's software."""
     delay: float | None = 0.0
     """Pause after each volume, which the repetition time leaves out, s (GE); None: it varies."""
+    cycles: bool = False
+    """Whether the excitations of a diffusion weighting are spread over several repetitions, or may be (GE)."""
     resolution: float | None = None
     """Temporal Resolution (0020,0110), s."""
 
@@ -113,6 +116,7 @@ def _scanned(values: Values, private: PrivateElements) -> Scanned:
         slices_at_once=_slices_at_once(values, private),
         release=ge.release(values.raw(SOFTWARE)),
         delay=_delay(values, private),
+        cycles=_cycles(values, private),
         resolution=resolution / 1000 if resolution else None,
     )
 
@@ -282,3 +286,15 @@ def _delay(values: Values, private: PrivateElements) -> float | None:
     found = values.floats(private.tag(GE_PARAMETERS, 0x7C))
     delay = found[0] if found and math.isfinite(found[0]) else 0.0
     return delay if delay >= 0 else None
+
+
+def _cycles(values: Values, private: PrivateElements) -> bool:
+    """GE: models that spread excitations for the gradients' sake, but where user variable 15 (0019,xxB6) says no.
+
+    Source: dcm2niix, issues 635 and 796, pull request 804, as given by GE.
+    """
+    model = values.text(MODEL)
+    if not any(name in model for name in ("Premier", "UHP", "7.0T")):
+        return False
+    variable = values.number(private.tag(GE_ACQUISITION, 0xB6)) or 0.0
+    return round(variable, 3) != 0.72 if "Premier" in model else not 0.5 <= variable <= 1

@@ -27,6 +27,9 @@ TOGETHER_SINCE, EVEN_SINCE = (26, 0, 0), (27, 0, 3)
 """Releases of GE since which it is known how slices that are excited together are ordered, and since which their
 excitations may be even in number: before, one more was made; since then, the last two interleaved ones are swapped."""
 
+DIFFUSION_SEQUENCE = "EPI2"
+"""GE's name of its sequence for diffusion (0019,xx9E)."""
+
 TIMER_UNITS = (1.0, 1e-3, 1e-4)
 """Seconds of a unit of GE's RTIA timer: releases differ, and a scan's own repetition time tells which it is."""
 TIMER_FIT = (0.5, 1.0)
@@ -182,10 +185,15 @@ def _inside(times: Sequence[float], header: Header) -> bool:
 
 
 def _ge_times(steps: Sequence[Sequence[Header]]) -> list[float] | None:
-    """GE: trigger times, RTIA timer of the second volume (the first one's is wrong in some releases), slice order."""
+    """GE: trigger times, RTIA timer of the second volume (the first one's is wrong in some releases), slice order.
+
+    Trigger times of slices that are excited together are as if each had been excited alone (dcm2niix, issue 336).
+    """
     first = steps[0][0]
     if not is_echo_planar(first) or not first.repetition_time:
         return None
+    if (first.scanned.slices_at_once or 1) > 1:
+        return _ordered_times(steps)
     trigger = [header.trigger_time for header in steps[0]]
     if None not in trigger:
         seconds = [(time or 0.0) / 1000 for time in trigger]
@@ -211,32 +219,37 @@ def _ordered_times(steps: Sequence[Sequence[Header]]) -> list[float] | None:
     """Evenly over the repetition time, one after the other or every other first, in the order of instance numbers.
 
     Slices that are excited together lie as many apart as there are excitations; the last of them may be lacking. Only
-    of functional scans, and where it is stated how many slices were excited at once.
+    where it is stated how many slices were excited at once. GE's diffusion sequence always takes every other first,
+    and an odd number of excitations where slices are excited together.
 
-    Source: dcm2niix, notes on GE; dcm_qa_ge, README and sidecars; measured on dcm_qa_nih.
+    Source: dcm2niix, notes on GE, issue 635; dcm_qa_ge, README and sidecars; measured on dcm_qa_nih.
     """
-    step, stated = steps[0], steps[0][0].scanned
+    step, first, stated = steps[0], steps[0][0], steps[0][0].scanned
     numbers = [header.instance_number for header in step if header.instance_number is not None]
-    weighted = any(header.b_value for header, *_ in steps)
-    number = _excitations(len(step), stated)
-    if len(steps) < 2 or weighted or len(numbers) < len(step) or number is None or stated.interleaved is None:
+    diffusion = first.sequence_name == DIFFUSION_SEQUENCE
+    number = _excitations(len(step), stated, diffusion)
+    if len(steps) < 2 or len(numbers) < len(step) or number is None:
+        return None
+    if diffusion and stated.cycles:
+        return None
+    if not diffusion and (any(header.b_value for header, *_ in steps) or stated.interleaved is None):
         return None
     order = np.arange(number)
-    if stated.interleaved:
+    if stated.interleaved or diffusion:
         order = np.where(order % 2 == 0, order // 2, (number + 1) // 2 + order // 2)
         if stated.slices_at_once != 1 and number > 2 and number % 2 == 0:
             order[[-3, -1]] = order[[-1, -3]]
     rank = np.argsort(np.argsort(numbers)) % number
-    return [float(place) for place in order[rank] * (steps[0][0].repetition_time or 0.0) / 1000 / number]
+    return [float(place) for place in order[rank] * (first.repetition_time or 0.0) / 1000 / number]
 
 
-def _excitations(depth: int, stated: Scanned) -> int | None:
+def _excitations(depth: int, stated: Scanned, diffusion: bool) -> int | None:
     """Excitations of a volume of GE; None where it is not stated or not known."""
-    if stated.slices_at_once is None or stated.delay is None:
+    if stated.slices_at_once is None or (stated.delay is None and not diffusion):
         return None
     number = math.ceil(depth / stated.slices_at_once)
     if stated.slices_at_once == 1:
         return number
     if stated.release is None or stated.release < TOGETHER_SINCE:
         return None
-    return number + (number % 2 == 0 and stated.release < EVEN_SINCE)
+    return number + (number % 2 == 0 and (diffusion or stated.release < EVEN_SINCE))

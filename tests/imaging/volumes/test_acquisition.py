@@ -238,6 +238,24 @@ def test_times_of_ge_s_own_scans_with_several_slices_at_once(
     assert found == pytest.approx([pattern[place % len(pattern)] for place in range(depth)], abs=1e-6)
 
 
+def test_trigger_times_of_ge_are_not_those_of_slices_excited_together(volumes):
+    """They are as if each slice had been excited alone, and fit a repetition all the same."""
+
+    def vary(image, step, place):
+        image.TriggerTime = 1000 * OFFSETS[place]
+        private(0x0043, "GEMS_PARM_01", xB6=("LO", ["2", "4", "19"]))(image, step, place)
+
+    (unordered,) = volumes(vary=vary, Manufacturer=GE, SoftwareVersions="DV28.0_R02_1947.a")
+    assert unordered.acquisition.slice_times is None
+
+    def ordered(image, step, place):
+        vary(image, step, place)
+        private(0x0025, "GEMS_SERS_01", x1B=("OB", protocol(1)))(image, step, place)
+
+    (volume,) = volumes(vary=ordered, Manufacturer=GE, SoftwareVersions="DV28.0_R02_1947.a")
+    assert volume.acquisition.slice_times == (0.0, 1.333333, 0.666667, 0.0, 1.333333)
+
+
 def test_a_pause_of_its_own_length_after_each_volume_gives_no_times_of_steps(volumes):
     for pause, expected in ((0.5, [0, 2.5, 5]), (-1.0, None)):
         vary = private(0x0043, "GEMS_PARM_01", x7C=("FL", pause))

@@ -244,6 +244,51 @@ def test_ge_slices_that_are_excited_together(dataset, file_of, tmp_path, release
 
 
 @needs_dcm2niix
+@pytest.mark.parametrize(
+    ("model", "variable", "release", "stated"),
+    [
+        ("SIGNA Architect", None, "28\\LX\\MR29.1_EA_2039.g", True),
+        ("DISCOVERY MR750", None, "27\\LX\\MR Software release:RX27.0_R02_1831.a", True),
+        ("DISCOVERY MR750", None, "25\\LX\\MR Software release:DV25.0_R02_1549.b", False),
+        ("SIGNA Premier", None, "28\\LX\\MR29.1_EA_2039.g", False),
+        ("SIGNA Premier", 0.72, "28\\LX\\MR29.1_EA_2039.g", True),
+        ("SIGNA Premier", 0.53, "28\\LX\\MR29.1_EA_2039.g", False),
+        ("SIGNA UHP", 0.53, "28\\LX\\MR29.1_EA_2039.g", True),
+        ("SIGNA 7.0T", 0.0, "28\\LX\\MR29.1_EA_2039.g", False),
+    ],
+)
+def test_ge_diffusion_of_models_that_cycle_and_others(dataset, file_of, tmp_path, model, variable, release, stated):
+    packed = gzip.compress(b'SLICEORDER "1"\n')
+    for number, (depth, together) in enumerate(((12, 2), (11, 3))):
+        files = {}
+        for step, place in product(range(3), range(depth)):
+            image = dataset(
+                np.full((8, 8), 20 * step + place, np.int16), **PLANAR, Manufacturer="GE MEDICAL SYSTEMS",
+                ManufacturerModelName=model, SoftwareVersions=release.split("\\"), ScanningSequence=["EP", "SE"],
+                ImagePositionPatient=[0, 0, 3.0 * place], InstanceNumber=step * depth + place + 1, RepetitionTime=4000,
+                ScanOptions=["EPI_GEMS", "HYPERBAND_GEMS"], AcquisitionTime="101500", ImagesInAcquisition=3 * depth,
+                RectilinearPhaseEncodeReordering="LINEAR", NumberOfTemporalPositions=3, AcquisitionNumber=1,
+            )  # fmt: skip
+            parameters = image.private_block(0x0043, "GEMS_PARM_01", create=True)
+            weighting = [1000 * (step > 0), 8, 0, 0]
+            for low, vr, value in ((0x2C, "SS", 500), (0x83, "DS", [1, 1]), (0x39, "IS", weighting)):
+                parameters.add_new(low, vr, value)
+            parameters.add_new(0xB6, "LO", [f"{together}", "4", "19"])
+            sequence = image.private_block(0x0019, "GEMS_ACQU_01", create=True)
+            sequence.add_new(0x9E, "LO", "EPI2")
+            for low, value in ((0xBB, step == 1), (0xBC, step == 2), (0xBD, 0), (0xE0, 2), (0xB6, variable)):
+                if value is not None:
+                    sequence.add_new(low, "DS", float(value))
+            image.private_block(0x0021, "GEMS_RELA_01", create=True).add_new(0x4F, "SL", depth)
+            protocol = struct.pack("<I", len(packed)) + packed
+            image.private_block(0x0025, "GEMS_SERS_01", create=True).add_new(0x1B, "OB", protocol)
+            files[f"{step}{place:02d}"] = file_of(image)
+        volume = alike(tmp_path / f"{number}", files)
+        assert volume.kind == "diffusion"
+        assert (volume.acquisition.slice_times is not None) == stated
+
+
+@needs_dcm2niix
 @pytest.mark.parametrize("axis", ["ROW", "COL"])
 def test_read_out_of_ge_images_interpolated_or_not(dataset, file_of, tmp_path, axis):
     cases = product((16, 20), ((20, 24), (40, 32)), (1, 0.5, 0.333333), (False, True))

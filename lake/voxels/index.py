@@ -186,8 +186,8 @@ def _made(source: Source, contract: Table, version: int, newest: int) -> Index:
         tables.extend(places(source, contract, file, live[file]) for file in sorted(live.keys() - covered))
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"table {contract.path}, version {version}: found a part file gone, needed it; it was cleaned up, or lost: "
-            "open a newer version, or restore the file from a backup"
+            f"table {contract.path}, version {version}: found a part file gone, needed it; it was withdrawn or "
+            "cleaned up, or lost: open a newer version, or restore a lost file from a backup"
         ) from None
     except UnreadableFile:
         raise UnreadableFile(

@@ -333,6 +333,6 @@ class Volumes:
             raise (error if what in str(error) else payload.PayloadError(f"{what}: {error}; {_RESTORE}")) from None
         except FileNotFoundError:
             raise FileNotFoundError(
-                f"{what}: found its part file gone, needed it; it was cleaned up with its version, or lost: open a "
-                "newer version, or restore the file from a backup"
+                f"{what}: found its part file gone, needed it; it was withdrawn or cleaned up since this was "
+                "opened, or lost: open the table or release again, or restore a lost file from a backup"
             ) from None

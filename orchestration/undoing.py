@@ -8,6 +8,7 @@ import shutil
 from fnmatch import fnmatch
 from pathlib import Path
 
+from imaging.phantom.demo import answer_keys
 from lake.settings import Settings
 from lake.zones import Lake
 from lineage.terms import terms
@@ -25,7 +26,7 @@ class NotTheDemo(ValueError):
 
 
 def remove(settings: Settings) -> Path:
-    """Delete a lake that holds the demonstration and nothing else.
+    """Delete a lake that holds the demonstration and nothing else, and the answer keys beside it.
 
     Nothing is taken in without a licence. So a lake that never learned of another than the phantoms', which covers no
     other delivery than theirs, holds nothing else.
@@ -56,8 +57,8 @@ def remove(settings: Settings) -> Path:
             f"found {len(learned) - 1} other documents of terms and {len(landed)} other deliveries in {root}, needed "
             "the demonstration alone; take the phantoms out with larmor withdraw --licence phantom-licence"
         )
-    for name in _OURS:
-        shutil.rmtree(root / name, ignore_errors=True)
+    for folder in (*(root / name for name in _OURS), answer_keys(root)):
+        shutil.rmtree(folder, ignore_errors=True)
     if not any(root.iterdir()):
         root.rmdir()
     return root

@@ -39,10 +39,15 @@ def demo_configs(
     )
 
 
+def answer_keys(root: Path) -> Path:
+    """Where the answer keys of the demonstration's deliveries lie: beside the lake, since they say who is in it."""
+    return root.with_name(f"{root.name}.answers")
+
+
 def demo_deliveries(
     root: Path, seed: int = 0, licence: str = "phantom-licence", licensor: str = "Phantom Imaging Consortium"
 ) -> list[PhantomSummary]:
-    """Make the demonstration's deliveries in `<root>/landing/<name>/`, answer keys in `<name>.answers/` beside them.
+    """Make the demonstration's deliveries in `<root>/landing/<name>/`, their answer keys in `answer_keys(root)`.
 
     A delivery that is there already, made from the same configuration, is left as it is.
 
@@ -52,6 +57,6 @@ def demo_deliveries(
     landing = root / "landing"
     made = []
     for config in demo_configs(seed, licence, licensor):
-        folder, answers = landing / config.name, landing / f"{config.name}.answers"
+        folder, answers = landing / config.name, answer_keys(root) / config.name
         made.append(recalled(folder, answers, config) or generate(folder, answers, config))
     return made

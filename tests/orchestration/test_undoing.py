@@ -2,6 +2,7 @@
 
 import pytest
 
+from imaging.phantom.demo import answer_keys
 from lake.settings import Settings
 from lake.zones import Lake
 from lineage.terms import terms
@@ -18,14 +19,16 @@ def demo(tmp_path):
     licence().write(lake.licences / "phantom-licence.yaml")
     terms.install(lake, "phantom-licence")
     synthetic.fill(lake, {"phantom-a": ["S1"]}, of="phantom-licence")
-    for name in ("phantom-a", "phantom-a.answers", ".phantom-b.unfinished"):
+    for name in ("phantom-a", ".phantom-b.unfinished"):
         (lake.settings.root / "landing" / name).mkdir(parents=True)
+    (answer_keys(lake.settings.root) / "phantom-a").mkdir(parents=True)
     return lake
 
 
 def test_it_goes_whole(demo):
     assert undoing.remove(demo.settings) == demo.settings.root
     assert not demo.settings.root.exists()
+    assert not answer_keys(demo.settings.root).exists()
 
 
 def test_what_is_not_ours_stays(demo):

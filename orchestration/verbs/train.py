@@ -12,11 +12,29 @@ from schemas.roles import changing
 from schemas.zone import Zone
 
 
+def _tasks() -> list[str]:
+    from training.tasks import TASKS
+
+    return sorted(TASKS)
+
+
+def _known(_context: click.Context, _parameter: click.Parameter, task: str | None) -> str | None:
+    if task is not None and task not in _tasks():
+        raise click.BadParameter(f"found {task!r}, needed one of {', '.join(_tasks())}")
+    return task
+
+
 @click.command("train", epilog="Example: larmor train demo --preset tiny steps=200 model.depth=8")
 @click.argument("release", shell_complete=releases)
 @click.argument("assignments", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--preset", default="tiny", show_default=True, help="tiny, small, base, large or convnet.")
-@click.option("--task", metavar="TASK", help="Fine-tune for a task, such as segmentation; default: pre-train.")
+@click.option(
+    "--task",
+    metavar="TASK",
+    callback=_known,
+    shell_complete=lambda _context, _parameter, begun: [name for name in _tasks() if name.startswith(begun)],
+    help="Fine-tune for a task, such as segmentation; default: pre-train.",
+)
 @click.option(
     "--labels",
     type=click.IntRange(min=0),

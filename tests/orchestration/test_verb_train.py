@@ -1,10 +1,12 @@
 """`larmor train` passes on what it was told, and names what was made when it says what comes next."""
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from orchestration.cli import cli
 from orchestration.headless import Made
+from orchestration.verbs.train import command
 
 
 @pytest.fixture
@@ -44,3 +46,15 @@ def test_a_model_is_replaced_where_that_is_asked_alone(train):
 def test_fewer_labels_than_none_are_refused_before_a_process_starts(train):
     ended, asked = train("--task", "segmentation", "--labels", "-3")
     assert (ended.exit_code, "preset" in asked) == (2, False)
+
+
+def test_an_unknown_task_is_refused_before_a_process_starts(train):
+    ended, asked = train("--task", "prognosis")
+    assert (ended.exit_code, "preset" in asked) == (2, False)
+    assert "found 'prognosis', needed one of classification, regions, regression" in " ".join(ended.output.split())
+
+
+def test_a_shell_completes_tasks():
+    (option,) = (each for each in command.params if each.name == "task")
+    completed = option.shell_complete(click.Context(command), "reg")
+    assert [each.value for each in completed] == ["regions", "regression"]

@@ -15,7 +15,7 @@ class FinetuneConfig(Schedule):
     """Fine-tuning of one task on the volumes of a release."""
 
     task: str = "segmentation"
-    """What is learned, a name of `training.tasks.task`."""
+    """What is learned, a name of `training.tasks.TASKS`."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Settings of the task, fields of the document in its file."""
     network: str = "vit"

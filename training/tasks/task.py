@@ -1,9 +1,11 @@
-"""What fine-tuning learns: the interface of tasks and the names they go by.
+"""What fine-tuning learns: the interface of tasks.
 
-Belongs here: the interface and the registry. A new task is one file and one entry; its own settings are a document in
-that file, read from `options` of the configuration. How a network goes over a volume is `training.tasks.sliding`.
+Belongs here: the interface. A new task is one file and one entry of `training.tasks.TASKS`; its own settings are a
+document in that file, read from `options` of the configuration. How a network goes over a volume is
+`training.tasks.sliding`.
 """
 
+import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from training.config.finetune import FinetuneConfig
 from training.data.batch import Windows
 from training.data.source import Source
 from training.errors import TrainingError
+from training.tasks import TASKS
 from training.tasks.sliding import Scan
 
 Options = TypeVar("Options", bound=Document)
@@ -107,27 +110,6 @@ class Task(ABC, Generic[Options]):
         """What a network says of a volume; `overlap` is that of neighbouring windows."""
 
 
-def known() -> dict[str, type[Task[Any]]]:
-    """The tasks by their names."""
-    from training.tasks.classification import Classification
-    from training.tasks.regions import RegionSegmentation
-    from training.tasks.regression import Regression
-    from training.tasks.restoration import Restoration
-    from training.tasks.retrieval import Retrieval
-    from training.tasks.segmentation import Segmentation
-    from training.tasks.semi import SemiSupervised
-
-    return {
-        "classification": Classification,
-        "regions": RegionSegmentation,
-        "regression": Regression,
-        "restoration": Restoration,
-        "retrieval": Retrieval,
-        "segmentation": Segmentation,
-        "semi": SemiSupervised,
-    }
-
-
 def make_task(config: FinetuneConfig) -> Task[Any]:
     """The task that a configuration names.
 
@@ -135,7 +117,7 @@ def make_task(config: FinetuneConfig) -> Task[Any]:
         TrainingError: if there is none of that name.
         DocumentError: if its options are not those of the task.
     """
-    tasks = known()
-    if config.task not in tasks:
-        raise TrainingError(f"task: found {config.task!r}, needed one of {', '.join(sorted(tasks))}")
-    return tasks[config.task](config)
+    if config.task not in TASKS:
+        raise TrainingError(f"task: found {config.task!r}, needed one of {', '.join(sorted(TASKS))}")
+    kind: type[Task[Any]] = pkgutil.resolve_name(TASKS[config.task])
+    return kind(config)

@@ -1,5 +1,6 @@
 """A task is one file and one entry: what a user writes trains, resumes, is kept and predicts like those that ship."""
 
+import pkgutil
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +17,7 @@ from training.data.whole import WholeDataset, collate_whole
 from training.errors import TrainingError
 from training.evaluation.inference import answer, open_model
 from training.finetune import finetune
+from training.tasks import TASKS
 from training.tasks import task as registry
 from training.tasks.sliding import averaged
 from training.tasks.task import NoOptions, Prediction, Served, Task, make_task
@@ -71,7 +73,7 @@ class Brightness(Task[NoOptions]):
 
 
 def test_a_task_of_one_s_own_trains_is_kept_and_predicts(release, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "known", lambda: {"brightness": Brightness})
+    monkeypatch.setattr(registry, "TASKS", {"brightness": f"{__name__}:Brightness"})
     config = settings("brightness", network="mine")
     result = finetune(config, release, tmp_path / "mine", lambda _: None)
     assert sum(result.exposure.values()) == config.steps * config.batch_size
@@ -81,6 +83,11 @@ def test_a_task_of_one_s_own_trains_is_kept_and_predicts(release, settings, tmp_
         open_model(tmp_path / "mine"), release.images.arrays[member.volume], release.images.facts[member.volume]
     )
     assert np.isfinite(said.facts["brightness"])
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_every_task_is_where_its_name_says(name):
+    assert issubclass(pkgutil.resolve_name(TASKS[name]), Task)
 
 
 def test_a_rare_part_of_many_is_learned_by_its_name_and_a_value_without_one_is_refused(build_release, settings):

@@ -14,8 +14,8 @@ from training.errors import TrainingError
 from training.evaluation.gallery import Gallery, vector_of_text
 from training.evaluation.inference import answer, open_model, predict
 from training.finetune import finetune
+from training.tasks import TASKS
 from training.tasks.retrieval import supervised_contrastive
-from training.tasks.task import known as tasks
 from training.tasks.task import make_task
 
 OPTIONS = {
@@ -177,7 +177,7 @@ def test_one_subject_is_enough_where_it_differs_in_what_is_told(learn_of, build_
 
 
 def test_an_unknown_task_option_or_network_is_refused_with_what_there_is(settings, tmp_path):
-    with pytest.raises(TrainingError, match=f"needed one of {', '.join(sorted(tasks()))}"):
+    with pytest.raises(TrainingError, match=f"needed one of {', '.join(sorted(TASKS))}"):
         make_task(settings("prognosis"))
     with pytest.raises(DocumentError, match="options of task regression: tagret"):
         make_task(settings("regression", {"tagret": "age"}))

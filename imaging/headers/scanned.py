@@ -1,7 +1,7 @@
 """What an instance states of how it was acquired: phase encoding, read-out, slice order, labelling, receive coil.
 
 Belongs here: which element says it, in the standard's words and in the vendors' dialects. What follows for a volume
-is `imaging.volumes.acquired`; diffusion weighting is `imaging.headers.diffusion`.
+is `imaging.volumes.acquired` and `imaging.volumes.slice_times`; diffusion weighting is `imaging.headers.diffusion`.
 """
 
 import math

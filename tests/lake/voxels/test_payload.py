@@ -48,8 +48,8 @@ def test_a_chunk_is_of_whole_blocks_bounded_and_pads_no_more_than_cubes_would(sh
     )
 
 
-def test_a_head_is_stored_without_padding():
-    shape = (224, 224, 160)
+@pytest.mark.parametrize("shape", [(224, 224, 160), (256, 256, 256), (320, 320, 40), (64, 64, 36), (512, 512, 30)])
+def test_usual_shapes_are_stored_without_padding(shape):
     assert _padded(shape, payload._shapes(shape, 2)[0]) == math.prod(shape)
 
 

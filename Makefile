@@ -53,7 +53,7 @@ dev: setup ## Dagster UI on the local lake
 bench: setup ## measured claims, side by side with the peers
 	$(BIN)/python -m benchmarks
 
-bench-training: setup ## measured claims of training, side by side with the peers; about two hours on two cores
+bench-training: setup ## measured claims of training, side by side with the peers; about 90 minutes on two cores
 	$(BIN)/python -m benchmarks tokens running restoration hippocampus
 
 docs: setup ## the documentation as a site, build/docs/index.html; warnings are errors

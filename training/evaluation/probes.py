@@ -4,7 +4,6 @@ Belongs here: fitting on features and choosing the strength of it. Where feature
 `training.evaluation.features`.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -176,12 +175,16 @@ def _ridge(known: Known, penalty: float) -> Answer:
     return answer
 
 
-def chance(known: Known, truth: Known) -> dict[str, float]:
-    """What a guess without features reaches on the same items: the commonest class, or the mean."""
+def chance(known: Known, truth: Known) -> dict[str, float | None]:
+    """What a guess without features reaches on the same items: the commonest class, or the mean; None: undefined."""
     if not known.classes:
-        errors = np.abs(truth.values - known.values.mean())
-        return {"mean_absolute_error": float(errors.mean()), "r2": 0.0}
+        errors, spread = truth.values - known.values.mean(), np.square(truth.values - truth.values.mean()).sum()
+        r2 = float(1 - np.square(errors).sum() / spread) if spread else None
+        return {"mean_absolute_error": float(np.abs(errors).mean()), "r2": r2}
+    if not len(truth.values):
+        return dict.fromkeys(("auroc", "balanced_accuracy", "accuracy"))
     commonest = np.bincount(known.values.astype(np.int64), minlength=len(known.classes)).argmax()
-    present = len(np.unique(truth.values))
-    share = float((truth.values == commonest).mean()) if len(truth.values) else math.nan
-    return {"auroc": 0.5, "balanced_accuracy": 1 / present if present else math.nan, "accuracy": share}
+    share, present = float((truth.values == commonest).mean()), len(np.unique(truth.values))
+    # of the classes that there are, the commonest is all right and the others are all wrong
+    balanced = 1 / present if share else 0.0
+    return {"auroc": 0.5 if present > 1 else None, "balanced_accuracy": balanced, "accuracy": share}

@@ -69,3 +69,29 @@ def test_features_that_are_not_finite_are_told():
     known.features[0, 0] = np.nan
     with pytest.raises(TrainingError, match="features that are not finite"):
         linear(known, clouds(10))
+
+
+def told(values, classes=("no", "yes", "both")):
+    values = np.array(values)
+    return Known(np.zeros((len(values), 1), np.float32), values, tuple(map(str, range(len(values)))), classes)
+
+
+@pytest.mark.parametrize(
+    ("known", "truth", "expected"),
+    [
+        ([0, 0, 1], [0, 0, 1, 1], {"auroc": 0.5, "balanced_accuracy": 0.5, "accuracy": 0.5}),
+        ([0, 0, 1], [0, 1, 2, 2], {"auroc": 0.5, "balanced_accuracy": 1 / 3, "accuracy": 0.25}),
+        ([0, 0, 1], [1, 1], {"auroc": None, "balanced_accuracy": 0.0, "accuracy": 0.0}),
+        ([0, 0, 1], [0, 0], {"auroc": None, "balanced_accuracy": 1.0, "accuracy": 1.0}),
+        ([0, 0, 1], [], {"auroc": None, "balanced_accuracy": None, "accuracy": None}),
+    ],
+)
+def test_who_knows_no_features_says_the_commonest_class_of_all(known, truth, expected):
+    assert chance(told(known), told(truth)) == pytest.approx(expected)
+
+
+def test_who_knows_no_features_says_the_mean_of_all():
+    """It is that of the training, so that it explains less than nothing of others."""
+    found = chance(told([1.0, 3.0], ()), told([2.0, 6.0], ()))
+    assert found == pytest.approx({"mean_absolute_error": 2.0, "r2": -1.0})
+    assert chance(told([1.0, 3.0], ()), told([5.0, 5.0], ()))["r2"] is None

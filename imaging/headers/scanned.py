@@ -36,7 +36,7 @@ MATRIX, OPTIONS, STEP_OFFSET, MODEL = 0x00181310, 0x00180022, 0x0020930D, 0x0008
 
 SCANNED_TAGS = frozenset({PHASE_DIRECTION, REORDERING, ASL_CONTEXT, COIL, RESOLUTION, MATRIX, OPTIONS, STEP_OFFSET})
 SCANNED_PRIVATE: Mapping[int, frozenset[int]] = {
-    0x0019: frozenset({0x16, 0x28, 0x29, 0xB6}),
+    0x0019: frozenset({0x16, 0x28, 0x29, 0x9E, 0xB6}),
     0x0021: frozenset({0x04, 0x1C, 0x4F, 0x53, 0x5E, 0x62, 0x75}),
     0x0025: frozenset({0x1B}),
     0x0029: frozenset({0x03, 0x08, 0x0D, 0x10}),
@@ -47,6 +47,8 @@ SCANNED_PRIVATE: Mapping[int, frozenset[int]] = {
 }
 """Low bytes of the private elements that are read, by group."""
 
+GE_DIFFUSION: Final = "EPI2"
+"""GE's name of its sequence for diffusion (0019,xx9E)."""
 LABELS: Mapping[str, str] = {"LABEL": "label", "CONTROL": "control", "M_ZERO_SCAN": "m0scan"}
 """ASL Context (0018,9257) and Philips' label type to the words of BIDS' `aslcontext.tsv`."""
 
@@ -81,6 +83,8 @@ class Scanned:
     """Release of GE's software."""
     delay: float | None = 0.0
     """Pause after each volume, which the repetition time leaves out, s (GE); None: it varies."""
+    diffusion: bool = False
+    """Whether it is a scan of GE's sequence for diffusion."""
     cycles: bool = False
     """Whether the excitations of a diffusion weighting are spread over several repetitions, or may be (GE)."""
     resolution: float | None = None
@@ -116,6 +120,7 @@ def _scanned(values: Values, private: PrivateElements) -> Scanned:
         slices_at_once=_slices_at_once(values, private),
         release=ge.release(values.raw(SOFTWARE)),
         delay=_delay(values, private),
+        diffusion=values.text(private.tag(GE_ACQUISITION, 0x9E)) == GE_DIFFUSION,
         cycles=_cycles(values, private),
         resolution=resolution / 1000 if resolution else None,
     )

@@ -23,9 +23,6 @@ TOGETHER_SINCE, EVEN_SINCE = (26, 0, 0), (27, 0, 3)
 """Releases of GE since which it is known how slices that are excited together are ordered, and since which their
 excitations may be even in number: before, one more was made; since then, the last two interleaved ones are swapped."""
 
-DIFFUSION_SEQUENCE = "EPI2"
-"""GE's name of its sequence for diffusion (0019,xx9E)."""
-
 TIMER_UNITS = (1.0, 1e-3, 1e-4)
 """Seconds of a unit of GE's RTIA timer: releases differ, and a scan's own repetition time tells which it is."""
 TIMER_FIT = (0.5, 1.0)
@@ -142,16 +139,15 @@ def _ordered_times(steps: Sequence[Sequence[Header]]) -> list[float] | None:
     """
     step, first, stated = steps[0], steps[0][0], steps[0][0].scanned
     numbers = [header.instance_number for header in step if header.instance_number is not None]
-    diffusion = first.sequence_name == DIFFUSION_SEQUENCE
-    number = _excitations(len(step), stated, diffusion)
+    number = _excitations(len(step), stated)
     if len(steps) < 2 or len(numbers) < len(step) or number is None:
         return None
-    if diffusion and stated.cycles:
+    if stated.diffusion and stated.cycles:
         return None
-    if not diffusion and (any(header.b_value for header, *_ in steps) or stated.interleaved is None):
+    if not stated.diffusion and (any(header.b_value for header, *_ in steps) or stated.interleaved is None):
         return None
     order = np.arange(number)
-    if stated.interleaved or diffusion:
+    if stated.interleaved or stated.diffusion:
         order = np.where(order % 2 == 0, order // 2, (number + 1) // 2 + order // 2)
         if stated.slices_at_once != 1 and number > 2 and number % 2 == 0:
             order[[-3, -1]] = order[[-1, -3]]
@@ -159,16 +155,16 @@ def _ordered_times(steps: Sequence[Sequence[Header]]) -> list[float] | None:
     return [float(place) for place in order[rank] * (first.repetition_time or 0.0) / 1000 / number]
 
 
-def _excitations(depth: int, stated: Scanned, diffusion: bool) -> int | None:
+def _excitations(depth: int, stated: Scanned) -> int | None:
     """Excitations of a volume of GE; None where it is not stated or not known."""
-    if stated.slices_at_once is None or (stated.delay is None and not diffusion):
+    if stated.slices_at_once is None or (stated.delay is None and not stated.diffusion):
         return None
     number = math.ceil(depth / stated.slices_at_once)
     if stated.slices_at_once == 1:
         return number
     if stated.release is None or stated.release < TOGETHER_SINCE:
         return None
-    return number + (number % 2 == 0 and (diffusion or stated.release < EVEN_SINCE))
+    return number + (number % 2 == 0 and (stated.diffusion or stated.release < EVEN_SINCE))
 
 
 def is_echo_planar(header: Header) -> bool:

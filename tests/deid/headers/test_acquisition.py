@@ -135,6 +135,26 @@ def ge(image, step, place):
     )  # fmt: skip
 
 
+def ge_together(image, step, place):
+    """Two slices at once, and a pause after each volume."""
+    ge(image, step, place)
+    image.private_block(0x0043, "GEMS_PARM_01").add_new(0xB6, "LO", ["2", "4", "19"])
+    image.private_block(0x0043, "GEMS_PARM_01").add_new(0x7C, "FL", 0.25)
+
+
+def ge_diffusion(image, step, place):
+    """Two slices at once, by a model that may spread them over repetitions, and says that it does not."""
+    ge_together(image, step, place)
+    image.private_block(0x0043, "GEMS_PARM_01").add_new(0x39, "IS", [1000 * step, 8, 0, 0])
+    private(
+        image, 0x0019, "GEMS_ACQU_01", x9E=("LO", "EPI2"), xB6=("DS", "0.72"), xBB=("DS", "1"), xBC=("DS", "0"),
+        xBD=("DS", "0"),
+    )  # fmt: skip
+
+
+RELEASE = {"Manufacturer": GE, "SoftwareVersions": ["28", "LX", "MR Software release:DV28.0_R02_1947.a"]}
+
+
 def philips(image, step, place):
     image.TemporalPositionIdentifier, image.AcquisitionNumber = step // 2 + 1, 1
     private(image, 0x2005, "Philips MR Imaging DD 005", x29=("CS", ["CONTROL", "LABEL"][step % 2]))
@@ -154,11 +174,13 @@ def dixon(image, step, place):
     [
         (siemens, {"Manufacturer": SIEMENS}, {"slice_times", "phase_encoding", "readout_time"}),
         (ge, {"Manufacturer": GE}, {"slice_times", "phase_encoding", "readout_time"}),
+        (ge_together, RELEASE | {"AcquisitionTime": "101500"}, {"slice_times", "phase_encoding", "readout_time"}),
+        (ge_diffusion, RELEASE | {"ManufacturerModelName": "SIGNA Premier"}, {"slice_times", "readout_time"}),
         (philips, {"Manufacturer": PHILIPS, "steps": 4}, {"step_kinds"}),
         (coils, {"Manufacturer": SIEMENS, "steps": 3}, {"coil"}),
         (dixon, {"Manufacturer": SIEMENS}, {"chemistry"}),
     ],
-    ids=["Siemens", "GE", "Philips", "coils", "Dixon"],
+    ids=["Siemens", "GE", "GE, slices together", "GE, diffusion", "Philips", "coils", "Dixon"],
 )
 def test_facts_of_every_kind_outlive_cleaning(series, clean, vary, elements, stated):
     files = series(vary, **elements)

@@ -107,6 +107,9 @@ class Frame:
 
     It points into the bytes it is made of, and keeps them; opening and the first look at its chunks are a fifteenth of
     a crop, so who reads several windows keeps it.
+
+    Attributes:
+        held: bytes of memory that are kept with it: none where they are a mapped file.
     """
 
     def __init__(self, data: Buffer) -> None:
@@ -120,16 +123,12 @@ class Frame:
         self._data = memoryview(data)
         if not is_frame(self._data):
             raise PayloadError("found bytes that are no Blosc2 frame, needed one")
+        self.held = 0 if isinstance(self._data.obj, mmap.mmap) else self._data.nbytes
         with _damage_told():
             self._stored = blosc2.ndarray_from_cframe(self._data)
             shape, chunks = self._stored.shape, self._stored.chunks
             if math.prod(math.ceil(n / c) for n, c in zip(shape, chunks, strict=True)) != self._stored.schunk.nchunks:
                 raise PayloadError("found a Blosc2 frame of other chunks than its shape has, needed an intact one")
-
-    @property
-    def mapped(self) -> bool:
-        """Whether its bytes are a mapped file, so that keeping it takes little memory."""
-        return isinstance(self._data.obj, mmap.mmap)
 
     def read(self, window: Window | None = None) -> NDArray[np.generic]:
         """The array, or a window of it; only the blocks that the window touches are decoded.

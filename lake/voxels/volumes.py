@@ -28,8 +28,9 @@ from schemas.tables import TABLES, VOLUMES
 
 _LARGE = frozenset({"preview"})
 """Columns that a row leaves out unless asked for them, as it does the payload."""
-_KEPT_FRAMES = 64
-"""Opened payloads kept for the next crop of their volumes, an eighth of a megabyte each."""
+_KEPT_FRAMES, _KEPT_BYTES = 64, 64 << 20
+"""Opened payloads kept for the next crop of their volumes: how many, an eighth of a megabyte each, and bytes of those
+that were fetched, not mapped: a loader has several processes, and each keeps its own."""
 _WITHOUT = "found its file without it, needed it there"
 _RESTORE = "restore the file from a backup or materialize its delivery again"
 
@@ -271,11 +272,15 @@ class Volumes:
             # taken out while it is read: two threads that read one volume open it twice
             frame = self._frames.pop(volume, None) or self._opened(volume)
             voxels = frame.read(window)
-            if frame.mapped:
-                self._frames[volume] = frame
-                if len(self._frames) > _KEPT_FRAMES:
-                    self._frames.popitem(last=False)
+            self._keep(volume, frame)
             return voxels
+
+    def _keep(self, volume: str, frame: payload.Frame) -> None:
+        self._frames[volume] = frame
+        # listed at once, since other threads put and take as well
+        while len(kept := list(self._frames.values())) > _KEPT_FRAMES or sum(f.held for f in kept) > _KEPT_BYTES:
+            with contextlib.suppress(KeyError):
+                self._frames.popitem(last=False)
 
     def _opened(self, volume: str) -> payload.Frame:
         place = self._place(volume)

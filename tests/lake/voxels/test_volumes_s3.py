@@ -67,6 +67,27 @@ def test_only_the_payloads_bytes_are_asked_for(uploaded, monkeypatch):
     assert [length for _, _, length in asked] == [size]
 
 
+def test_a_volume_is_fetched_once_for_its_crops_and_few_stay_in_memory(uploaded, monkeypatch):
+    volumes = Volumes.open("s3://lake/curated/labels")
+    sizes = {name: volumes.row(name, ["voxels_bytes"])["voxels_bytes"] for name in uploaded}
+    asked, source = [], type(volumes._source)
+    part = source.part
+    monkeypatch.setattr(source, "part", lambda self, *where: asked.append(where) or part(self, *where))
+
+    def fetched(*names):
+        asked.clear()
+        for name in names:
+            np.testing.assert_array_equal(volumes.crop(name, (0, 0, 0), (8, 8, 8)), uploaded[name][:8, :8, :8])
+        return len(asked)
+
+    assert fetched("l0", "l0", "l1", "l0", "l1") == 2
+    # room for one: the other goes
+    monkeypatch.setattr("lake.voxels.volumes._KEPT_BYTES", max(sizes.values()))
+    assert fetched("l2", "l2", "l0", "l0", "l2") == 3
+    monkeypatch.setattr("lake.voxels.volumes._KEPT_BYTES", 10)
+    assert fetched("l1", "l1") == 2
+
+
 def test_what_is_not_there_is_told(uploaded, bucket):
     with pytest.raises(TableMissing, match="no table curated/labels"):
         Volumes.open("s3://lake/elsewhere/labels")

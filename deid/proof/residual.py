@@ -21,7 +21,7 @@ from schemas.policy import Dates
 SHORTEST_NAME = 4
 """Letters of a name that is searched alone; a shorter one is searched only beside another part of the name."""
 SHORTEST_ID = 5
-"""Characters of an id, number or device name; shorter ones stand in every header by chance."""
+"""Characters of an id, number, UID or device name; shorter ones stand in every header by chance."""
 SHORTEST_PHRASE = 6
 """Letters and digits of an institution, address or phone number."""
 GLUED = 6
@@ -238,7 +238,9 @@ def _needles(kind: str, value: str, dates: Dates) -> Iterator[_Needle]:
     elif kind in {"date", "birth"}:
         yield from _date_needles(kind, value, dates)
     elif kind == "uid":
-        yield _Needle(value.lower(), kind, glued=False)
+        # rubbish: a UID such as 1.2 names nothing, and stands everywhere by chance
+        if len(value) >= SHORTEST_ID:
+            yield _Needle(value.lower(), kind, glued=False)
     else:
         yield from _phrase_needles(kind, value)
 

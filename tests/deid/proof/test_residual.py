@@ -1,7 +1,7 @@
 """What slipped through is seen in the output bytes, and what is no identifier raises no alarm."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deid.proof.residual import Finding, Scanner
@@ -113,6 +113,28 @@ def test_a_name_that_is_a_protocol_word_counts_only_beside_its_other_part():
     scanner = Scanner([("name", "White^Max")])
     assert scanner.scan("white matter max", "x") == []
     assert [f.kind for f in scanner.scan("t1 White, Max", "x")] == ["name"]
+
+
+KINDS = ["name", "clinician", "date", "birth", "uid", "id", "other", "phone", "institution", "address", "place"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(KINDS), st.text(max_size=12) | st.sampled_from(["1", "1.2", "ö", "王"])), max_size=4
+    ),
+    st.binary(max_size=200),
+)
+@example([("uid", "1.2")], b"1.2 1.2.3")
+def test_no_value_however_short_or_strange_ends_the_search(pairs, data):
+    scanner = Scanner([*pairs, ("name", "Quennelby^Osberta")])
+    for searched in (data, part10(header=data), part10(pixels=data), data.decode("latin-1")):
+        scanner.scan(searched, "x")
+    assert "name" in [f.kind for f in scanner.scan(part10(b"QUENNELBY\0"), "x")]
+
+
+def test_a_uid_that_names_nothing_is_not_searched():
+    assert Scanner([("uid", "1.2")]).scan("1.2 of 1.2.840", "x") == []
 
 
 @settings(max_examples=40, deadline=None)

@@ -59,12 +59,11 @@ def _stated_times(steps: Sequence[Sequence[Header]], tiles: Places) -> list[floa
 
     Source: dcm2niix, issues 704, 870 and 875.
     """
-    first, second = (
-        _mosaic_times(step[0], tiles) or _clock_times(step) for step in (steps[0], steps[min(1, len(steps) - 1)])
-    )
-    if first and (not second or 2 * len(set(second)) > len(set(first)) + 1):
-        return first
-    return second
+    first, *others = (_mosaic_times(step[0], tiles) or _clock_times(step) for step in steps[:2])
+    for second in others:
+        if second and (not first or 2 * len(set(second)) <= len(set(first)) + 1):
+            return second
+    return first
 
 
 def _mosaic_times(first: Header, tiles: Places) -> list[float] | None:

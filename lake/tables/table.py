@@ -306,7 +306,7 @@ class LakeTable:
             with contextlib.suppress(DeltaError, OSError):  # without it the next commit makes one
                 self._delta().create_checkpoint()
         if self.contract.payload:
-            index.renew(self.source, self.contract, None if done.removed else done.files)
+            index.renew(self.source, self.contract, None if done.removed else done.files, len(parts))
         return done.version
 
     def _commit(

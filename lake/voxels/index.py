@@ -40,8 +40,8 @@ _FORMAT = b"larmor-index-1\n\0"
 _HEADER = 64
 """Format and SHA-256 of what follows, padded so that Arrow's buffers stay aligned."""
 _LAG = 50
-"""Of this many files one may be missing from the index after commits that only add: the work of making it is then
-shared by a fiftieth of the files, and opening reads at most that share of the footers."""
+"""Of this many files about one may be missing from the index after commits that only add: the work of making it is then
+shared by a fiftieth of the files, and opening reads at most twice that share of the footers."""
 _COMMIT_HEAD = 1 << 16
 """Bytes of a commit that tell it from another of the same number: it holds times and names of its own."""
 _LOOKED_UP = 4096
@@ -119,16 +119,17 @@ def opened(source: Source, contract: Table, version: int | None = None) -> Index
     return made
 
 
-def renew(source: Source, contract: Table, files: int | None = None) -> None:
+def renew(source: Source, contract: Table, files: int | None = None, added: int = 1) -> None:
     """Make the index after a commit; what fails now is tried again, and told, when the table is opened.
 
     Args:
         source: where the table lies.
         contract: its contract; has a payload.
         files: part files of the table after a commit that only added some; None: it also removed some.
+        added: how many it added; the commits before it, of which the index says nothing, are taken for as large.
     """
     with contextlib.suppress(OSError, ValueError):
-        if files is None or _commits_since(source) > files // _LAG:
+        if files is None or _commits_since(source) * added > files // _LAG:
             opened(source, contract)
 
 

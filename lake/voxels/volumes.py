@@ -276,6 +276,8 @@ class Volumes:
             return voxels
 
     def _keep(self, volume: str, frame: payload.Frame) -> None:
+        if frame.held > _KEPT_BYTES:
+            return
         self._frames[volume] = frame
         # listed at once, since other threads put and take as well
         while len(kept := list(self._frames.values())) > _KEPT_FRAMES or sum(f.held for f in kept) > _KEPT_BYTES:

@@ -21,7 +21,7 @@ from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from schemas.tables import LABELS, VOLUMES
 from tests import synthetic
-from tests.lake.conftest import labelled
+from tests.lake.conftest import label_row, labelled
 
 PROJECT = Path(__file__).parents[3]
 
@@ -57,6 +57,18 @@ def test_a_commit_reads_only_the_footers_of_its_own_files(lake, monkeypatch):
     monkeypatch.setattr(LocalFiles, "parquet", lambda self, path: asked.append(path) or parquet(self, path))
     labelled(lake, "b", ["l2"])
     assert [path.split("/")[0] for path in asked] == ["delivery=b"]
+
+
+def test_commits_of_many_files_each_leave_none_of_them_to_the_next_reader(lake, monkeypatch):
+    """A lag that is counted in commits, not in files, leaves a third of the table to whoever opens it next."""
+    monkeypatch.setattr(index, "_LAG", 10)
+    table = lake.table(LABELS)
+    for number in range(4):
+        partition = {"delivery": f"d{number}"}
+        rows = [label_row(f"l{number}{file}", np.ones((4, 4, 4), np.uint8)) for file in range(5)]
+        table.replace(partition, [table.write([row], partition) for row in rows])
+    monkeypatch.setattr(LocalFiles, "parquet", lambda self, path: pytest.fail("a footer was read"))
+    assert len(Volumes(lake, LABELS)) == 20
 
 
 def test_a_withdrawn_delivery_is_in_no_index(lake):
@@ -165,7 +177,7 @@ import sys
 from lake.voxels.volumes import Volumes
 from lake.zones import Lake
 from schemas.tables import LABELS
-from tests.lake.conftest import labelled
+from tests.lake.conftest import label_row, labelled
 
 root, delivery = sys.argv[1:]
 for number in range(4):

@@ -84,8 +84,12 @@ def test_a_volume_is_fetched_once_for_its_crops_and_few_stay_in_memory(uploaded,
     # room for one: the other goes
     monkeypatch.setattr("lake.voxels.volumes._KEPT_BYTES", max(sizes.values()))
     assert fetched("l2", "l2", "l0", "l0", "l2") == 3
-    monkeypatch.setattr("lake.voxels.volumes._KEPT_BYTES", 10)
-    assert fetched("l1", "l1") == 2
+    # one that is larger than the room is not kept, and pushes nothing out
+    small, *_, large = sorted(sizes, key=sizes.__getitem__)
+    monkeypatch.setattr("lake.voxels.volumes._KEPT_BYTES", sizes[small])
+    assert sizes[large] > sizes[small]
+    volumes = Volumes.open("s3://lake/curated/labels")
+    assert fetched(small, large, large, small) == 3
 
 
 def test_what_is_not_there_is_told(uploaded, bucket):
